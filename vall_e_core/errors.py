@@ -1,0 +1,106 @@
+"""Every error a user can cause, and the exit code each one ends the program with.
+
+A `VallEError` carries one line that says what happened, one that says why, and one that says what to do:
+
+    error: reference audio is silent: ref.wav (peak -91 dBFS)
+      cause: the speaker cannot be taken from silence
+      try:   another reference of 3-10 s
+
+Anything else that escapes is a bug: the command line reports it as such and shows the trace under `--debug`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class VallEError(Exception):
+    """Base of all expected errors. `cause` and `try_` are single lines, or None where there is nothing to add."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, cause: str | None = None, try_: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.try_ = try_
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keyword-only state survives pickling, so that a worker process can hand its error to the parent."""
+        return (_rebuild, (type(self), self.message, self.cause, self.try_))
+
+    def render(self) -> str:
+        """The text shown to a user, without a trailing newline."""
+        lines = [f"error: {self.message}"]
+        if self.cause is not None:
+            lines.append(f"  cause: {self.cause}")
+        if self.try_ is not None:
+            lines.append(f"  try:   {self.try_}")
+        return "\n".join(lines)
+
+
+class UsageError(VallEError):
+    """A flag, a configuration key or a combination of them that can't be meant."""
+
+    exit_code = 2
+
+
+class ComponentError(UsageError):
+    """A component's parameter is unknown, of the wrong type, or out of range."""
+
+
+class InputError(VallEError):
+    """Audio, text, a manifest or an output file that can't be used."""
+
+    exit_code = 3
+
+
+class ModelError(VallEError):
+    """A model or a plugin is missing or invalid."""
+
+    exit_code = 4
+
+
+class CheckpointError(ModelError):
+    """A model file that can't be read as one."""
+
+
+class PluginError(ModelError):
+    """A plugin that is missing, broken, or doesn't keep its contract."""
+
+
+class DeviceError(VallEError):
+    """A device that isn't there, or has no memory left."""
+
+    exit_code = 5
+
+
+class BatchError(VallEError):
+    """A batch that finished, with failures."""
+
+    exit_code = 6
+
+
+def _rebuild(cls: type[VallEError], message: str, cause: str | None, try_: str | None) -> VallEError:
+    return cls(message, cause=cause, try_=try_)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to `word`, or None if none is near."""
+    import difflib
+
+    by_folded = {name.replace("_", "-").lower(): name for name in known}
+    found = difflib.get_close_matches(word.replace("_", "-").lower(), list(by_folded), n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def suggestion(word: str, known: Iterable[str], listing: str | None = None) -> str | None:
+    """A `try:` line for an unknown word: the nearest known one, else all of them, else where they are listed."""
+    names = sorted(known)
+    near = did_you_mean(word, names)
+    if near is not None:
+        return f"did you mean {near}?" + (f"   ({listing} shows all)" if listing is not None else "")
+    if listing is not None:
+        return listing
+    return f"one of: {', '.join(names)}" if names else None

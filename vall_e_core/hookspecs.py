@@ -1,0 +1,87 @@
+"""The hooks a plugin may implement.
+
+A plugin is a module named by an entry point of the group `vall_e`. Each hook takes nothing and returns component
+classes; what a user sees never depends on the order in which hooks are called. A registration module imports the
+standard library and `vall_e_core`, and nothing heavy.
+
+    from vall_e_core import hookimpl
+
+    @hookimpl
+    def vall_e_samplers():
+        return [TopK, TopP]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from .component import Codec, Engine, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
+
+PROJECT = "vall_e"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class HookSpecs:
+    """The specifications themselves: signatures and documentation, no behaviour."""
+
+    @hookspec
+    def vall_e_samplers(self) -> Iterable[type[Sampler]]:
+        """Members of the sampling chain."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_codecs(self) -> Iterable[type[Codec]]:
+        """Neural audio codecs."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_phonemizers(self) -> Iterable[type[Phonemizer]]:
+        """Text to phonemes."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_tasks(self) -> Iterable[type[Task]]:
+        """Tasks; each becomes a subcommand."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_commands(self) -> Iterable[LazyCommand]:
+        """Further subcommands, written with click and imported when used."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_models(self) -> Iterable[type[ModelSource]]:
+        """Known checkpoints."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_voices(self) -> Iterable[type[Voice]]:
+        """Packaged reference voices."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_scorers(self) -> Iterable[type[Scorer]]:
+        """Judges of a finished take (reserved)."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_engines(self) -> Iterable[type[Engine]]:
+        """Ways to execute a step (reserved)."""
+        raise NotImplementedError
+
+
+HOOKS: dict[str, str] = {
+    "vall_e_samplers": "sampler",
+    "vall_e_codecs": "codec",
+    "vall_e_phonemizers": "phonemizer",
+    "vall_e_tasks": "task",
+    "vall_e_commands": "command",
+    "vall_e_models": "model",
+    "vall_e_voices": "voice",
+    "vall_e_scorers": "scorer",
+    "vall_e_engines": "engine",
+}
+"""Each hook, and the kind of component it returns."""
