@@ -41,15 +41,41 @@ from .imports import without_torchaudio
 from .protocols import CodecModel, PhonemizerModel
 
 if TYPE_CHECKING:
-    pass
+    from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
+    from .cache import cache_home, cached_model, sha256_file
+    from .download import DownloadError, fetch
+    from .tensorfile import load_strictly, read_tensors
+    from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
 
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "AudioClip": ".audio",
+    "AudioWriter": ".audio",
+    "read_audio": ".audio",
+    "read_windows": ".audio",
+    "write_audio": ".audio",
+    "cache_home": ".cache",
+    "cached_model": ".cache",
+    "sha256_file": ".cache",
+    "DownloadError": ".download",
+    "fetch": ".download",
+    "load_strictly": ".tensorfile",
+    "read_tensors": ".tensorfile",
+    "NormalText": ".text",
+    "Segment": ".text",
+    "decode_text": ".text",
+    "detect_script": ".text",
+    "normalise_text": ".text",
+    "read_text": ".text",
+    "split_text": ".text",
+}
 """Public names that are resolved when first used, and the module that holds each."""
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MISSING",
+    "AudioClip",
+    "AudioWriter",
     "BatchError",
     "BuildContext",
     "CheckpointError",
@@ -58,26 +84,43 @@ __all__ = [
     "Component",
     "ComponentError",
     "DeviceError",
+    "DownloadError",
     "Engine",
     "Flag",
     "InputError",
     "LazyCommand",
     "ModelError",
     "ModelSource",
+    "NormalText",
     "Param",
     "Phonemizer",
     "PhonemizerModel",
     "PluginError",
     "Sampler",
     "Scorer",
+    "Segment",
     "Task",
     "UsageError",
     "VallEError",
     "Voice",
     "__version__",
+    "cache_home",
+    "cached_model",
+    "decode_text",
+    "detect_script",
+    "fetch",
     "hookimpl",
+    "load_strictly",
+    "normalise_text",
     "param",
+    "read_audio",
+    "read_tensors",
+    "read_text",
+    "read_windows",
+    "sha256_file",
+    "split_text",
     "without_torchaudio",
+    "write_audio",
 ]
 
 
