@@ -27,7 +27,7 @@ class _Stub(ModuleType):
         raise RuntimeError(f"{self.__name__} is not installed in a working state, and was not expected to be called")
 
 
-_SUBMODULES = ("functional", "transforms")
+_SUBMODULES = ("functional", "functional.functional", "transforms")
 
 
 @contextmanager
