@@ -125,7 +125,7 @@ class Component:
 
     @classmethod
     def from_spec(cls, text: str) -> Self:
-        """An instance from what follows the colon in `NAME:…`: `0.9`, `p=0.9`, or `0.8,base=2`. Raises ComponentError."""
+        """From what follows the colon in `NAME:…`: `0.9`, `p=0.9`, or `0.8,base=2`. Raises ComponentError."""
         values: dict[str, object] = {}
         for position, part in enumerate(text.split(",") if text.strip() else []):
             key, equals, value = part.partition("=")

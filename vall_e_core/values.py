@@ -139,7 +139,8 @@ def _text(value: object) -> str:
 
 def _scalar(value: object, wanted: type) -> object:
     """One scalar; text is parsed, numbers are widened but never cut, a bool is no number."""
-    result = _from_text(value.strip(), wanted) if isinstance(value, str) and wanted is not str else _plain(value, wanted)
+    is_text = isinstance(value, str) and wanted is not str
+    result = _from_text(str(value).strip(), wanted) if is_text else _plain(value, wanted)
     if result is None:
         raise ValueError(f"expected {_WORDS[wanted]}, found {value!r}")
     if isinstance(result, float) and math.isnan(result):

@@ -1,0 +1,210 @@
+"""Finding entry points, and turning one plugin's module into the components it brings.
+
+Every step is guarded, because what is installed beside us is not ours: a distribution with a malformed
+`entry_points.txt`, a module that doesn't import or calls `sys.exit`, a hook nobody knows, a component that isn't one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Literal
+
+import pluggy
+
+from .component import KINDS, Component, LazyCommand, Sampler
+from .errors import PluginError, did_you_mean
+from .hookspecs import HOOKS, PROJECT, HookSpecs
+
+GROUP = "vall_e"
+OURS = "vall-e"
+SLOW_MS = 200.0
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*\Z")
+
+Provided = type[Component] | LazyCommand
+
+
+@dataclass(frozen=True)
+class Found:
+    """An entry point that was found; `problem` tells why it can't even be read."""
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+    problem: str | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether it belongs to this distribution."""
+        return self.distribution == OURS
+
+    def load(self) -> object:
+        """The module or object it names."""
+        return EntryPoint(self.name, self.target, GROUP).load()
+
+
+@dataclass(frozen=True)
+class PluginRecord:
+    """What became of one plugin. `provides` lists names by the plural of their kind, as a user addresses them."""
+
+    name: str
+    distribution: str
+    version: str
+    status: Literal["ok", "broken", "disabled"]
+    error: str | None = None
+    ms: float = 0.0
+    provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def slow(self) -> bool:
+        """Whether loading it took so long that every command feels it."""
+        return self.ms > SLOW_MS
+
+    def to_mapping(self) -> dict[str, object]:
+        """As `plugins list --json` prints it."""
+        provides = {kind: list(names) for kind, names in self.provides.items()}
+        return {**dataclasses.asdict(self), "ms": round(self.ms, 2), "provides": provides}
+
+
+def find(installed: Iterable[Distribution] | None = None) -> list[Found]:
+    """All entry points of the group: ours first, then by distribution and name. Never raises for what it meets."""
+    found = {each: None for one in (distributions() if installed is None else installed) for each in _of(one)}
+    return sorted(found, key=lambda each: (not each.ours, each.distribution, each.name, each.target))
+
+
+def _of(distribution: Distribution) -> Iterator[Found]:
+    try:
+        text = distribution.read_text("entry_points.txt")
+    except (OSError, UnicodeError) as error:
+        yield Found("?", "", str(distribution), "?", f"its entry points can't be read: {error}")
+        return
+    if text is None or f"[{GROUP}]" not in text:
+        return
+    name, version = "?", "?"
+    try:
+        metadata = distribution.metadata
+        name, version = str(metadata["Name"] or "?"), str(metadata["Version"] or "?")
+    except (OSError, UnicodeError, KeyError, TypeError) as error:
+        yield Found("?", "", name, version, f"its metadata can't be read: {error}")
+        return
+    name = re.sub(r"[-_.]+", "-", name).lower()
+    for line in _section(text):
+        left, equals, right = (part.strip() for part in line.partition("="))
+        problem = None if equals and left and right else f"malformed entry point: {line!r}"
+        yield Found(left or "?", right, name, version, problem)
+
+
+def _section(text: str) -> Iterator[str]:
+    inside = False
+    for line in (raw.strip() for raw in text.splitlines()):
+        if line.startswith("["):
+            inside = line == f"[{GROUP}]"
+        elif inside and line and not line.startswith(("#", ";")):
+            yield line
+
+
+def manager() -> pluggy.PluginManager:
+    """A fresh plugin manager with our specifications: it checks signatures, nothing more is asked of it."""
+    made = pluggy.PluginManager(PROJECT)
+    made.add_hookspecs(HookSpecs)
+    return made
+
+
+def collect(plugin: object, hooks: pluggy.PluginManager, name: str) -> list[tuple[str, Provided]]:
+    """Kind and component of everything a plugin brings. Where anything is wrong, raises and leaves nothing behind."""
+    with redirect_stdout(sys.stderr):
+        hooks.register(plugin, name=name)
+        try:
+            return _collect(plugin, hooks)
+        except BaseException:
+            hooks.unregister(plugin)
+            raise
+
+
+def _collect(plugin: object, hooks: pluggy.PluginManager) -> list[tuple[str, Provided]]:
+    brought: list[tuple[str, Provided]] = []
+    callers = hooks.get_hookcallers(plugin)
+    if not callers:
+        raise PluginError("it registers nothing: no function is marked with @hookimpl")
+    for caller in callers:
+        if not caller.has_spec():
+            if all(each.optionalhook for each in caller.get_hookimpls() if each.plugin is plugin):
+                continue
+            near = did_you_mean(caller.name, HOOKS)
+            hint = f"did you mean {near}?" if near is not None else "it may have been written for a newer vall-e"
+            raise PluginError(f"unknown hook {caller.name}: {hint}")
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is plugin:
+                for each in _listed(caller.name, implementation.function()):
+                    check_component(each, HOOKS[caller.name])
+                    brought.append((HOOKS[caller.name], each))
+    return brought
+
+
+def _listed(hook: str, returned: object) -> Iterable[Provided]:
+    if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
+        raise PluginError(f"{hook} must return a list of components, not {returned!r}")
+    return list(returned)
+
+
+def check_component(component: object, kind: str) -> None:
+    """Raises PluginError where something isn't a well-made component of a kind; nothing is built."""
+    if kind == "command":
+        if not isinstance(component, LazyCommand):
+            raise PluginError(f"vall_e_commands must return LazyCommand objects, not {component!r}")
+        _check_name(component.name, component.name)
+        return
+    base = KINDS[kind]
+    if not (inspect.isclass(component) and issubclass(component, base)):
+        raise PluginError(f"{component!r} isn't a subclass of {base.__name__}")
+    _check_name(component.name, component.__name__)
+    for attribute, value in vars(component).items():
+        if isinstance(value, dataclasses.Field):
+            raise PluginError(f"{component.__name__} has parameters ({attribute}) but lacks @dataclass(frozen=True)")
+    try:
+        params = component.params()
+    except (TypeError, NameError, AttributeError) as error:
+        raise PluginError(f"{component.__name__}: {error}") from error
+    for each in params:
+        try:
+            if not each.required:
+                each.check(each.default)
+        except ValueError as error:
+            raise PluginError(f"{component.__name__}.{each.name}: its default is invalid: {error}") from error
+        for flag in each.flags:
+            if not re.fullmatch(r"--[a-z0-9]+(-[a-z0-9]+)*", flag.name):
+                raise PluginError(f"{component.__name__}.{each.name}: malformed flag {flag.name!r}")
+    if sum(each.primary for each in params) > 1:
+        raise PluginError(f"{component.__name__} has more than one primary parameter")
+    if issubclass(component, Sampler) and component.role not in ("transform", "selector", "search"):
+        raise PluginError(f"{component.__name__}: unknown role {component.role!r}")
+
+
+def _check_name(name: object, owner: str) -> None:
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise PluginError(f"{owner}: a component needs a name of lower-case words joined by dashes, not {name!r}")
+
+
+def describe(error: BaseException) -> str:
+    """One line that says what went wrong in a plugin."""
+    if isinstance(error, PluginError):
+        return " ".join(error.message.split())
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def resolve_command(command: LazyCommand) -> object:
+    """The click command a LazyCommand names. Raises PluginError."""
+    module, _, attribute = command.target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error

@@ -1,0 +1,200 @@
+"""All components by kind and name. A `Registry` is an object: `main` makes one, a test makes its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from importlib.metadata import Distribution
+from typing import TypeVar, cast
+
+from .component import KINDS, Component, LazyCommand, Sampler, Task
+from .errors import PluginError, UsageError, suggestion
+from .hookspecs import HOOKS
+from .plugin_loader import OURS, Found, PluginRecord, Provided, collect, describe, find, manager
+
+PLURALS = {kind: hook.removeprefix("vall_e_") for hook, kind in HOOKS.items()}
+"""`sampler` -> `samplers`, …"""
+
+BUILT_IN_COMMANDS = ("plugins", "samplers", "schema", "doctor")
+"""Commands of the core itself; a plugin's of the same name is reached as `dist/name`."""
+
+_C = TypeVar("_C", bound=Component)
+
+
+class Registry:
+    """Plugins and what they bring.
+
+    A component is addressed by its bare name, or by `distribution/name`. Where two have one name, the first-party one
+    (else the first by distribution) keeps the bare name.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[PluginRecord] = []
+        self.notes: list[str] = []
+        """What the user should know about loading: names that match no plugin."""
+        self._hooks = manager()
+        self._bare: dict[str, dict[str, Provided]] = {kind: {} for kind in PLURALS}
+        self._qualified: dict[str, dict[str, Provided]] = {kind: {} for kind in PLURALS}
+        self._flags: dict[str, str] = {}
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        environ: Mapping[str, str] | None = None,
+        third_party: bool = True,
+        installed: Iterable[Distribution] | None = None,
+    ) -> Registry:
+        """All installed plugins, one by one; a broken one is recorded and left out.
+
+        `VALL_E_PLUGINS` names the third-party plugins or distributions to load (empty: none), `VALL_E_DISABLE` those
+        not to load, first-party ones included. `VALL_E_STRICT_PLUGINS=1` raises PluginError for the first broken one.
+
+        Args:
+            third_party: False is `--no-plugins`.
+            installed: the distributions to look at, instead of those on `sys.path`.
+        """
+        environ = os.environ if environ is None else environ
+        only = _names(environ.get("VALL_E_PLUGINS"))
+        disabled = _names(environ.get("VALL_E_DISABLE")) or frozenset()
+        strict = environ.get("VALL_E_STRICT_PLUGINS", "") not in ("", "0")
+        made = cls()
+        found = find(installed)
+        for each in found:
+            names = {each.name, each.distribution, f"{each.distribution}/{each.name}"}
+            foreign = not each.ours and (not third_party or (only is not None and names.isdisjoint(only)))
+            if foreign or not names.isdisjoint(disabled - {OURS}):
+                made.records.append(PluginRecord(each.name, each.distribution, each.version, "disabled"))
+            else:
+                made.add(each, strict=strict)
+        known = {name for each in found for name in (each.name, each.distribution, f"{each.distribution}/{each.name}")}
+        for variable, wanted in (("VALL_E_PLUGINS", only), ("VALL_E_DISABLE", disabled)):
+            for name in sorted((wanted or frozenset()) - known):
+                made.notes.append(f"{variable} names {name}, and no such plugin is installed")
+        return made
+
+    def add(self, found: Found, *, strict: bool = False) -> PluginRecord:
+        """Load one entry point. Under `strict` a broken one raises PluginError."""
+        began = time.perf_counter()
+        try:
+            if found.problem is not None:
+                raise PluginError(found.problem)
+            record = self._register(found, found.load(), began)
+        except (Exception, SystemExit) as error:
+            if strict:
+                raise PluginError(
+                    f"plugin {found.name} of {found.distribution} is broken", cause=describe(error)
+                ) from error
+            ms = (time.perf_counter() - began) * 1000
+            record = PluginRecord(found.name, found.distribution, found.version, "broken", describe(error), ms)
+        self.records.append(record)
+        return record
+
+    def register(self, plugin: object, *, name: str, distribution: str = "local", version: str = "0") -> PluginRecord:
+        """Add a plugin object directly, for tests and notebooks. Raises whatever is wrong with it."""
+        record = self._register(Found(name, "", distribution, version), plugin, time.perf_counter())
+        self.records.append(record)
+        return record
+
+    def _register(self, found: Found, plugin: object, began: float) -> PluginRecord:
+        brought = collect(plugin, self._hooks, f"{found.distribution}/{found.name}")
+        try:
+            self._refuse(found, brought)
+        except PluginError:
+            self._hooks.unregister(plugin)
+            raise
+        provides: dict[str, list[str]] = {}
+        for kind, component in brought:
+            qualified = f"{found.distribution}/{component.name}"
+            self._qualified[kind][qualified] = component
+            free = component.name not in self._bare[kind] and not self._reserved(kind, component.name)
+            if free:
+                self._bare[kind][component.name] = component
+            provides.setdefault(PLURALS[kind], []).append(component.name if free else qualified)
+            if kind == "sampler":
+                for spelling in _spellings(cast("type[Sampler]", component)):
+                    self._flags.setdefault(spelling, found.distribution)
+        ms = (time.perf_counter() - began) * 1000
+        listed = {kind: tuple(names) for kind, names in provides.items()}
+        return PluginRecord(found.name, found.distribution, found.version, "ok", None, ms, listed)
+
+    def _reserved(self, kind: str, name: str) -> bool:
+        if kind not in ("task", "command"):
+            return False
+        other = "command" if kind == "task" else "task"
+        return name in BUILT_IN_COMMANDS or name in self._bare[other]
+
+    def _refuse(self, found: Found, brought: list[tuple[str, Provided]]) -> None:
+        """Clashes that no name can settle."""
+        seen: set[tuple[str, str]] = set()
+        for kind, component in brought:
+            if (kind, component.name) in seen or f"{found.distribution}/{component.name}" in self._qualified[kind]:
+                raise PluginError(f"{found.distribution} brings two {PLURALS[kind]} called {component.name}")
+            seen.add((kind, component.name))
+            if kind != "sampler":
+                continue
+            for spelling in _spellings(cast("type[Sampler]", component)):
+                owner = self._flags.get(spelling, found.distribution)
+                if owner != found.distribution:
+                    raise PluginError(f"{component.name}: the flag {spelling} belongs to {owner}")
+
+    def names(self, kind: str) -> list[str]:
+        """How the components of a kind are addressed: by bare name, or qualified where that is another's."""
+        bare, qualified = self._bare[kind], self._qualified[kind]
+        held = set(map(id, bare.values()))
+        return [*bare, *(name for name, component in qualified.items() if id(component) not in held)]
+
+    def _find(self, kind: str, name: str) -> Provided:
+        found = self._bare[kind].get(name, self._qualified[kind].get(name))
+        if found is None:
+            folded = name.replace("_", "-").lower()
+            found = self._bare[kind].get(folded, self._qualified[kind].get(folded))
+        if found is None:
+            broken = [each for each in self.records if each.status == "broken"]
+            cause = None
+            if broken:
+                cause = f"broken plugins may have brought it: {', '.join(each.name for each in broken)}"
+            raise UsageError(
+                f"no {kind} is called {name!r}",
+                cause=cause,
+                try_=suggestion(name, self.names(kind), "vall-e plugins list"),
+            )
+        return found
+
+    def get(self, kind: str, name: str) -> type[Component]:
+        """A component's class by its bare or qualified name. Raises UsageError with a did-you-mean."""
+        if kind not in KINDS:
+            raise UsageError(f"no kind of component is called {kind!r}", try_=suggestion(kind, KINDS))
+        return cast("type[Component]", self._find(kind, name))
+
+    def all(self, kind: type[_C]) -> dict[str, type[_C]]:
+        """Every component of a kind (`Codec`, `Phonemizer`, …) by the name that addresses it, in order of loading."""
+        return {name: cast("type[_C]", self._find(kind.kind, name)) for name in self.names(kind.kind)}
+
+    def sampler(self, name: str) -> type[Sampler]:
+        """A sampler by name. Raises UsageError."""
+        return cast("type[Sampler]", self.get("sampler", name))
+
+    def samplers(self) -> tuple[type[Sampler], ...]:
+        """All samplers."""
+        return tuple(self.all(Sampler).values())
+
+    def task(self, name: str) -> type[Task]:
+        """A task by name. Raises UsageError."""
+        return cast("type[Task]", self.get("task", name))
+
+    def commands(self) -> dict[str, LazyCommand]:
+        """Commands that plugins bring, by the name that addresses them."""
+        return {name: cast(LazyCommand, self._find("command", name)) for name in self.names("command")}
+
+
+def _names(text: str | None) -> frozenset[str] | None:
+    """A comma-separated variable; None where it isn't set, empty where it is set to nothing."""
+    if text is None:
+        return None
+    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _spellings(sampler: type[Sampler]) -> list[str]:
+    return [spelling for param in sampler.params() for flag in param.flags for spelling in (flag.name, *flag.aliases)]
