@@ -1,0 +1,150 @@
+"""The wheel, a third party's sampler package, and a first-party folder lifted out, each installed and used from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+THIRD_PARTY = Path(__file__).parent / "vall-e-soft-cap"
+SENTENCE = "The boat slid away."
+
+
+def build_wheel(source: Path, target: Path) -> Path:
+    """Build the wheel of the project in `source` into `target`."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = target.glob("*.whl")
+    return wheel
+
+
+class Venv:
+    """A fresh virtual environment. Third-party dependencies (torch, …) come from the running one; ours never do,
+    because the environment's own folder is searched first."""
+
+    def __init__(self, folder: Path, *wheels: Path) -> None:
+        venv.create(folder, with_pip=False)
+        self.bin = folder / ("Scripts" if os.name == "nt" else "bin")
+        (packages,) = folder.glob("**/site-packages")
+        (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+        python = self.bin / "python"
+        command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
+        subprocess.run([*command, *map(str, wheels)], check=True)
+
+    def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VALL_E", "COV"))}
+        program = [str(self.bin / command[0]), *command[1:]]
+        return subprocess.run(program, capture_output=True, text=True, env=clean | env, cwd=self.bin, timeout=300)
+
+    def plugins(self) -> list[dict[str, object]]:
+        done = self.run("vall-e", "plugins", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        listed: list[dict[str, object]] = json.loads(done.stdout)
+        return listed
+
+
+@pytest.fixture(scope="module")
+def core_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(ROOT, tmp_path_factory.mktemp("core"))
+
+
+@pytest.fixture(scope="module")
+def with_third_party(core_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    source = tmp_path_factory.mktemp("source") / "vall-e-soft-cap"
+    shutil.copytree(THIRD_PARTY, source)
+    third_party = build_wheel(source, tmp_path_factory.mktemp("third"))
+    return Venv(tmp_path_factory.mktemp("venv"), core_wheel, third_party)
+
+
+def test_the_wheel_holds_what_it_should(core_wheel: Path) -> None:
+    with zipfile.ZipFile(core_wheel) as archive:
+        names = archive.namelist()
+        size = sum(entry.compress_size for entry in archive.infolist())
+    tops = {name.split("/")[0] for name in names}
+    assert all(top == "vall_e_core" or top.startswith(("vall_e_", "vall_e-")) for top in tops), tops
+    assert "vall_e_core/py.typed" in names
+    assert not [name for name in names if name.endswith((".pth", ".pt", ".pkl", ".pyc"))]
+    assert size < 30 * 2**20
+
+
+def test_every_first_party_plugin_is_found_and_works(with_third_party: Venv) -> None:
+    plugins = with_third_party.plugins()
+    assert {plugin["status"] for plugin in plugins} == {"ok"}, plugins
+
+
+def test_a_third_party_sampler_is_found(with_third_party: Venv) -> None:
+    (plugin,) = [plugin for plugin in with_third_party.plugins() if plugin["distribution"] == "vall-e-soft-cap"]
+    assert plugin["provides"] == {"samplers": ["soft-cap"]}
+    listed = with_third_party.run("vall-e", "samplers", "list")
+    assert "soft-cap" in listed.stdout
+    checked = with_third_party.run("vall-e", "plugins", "check", "vall-e-soft-cap")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_third_party_sampler_speaks_from_the_command_line(with_third_party: Venv, tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    flags = ["--seed", "0", "--sampler", "soft-cap:20", "--sampler", "top-p:0.9"]
+    done = with_third_party.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
+    assert done.returncode == 0, done.stderr
+    assert out.stat().st_size > 10_000
+    record = json.loads(Path(f"{out}.json").read_text())
+    assert "soft-cap" in json.dumps(record["chain"])
+
+
+def test_its_own_tests_pass(with_third_party: Venv, tmp_path: Path) -> None:
+    shutil.copytree(THIRD_PARTY / "tests", tmp_path / "tests")
+    done = with_third_party.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path / "tests"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_first_party_folder_lifts_out(tmp_path: Path) -> None:
+    """Take one feature out of the house, give it ten lines of pyproject, and install both: nothing is missing."""
+    house, alone = tmp_path / "house", tmp_path / "alone"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    files = [name for name in tracked.stdout.split("\0") if name.startswith(("vall_e_core/", "plugins/", "pyproject", "README", "LICENSE"))]
+    for name in files:
+        if name.startswith("plugins/vall_e_truncation/"):
+            target = alone / name.removeprefix("plugins/")
+        else:
+            target = house / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    pyproject = house / "pyproject.toml"
+    text = pyproject.read_text()
+    kept = [line for line in text.splitlines() if not (line.startswith("truncation") and "vall_e_truncation" in line)]
+    assert len(kept) == len(text.splitlines()) - 1
+    pyproject.write_text("\n".join(kept))
+    (alone / "pyproject.toml").write_text(
+        """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "vall-e-truncation"
+version = "0.1.0"
+dependencies = ["vall-e"]
+entry-points.vall_e = { truncation = "vall_e_truncation" }
+[tool.hatch.build.targets.wheel]
+packages = ["vall_e_truncation"]
+"""
+    )
+    wheels = [build_wheel(house, tmp_path / "house-dist"), build_wheel(alone, tmp_path / "alone-dist")]
+    without = Venv(tmp_path / "without", wheels[0])
+    assert "top-p" not in without.run("vall-e", "samplers", "list").stdout
+    both = Venv(tmp_path / "both", *wheels)
+    (plugin,) = [plugin for plugin in both.plugins() if plugin["distribution"] == "vall-e-truncation"]
+    assert plugin["status"] == "ok"
+    out = tmp_path / "out.wav"
+    done = both.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), "--seed", "0", "--sampler", "top-p:0.9")
+    assert done.returncode == 0, done.stderr
+    assert out.exists()
