@@ -32,9 +32,9 @@ class EncodecModel24:
     levels = 8
     codebook_size = 1024
 
-    def __init__(self, network: nn.Module, device: str = "cpu") -> None:
+    def __init__(self, network: Any, device: str = "cpu") -> None:  # noqa: ANN401 - an untyped package's class
         """`network`: as `new_network` makes it, its weights loaded."""
-        self._network: Any = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
+        self._network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
         self._network.set_target_bandwidth(BANDWIDTH)
         self._device = torch.device(device)
 
@@ -46,9 +46,8 @@ class EncodecModel24:
         if wave.numel() == 0:
             return torch.zeros(0, self.levels, dtype=torch.int64, device=self._device)
         signal = wave.to(device=self._device, dtype=torch.float32)[None, None]  # [1, 1, samples]
-        (codes, _scale), = self._network.encode(signal)  # [1, Q, T]
-        result: Tensor = codes[0].transpose(0, 1).to(torch.int64).contiguous()
-        return result
+        codes: Tensor = self._network.encode(signal)[0][0]  # [1, Q, T]
+        return codes[0].transpose(0, 1).to(torch.int64).contiguous()
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Tensor:
