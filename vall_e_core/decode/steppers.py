@@ -1,0 +1,230 @@
+"""Feeding sequences to the model one token at a time, with a KV cache or (the reference) without.
+
+A stepper hands out the logits of each row's next token and takes the token that was chosen. Rows are sequences side
+by side; under guidance each has a null sequence, kept behind the conditional ones: row ``i`` and row ``N + i``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from ..model import EmbeddedSequence, Inputs, Target, pad
+from .guidance import Guidance, RunningGuidance
+
+if TYPE_CHECKING:
+    from ..model import EarlyExit, KVCache, Model
+
+
+@dataclass
+class Job:
+    """One sequence to be written.
+
+    ``inputs`` makes the model's inputs from the tokens so far ``[L]`` (``start`` and ``prefix`` included), ``null`` those
+    of guidance's null sequence. ``start`` is what the model needs to begin and no sampler sees; ``prefix`` is part of the response.
+    """
+
+    key: int | str
+    inputs: Callable[[Tensor], Inputs]
+    limit: int
+    start: Tensor
+    prefix: Tensor
+    null: Callable[[Tensor], Inputs] | None = None
+
+    def given(self) -> Tensor:
+        """All tokens known at the beginning ``[L]``."""
+        return torch.cat((self.start, self.prefix))
+
+
+class Stepper(Protocol):
+    """Next-token logits of rows that grow together."""
+
+    def first(self) -> tuple[Tensor, Tensor | None]:
+        """Logits ``[N, V]`` float32 of the first token, and guidance's null logits."""
+
+    def advance(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Append ``tokens`` ``[N]``; logits ``[N, V]`` of the next one, and guidance's null logits."""
+
+    def select(self, rows: Tensor) -> None:
+        """Keep the rows ``[M]``, in that order; one may be named several times."""
+
+
+def embed_jobs(model: Model, target: Target, jobs: Sequence[Job], guided: bool) -> list[EmbeddedSequence]:
+    """The jobs' sequences as they begin, then (guidance) their null sequences."""
+    sequences = [model.embed(job.inputs(job.given()), target) for job in jobs]
+    if guided:
+        sequences += [model.embed(job.null(job.given()), target) for job in jobs if job.null is not None]
+    return sequences
+
+
+@dataclass
+class Batch:
+    """Sequences right-padded for the model."""
+
+    embeds: Tensor  # [N, T, D]
+    positions: Tensor  # [N, T]
+    lengths: Tensor  # [N]
+    padded: Tensor | None  # the lengths, or None where all are alike
+
+    @classmethod
+    def of(cls, sequences: Sequence[EmbeddedSequence]) -> Batch:
+        """Pad ``sequences``."""
+        embeds, positions, lengths = pad(sequences)
+        alike = all(len(sequence.embeds) == embeds.shape[1] for sequence in sequences)
+        return cls(embeds, positions, lengths, None if alike else lengths)
+
+
+def output_rows(hidden: Tensor, sequences: Sequence[EmbeddedSequence]) -> tuple[Tensor, Tensor]:
+    """The predicting rows of each sequence, right-padded: ``[N, S, D]`` -> (``[N, T, D]``, counts ``[N]``)."""
+    spans = [sequence.output_rows.indices(len(sequence.embeds)) for sequence in sequences]
+    counts = [stop - start for start, stop, _ in spans]
+    longest = max(counts)
+    index = torch.tensor([[min(start + i, stop - 1) for i in range(longest)] for start, stop, _ in spans])
+    rows = torch.arange(len(spans), device=hidden.device)[:, None]
+    return hidden[rows, index.to(hidden.device)], torch.tensor(counts, device=hidden.device)
+
+
+class _Guided:
+    """Splits the logits of ``[2N]`` rows and applies guidance with its running statistics."""
+
+    def __init__(self, guidance: Guidance | None, rows: int, device: torch.device) -> None:
+        self.running = RunningGuidance(guidance, rows, device) if guidance is not None else None
+
+    def __call__(self, logits: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """``[N or 2N, T, V]`` and how many of the T are real -> logits of the last real one ``[N, V]``, null logits."""
+        if self.running is None:
+            if counts is None:
+                return logits[:, -1], None
+            return logits[torch.arange(len(logits), device=logits.device), counts - 1], None
+        conditional, unconditional = logits.chunk(2)
+        present = None if counts is None else counts[: len(conditional)]
+        last = (
+            unconditional[:, -1]
+            if present is None
+            else unconditional[torch.arange(len(present), device=logits.device), present - 1]
+        )
+        return self.running.apply(conditional, unconditional, present), last
+
+    def select(self, rows: Tensor) -> Tensor:
+        """Select the statistics; the model rows that belong to ``rows``."""
+        if self.running is None:
+            return rows
+        total = self.running.rows
+        self.running.select(rows)
+        return torch.cat((rows, rows + total))
+
+
+class CachedStepper:
+    """One right-padded prefill, then steps of one token a row through a preallocated cache."""
+
+    def __init__(
+        self,
+        model: Model,
+        target: Target,
+        jobs: Sequence[Job],
+        guidance: Guidance | None = None,
+        early_exit: EarlyExit | None = None,
+    ) -> None:
+        self.model, self.target, self.early_exit = model, target, early_exit
+        self._sequences = embed_jobs(model, target, jobs, guidance is not None)
+        longest = max(len(sequence.embeds) for sequence in self._sequences)
+        room = longest + max(job.limit for job in jobs)
+        device = self._sequences[0].embeds.device
+        self._cache: KVCache = model.new_cache(len(self._sequences), room)
+        following = [sequence.next_position for sequence in self._sequences]
+        self._positions = torch.tensor(following, device=device)[:, None]
+        self._guided = _Guided(guidance, len(jobs), device)
+
+    def first(self) -> tuple[Tensor, Tensor | None]:
+        """The prefill."""
+        batch = Batch.of(self._sequences)
+        hidden = self._forward(batch.embeds, batch.positions, batch.padded)
+        result: tuple[Tensor, Tensor | None]
+        if self._guided.running is None:
+            last = hidden[torch.arange(len(hidden), device=hidden.device), batch.lengths - 1]
+            result = self.model.logits(last, self.target), None
+        else:
+            rows, counts = output_rows(hidden, self._sequences)
+            result = self._guided(self.model.logits(rows, self.target), counts)
+        self._sequences = []
+        return result
+
+    def advance(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        """One step."""
+        if self._guided.running is not None:
+            tokens = tokens.repeat(2)
+        embeds = self.model.embed_token(tokens, self.target)[:, None]
+        hidden = self._forward(embeds, self._positions, None)
+        self._positions = self._positions + 1
+        return self._guided(self.model.logits(hidden, self.target), None)
+
+    def select(self, rows: Tensor) -> None:
+        """Re-order the cache with its rows."""
+        rows = self._guided.select(rows)
+        self._cache.select(rows)
+        self._positions = self._positions[rows]
+
+    def _forward(self, embeds: Tensor, positions: Tensor, lengths: Tensor | None) -> Tensor:
+        hidden: Tensor = self.model(
+            embeds,
+            positions,
+            causal=True,
+            lengths=lengths,
+            cache=self._cache,
+            early_exit=self.early_exit,
+            target=self.target,
+        )
+        return hidden
+
+
+class UncachedStepper:
+    """Embeds and runs every sequence again at every step: slow, and what the cached one is measured against."""
+
+    def __init__(
+        self,
+        model: Model,
+        target: Target,
+        jobs: Sequence[Job],
+        guidance: Guidance | None = None,
+        early_exit: EarlyExit | None = None,
+    ) -> None:
+        self.model, self.target, self.guidance, self.early_exit = model, target, guidance, early_exit
+        self._jobs = list(jobs)
+        self._tokens = [job.given() for job in jobs]
+
+    def first(self) -> tuple[Tensor, Tensor | None]:
+        """The first token's logits."""
+        return self._logits()
+
+    def advance(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Append and run everything again."""
+        self._tokens = [torch.cat((old, tokens[i : i + 1])) for i, old in enumerate(self._tokens)]
+        return self._logits()
+
+    def select(self, rows: Tensor) -> None:
+        """Re-order jobs and tokens."""
+        order = rows.tolist()
+        self._jobs = [self._jobs[i] for i in order]
+        self._tokens = [self._tokens[i] for i in order]
+
+    def _logits(self) -> tuple[Tensor, Tensor | None]:
+        pairs = list(zip(self._jobs, self._tokens, strict=True))
+        sequences = [self.model.embed(job.inputs(tokens), self.target) for job, tokens in pairs]
+        if self.guidance is not None:
+            sequences += [self.model.embed(job.null(t), self.target) for job, t in pairs if job.null is not None]
+        batch = Batch.of(sequences)
+        hidden = self.model(
+            batch.embeds,
+            batch.positions,
+            causal=True,
+            lengths=batch.padded,
+            early_exit=self.early_exit,
+            target=self.target,
+        )
+        rows, counts = output_rows(hidden, sequences)
+        logits = self.model.logits(rows, self.target)
+        return _Guided(self.guidance, len(self._jobs), logits.device)(logits, counts)

@@ -1,0 +1,71 @@
+"""Transcription: codes in, phoneme ids out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..model import PHONEME_BOS, Inputs, Target
+from .ar import step_limits
+from .loop import Settings, write_sequences
+from .steppers import Job
+from .types import Progress, SttResult
+
+if TYPE_CHECKING:
+    from ..model import EarlyExit, Model
+    from ..sampling import Chain
+
+
+@torch.inference_mode()
+def transcribe(
+    model: Model,
+    codes: Sequence[Tensor],
+    languages: Sequence[int | None],
+    chain: Chain,
+    *,
+    max_steps: int | Sequence[int],
+    seed: int = 0,
+    ids: Sequence[int | str] | None = None,
+    cache: bool = True,
+    early_exit: EarlyExit | None = None,
+    progress: Progress | None = None,
+) -> list[SttResult]:
+    """Phoneme ids of each clip, in the order given.
+
+    Args:
+        codes: ``[T, Q]`` for each clip; a window that the model can take whole.
+        languages: language ids; None leaves the segment out.
+        chain: samplers built for the stage ``"stt"``.
+        max_steps: phonemes at most, for all clips or for each.
+        ids: what keys each clip's noise; None: its place in the list.
+    """
+    if not codes:
+        return []
+    device = next(model.parameters()).device
+    keys = range(len(codes)) if ids is None else ids
+    limits = step_limits(max_steps, len(codes))
+    jobs = [
+        Job(
+            key=key,
+            inputs=_inputs(clip.to(device).long(), language),
+            limit=limit,
+            start=torch.tensor([PHONEME_BOS], device=device),
+            prefix=torch.zeros(0, dtype=torch.long, device=device),
+        )
+        for key, clip, language, limit in zip(keys, codes, languages, limits, strict=True)
+    ]
+    settings = Settings("stt", seed=seed, cache=cache, early_exit=early_exit, progress=progress)
+    return [
+        SttResult(w.tokens, "stop" if w.stopped else "length", w.steps, w.log_probability)
+        for w in write_sequences(model, Target("stt"), jobs, chain, settings)
+    ]
+
+
+def _inputs(clip: Tensor, language: int | None) -> Callable[[Tensor], Inputs]:
+    def inputs(tokens: Tensor) -> Inputs:
+        return Inputs(language=language, response=clip, tokens=tokens)
+
+    return inputs
