@@ -195,11 +195,27 @@ class Sampler(Component):
     experimental: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset()
     """What a step must carry beside the logits, such as `unconditional_logits`."""
+    removes: ClassVar[bool] = True
+    """Whether it may remove tokens (set their logit to -inf); the chain then gives the stop token back."""
+    bans: ClassVar[bool] = False
+    """Whether it may remove even the stop token, because that is what the user asks of it."""
+    invariances: ClassVar[frozenset[str]] = frozenset()
+    """What holds for it: `argmax` (the most probable token stays so), `shift` (a constant added to all logits changes
+    nothing else), `deterministic` (a selector that takes the most probable token)."""
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Samplers that it can't work beside, by name, and the reason."""
+    stage_reasons: ClassVar[Mapping[str, str]] = {}
+    """Why it can't work in a stage that `stages` leaves out."""
 
     def is_neutral(self) -> bool:
         """Whether it would change nothing: every parameter that declares a neutral value has it."""
         declared = [each for each in self.params() if each.neutral is not MISSING]
         return bool(declared) and all(getattr(self, each.name) == each.neutral for each in declared)
+
+    @classmethod
+    def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
+        """Whose flags (`Flag.stage`) set the parameters in a stage. Override where one flag serves both passes."""
+        return "nar" if stage == "nar" else "ar"
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
@@ -208,7 +224,7 @@ class Sampler(Component):
         `flags` has canonical names without dashes in front (`top-p`). A parameter that has a neutral value and whose
         flag isn't given takes the neutral one: an absent flag never switches anything on.
         """
-        side = "nar" if stage == "nar" else "ar"
+        side = cls.flag_stage(stage)
         given: dict[str, object] = {}
         for each in cls.params():
             names = [flag.key for flag in each.flags if flag.stage == side]

@@ -1,0 +1,69 @@
+"""What chooses the token: `multinomial` and `greedy`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vall_e_core import BuildContext, Sampler, hookimpl
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from vall_e_core import Selector
+
+
+@dataclass(frozen=True)
+class Multinomial(Sampler):
+    """Draw a token from the softmax of the logits. The default.
+
+    The draw inverts the cumulated distribution at a number that depends only on the seed, the utterance and the step:
+    the same utterance gets the same draws whatever batch it is in.
+    """
+
+    name = "multinomial"
+    role = "selector"
+    order = 200
+
+    def build(self, ctx: BuildContext) -> Selector:
+        """Return the selector."""
+        from .select import MultinomialSelector
+
+        return MultinomialSelector()
+
+
+@dataclass(frozen=True)
+class Greedy(Sampler):
+    """Take the most probable token, the lowest id among equals. What a temperature of 0 means."""
+
+    name = "greedy"
+    role = "selector"
+    order = 200
+    invariances = frozenset({"argmax", "shift", "deterministic"})
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
+        """Greedy where the stage's temperature flag is 0."""
+        from vall_e_core import ComponentError
+
+        flag = "nar-temp" if stage == "nar" else "ar-temp"
+        if flag not in flags:
+            return None
+        try:
+            temperature = float(str(flags[flag]))
+        except ValueError as error:
+            raise ComponentError(f"--{flag}: expected a number, found {flags[flag]!r}") from error
+        return cls() if temperature == 0 else None
+
+    def build(self, ctx: BuildContext) -> Selector:
+        """Return the selector."""
+        from .select import GreedySelector
+
+        return GreedySelector()
+
+
+@hookimpl
+def vall_e_samplers() -> Iterable[type[Sampler]]:
+    """The samplers of this package."""
+    return [Multinomial, Greedy]

@@ -1,0 +1,23 @@
+"""The work of `multinomial` and `greedy`."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from vall_e_core import StatelessSelector, Step, draw, take_maximum
+
+
+class MultinomialSelector(StatelessSelector):
+    """Inverse transform sampling from the softmax."""
+
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        """Logits [N, V] -> tokens [N]."""
+        return draw(logits, step.uniform("select"))
+
+
+class GreedySelector(StatelessSelector):
+    """The argmax."""
+
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        """Logits [N, V] -> tokens [N]."""
+        return take_maximum(logits)

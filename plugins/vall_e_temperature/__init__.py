@@ -1,0 +1,114 @@
+"""Temperatures: `temperature` and `dynamic-temperature`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vall_e_core import BuildContext, Flag, Sampler, UsageError, hookimpl, param
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from vall_e_core import Transform
+
+
+@dataclass(frozen=True)
+class Temperature(Sampler):
+    """Divide the logits by t: below 1 the probable tokens become more so, above 1 less; 0 takes the most probable."""
+
+    name = "temperature"
+    order = 120
+    removes = False
+    invariances = frozenset({"argmax"})
+
+    t: float = param(
+        0.95, primary=True, min=0.0, neutral=1.0, help="the divisor; 1 changes nothing, 0 is greedy",
+        flags=(
+            Flag("--ar-temp", ("--ar-temperature",), help="temperature of the AR pass; 0 is greedy"),
+            Flag("--nar-temp", ("--nar-temperature",), "nar", help="temperature of the NAR levels; 0 is greedy"),
+        ),
+    )  # fmt: skip
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
+        """None where a minimum makes the temperature dynamic, and at 0, which is another selector's work."""
+        made = super().from_flags(flags, stage)
+        side = cls.flag_stage(stage)
+        return None if made is None or made.t == 0 or f"min-{side}-temp" in flags else made
+
+    def build(self, ctx: BuildContext) -> Transform:
+        """Return the transform."""
+        from .temperature import TemperatureTransform
+
+        return TemperatureTransform(self.t)
+
+
+@dataclass(frozen=True)
+class DynamicTemperature(Sampler):
+    """A temperature between min and max, by how sure the model is at each step.
+
+    In mode `confidence`, T = max - (max - min) / (1 + exp(-k (p - center))) with p the probability of the best token:
+    sure steps get the minimum. In mode `entropy`, T = min + (max - min) (H / ln n)^exponent with H the entropy of the
+    n tokens left (kalomaze, koboldcpp).
+    """
+
+    name = "dynamic-temperature"
+    order = 120
+    removes = False
+    invariances = frozenset({"argmax"})
+
+    mode: Literal["confidence", "entropy"] = param("confidence", help="what says how sure the model is")
+    min: float = param(
+        0.5, min=0.0, help="the temperature of a sure step",
+        flags=(
+            Flag("--min-ar-temp", ("--min-ar-temperature",),
+                 help="dynamic AR temperature: between this, where the model is sure, and --ar-temp"),
+            Flag("--min-nar-temp", ("--min-nar-temperature",), "nar",
+                 help="dynamic NAR temperature: between this, where the model is sure, and --nar-temp"),
+        ),
+    )  # fmt: skip
+    max: float = param(1.0, min=0.0, exclusive_min=True, help="the temperature of an unsure step")
+    exponent: float = param(1.0, min=0.0, help="entropy mode: above 1 it stays near min for longer")
+    k: float = param(10.0, help="confidence mode: steepness of the change")
+    center: float = param(0.5, help="confidence mode: the probability of the best token halfway between min and max")
+
+    def check(self) -> None:
+        """The minimum must not exceed the maximum."""
+        if self.min > self.max:
+            raise ValueError(f"min must be at most max, not {self.min:g} with max {self.max:g}")
+
+    def is_neutral(self) -> bool:
+        """Where both ends are 1."""
+        return self.min == self.max == 1.0
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
+        """On where a minimum is given; the maximum is the stage's temperature."""
+        side = cls.flag_stage(stage)
+        low, high = f"min-{side}-temp", f"{side}-temp"
+        if low not in flags:
+            return None
+        made = cls.from_mapping({"min": flags[low], "max": max(float(str(flags[low])), 1e-9)})
+        top = Temperature.from_mapping({"t": flags[high]} if high in flags else {}).t
+        if made.min >= top:
+            raise UsageError(
+                f"--{low} must be below --{high}, not {made.min:g} with {top:g}",
+                cause="0 is greedy: there is no range" if top == 0 else None,
+            )
+        return cls.from_mapping({"min": made.min, "max": top})
+
+    def build(self, ctx: BuildContext) -> Transform:
+        """Return the transform."""
+        from .dynamic import ConfidenceTemperature, EntropyTemperature
+
+        if self.mode == "entropy":
+            return EntropyTemperature(self.min, self.max, self.exponent)
+        return ConfidenceTemperature(self.min, self.max, self.k, self.center)
+
+
+@hookimpl
+def vall_e_samplers() -> Iterable[type[Sampler]]:
+    """The samplers of this package."""
+    return [Temperature, DynamicTemperature]

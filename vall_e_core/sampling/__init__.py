@@ -1,0 +1,82 @@
+"""Sampling: steps, noise, state, and the chain that turns logits into tokens.
+
+Importing this package imports no torch; names that need it are resolved when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .flags import chain_from_flags
+from .plan import ChainPlan, Member, compile_chain
+
+if TYPE_CHECKING:
+    from .chain import Chain, ChainState, Stage
+    from .noise import Noise, utterance_key
+    from .protocols import (
+        Choice,
+        Search,
+        Selector,
+        StateContext,
+        StatelessSelector,
+        StatelessTransform,
+        Trace,
+        Transform,
+    )
+    from .selection import draw, take_maximum
+    from .step import Step, recent
+
+_LAZY = {
+    "Chain": "chain",
+    "ChainState": "chain",
+    "Choice": "protocols",
+    "Noise": "noise",
+    "Search": "protocols",
+    "Selector": "protocols",
+    "Stage": "chain",
+    "StateContext": "protocols",
+    "StatelessSelector": "protocols",
+    "StatelessTransform": "protocols",
+    "Step": "step",
+    "Trace": "protocols",
+    "Transform": "protocols",
+    "draw": "selection",
+    "recent": "step",
+    "take_maximum": "selection",
+    "utterance_key": "noise",
+}
+
+__all__ = [
+    "Chain",
+    "ChainPlan",
+    "ChainState",
+    "Choice",
+    "Member",
+    "Noise",
+    "Search",
+    "Selector",
+    "Stage",
+    "StateContext",
+    "StatelessSelector",
+    "StatelessTransform",
+    "Step",
+    "Trace",
+    "Transform",
+    "chain_from_flags",
+    "compile_chain",
+    "draw",
+    "recent",
+    "take_maximum",
+    "utterance_key",
+]
+
+
+def __getattr__(name: str) -> object:
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value

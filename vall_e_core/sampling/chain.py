@@ -1,0 +1,194 @@
+"""The chain at work: transforms in order, one selector, at most one search."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from . import state as states
+from .protection import clean, keep_stop, settle
+from .protocols import Choice, Search, Selector, StateContext, StatelessSelector, Trace, Transform
+from .step import Step
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A transform, its name, and what the chain must know about it."""
+
+    name: str
+    transform: Transform
+    bans: bool = False
+    """It may remove the stop token: that is what the user asked for (minimum length, suppressed ids)."""
+    removes: bool = True
+    """It may remove tokens at all."""
+    prepares: bool = False
+    """Guidance and bans: the logits after it are what the model is taken to have said."""
+
+
+@dataclass
+class ChainState:
+    """Everything that changes while a chain runs; one row of every tensor for each row of the batch."""
+
+    stages: list[Any]
+    selector: Any
+    search: Any
+    degenerate: Tensor
+    """How many steps of each row [N] needed the fallback, or came with NaN or +inf."""
+    rescued: Tensor
+    """How many steps of each row [N] had only the stop token left."""
+    logits: Tensor | None = field(default=None, repr=False)
+    """What `process` made last [N, V]; `accept` hands it to the selector."""
+
+    def select(self, rows: Tensor) -> ChainState:
+        """The state of rows [M]: finished rows dropped, or each hypothesis continuing its parent."""
+        return states.select(self, rows)
+
+    def snapshot(self) -> ChainState:
+        """A copy to roll back to."""
+        return states.snapshot(self)
+
+    def counts(self) -> dict[str, list[int]]:
+        """What went wrong, per row. Waits for the device: call it once, at the end."""
+        return {"degenerate": self.degenerate.tolist(), "rescued": self.rescued.tolist()}
+
+
+class Chain:
+    """Applies transforms, selects, remembers. Made by `ChainPlan.build`; holds nothing that changes.
+
+    A step of the engine:
+
+        processed = chain.process(logits, step, state)
+        tokens = chain.select(processed, step, state)
+        state = chain.accept(tokens, step, state)
+        step.append(tokens)
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        selector: Selector | None = None,
+        search: Search | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        vocab_size: int = 0,
+        stage: str = "ar",
+    ) -> None:
+        self.stages = tuple(stages)
+        self.selector: Selector = StatelessSelector() if selector is None else selector
+        self.search = search
+        self._context = StateContext(torch.device(device), vocab_size, 0, stage)
+
+    @property
+    def width(self) -> int:
+        """Rows of each utterance."""
+        return 1 if self.search is None else self.search.width
+
+    def init(
+        self,
+        rows: int,
+        step: Step | None = None,
+        *,
+        vocab_size: int | None = None,
+        device: torch.device | str | None = None,
+    ) -> ChainState:
+        """Fresh state of N rows. With `step`, capacity, device and stop token are its own, and tokens that its
+        histories already hold (a prefix) are accepted one by one."""
+        context = self._context
+        if vocab_size is not None:
+            context = replace(context, vocab_size=vocab_size)
+        if device is not None:
+            context = replace(context, device=torch.device(device))
+        if step is not None:
+            context = replace(
+                context, device=step.history.device, capacity=step.history.shape[1], stage=step.stage,
+                stop_token=step.stop_token, frame_rate=step.frame_rate,
+            )  # fmt: skip
+        count = torch.zeros(rows, dtype=torch.long, device=context.device)
+        fresh = ChainState(
+            [each.transform.init(rows, context) for each in self.stages],
+            self.selector.init(rows, context),
+            None if self.search is None else self.search.init(rows // self.search.width, context),
+            count,
+            count.clone(),
+        )
+        if step is not None and any(each is not None for each in fresh.stages):
+            fresh.stages = self._replayed(step, fresh.stages)
+        return fresh
+
+    def _replayed(self, step: Step, fresh: list[Any]) -> list[Any]:
+        """The transforms' states after the tokens in `step`'s histories; waits for the device, once."""
+        longest = int(step.lengths.max()) if step.lengths.numel() > 0 else 0
+        for position in range(longest):
+            past = replace(step, lengths=step.lengths.clamp(max=position))
+            tokens = step.history[:, position]
+            after = [
+                stage.transform.accept(tokens, past, each) for stage, each in zip(self.stages, fresh, strict=True)
+            ]
+            fresh = states.merge(step.lengths > position, after, fresh)
+        return fresh
+
+    def process(self, logits: Tensor, step: Step, state: ChainState, trace: Trace | None = None) -> Tensor:
+        """Logits [N, V] (any float type, NaN and ±inf allowed) -> [N, V] float32 that every row can be drawn from.
+
+        No stage takes the stop token away, nor leaves only it, unless a ban asks. Notes degenerate rows in `state`.
+        """
+        raw, broken = clean(logits)
+        stop = step.stop_token
+        reference = current = raw
+        untouched = True
+        for stage, own in zip(self.stages, state.stages, strict=True):
+            before = current
+            current = stage.transform.apply(before, step, own)
+            if stage.removes and not stage.bans:
+                current = keep_stop(before, current, stop)
+            if stage.prepares:
+                reference = current if untouched else torch.where(current == float("-inf"), current, reference)
+            else:
+                untouched = False
+            if trace is not None:
+                trace.stage(stage.name, before, current, step)
+        settled = settle(current, reference, raw, stop)
+        state.degenerate = state.degenerate + (broken | settled.fallen)
+        state.rescued = state.rescued + settled.rescued
+        state.logits = settled.logits
+        return settled.logits
+
+    def select(self, logits: Tensor, step: Step, state: ChainState, trace: Trace | None = None) -> Tensor:
+        """The tokens [N] int64, from what `process` returned."""
+        tokens = self.selector.select(logits, step, state.selector)
+        if trace is not None:
+            trace.choice(logits, tokens, step)
+        return tokens
+
+    def advance(self, logits: Tensor, step: Step, state: ChainState) -> tuple[Choice, ChainState]:
+        """A search's choice instead of `select`, from what `process` returned; the state has followed the parents.
+
+        Give every row its parent's history (`step.select(choice.parents)`), then accept and append the tokens.
+        """
+        if self.search is None:
+            raise UsageError("the chain has no search")
+        support = keep_stop(logits, self.selector.support(logits, step, state.selector), step.stop_token)
+        logprobs = torch.log_softmax(support, dim=-1)
+        choice, searched = self.search.advance(logprobs, step, state.search)
+        moved = replace(state, search=None).select(choice.parents)
+        moved.search = searched
+        return choice, moved
+
+    def accept(self, tokens: Tensor, step: Step, state: ChainState, logits: Tensor | None = None) -> ChainState:
+        """The state after tokens [N], selected or imposed; call it before `step.append(tokens)`.
+
+        `logits` [N, V] is what `process` returned, if that wasn't its last call for this state.
+        """
+        stages = [
+            stage.transform.accept(tokens, step, own) for stage, own in zip(self.stages, state.stages, strict=True)
+        ]
+        processed = state.logits if logits is None else logits
+        selector = state.selector
+        if processed is not None:
+            selector = self.selector.accept(processed, tokens, step, state.selector)
+        return replace(state, stages=stages, selector=selector)

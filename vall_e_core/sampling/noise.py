@@ -1,0 +1,80 @@
+"""Noise as a function of what it is for, not of what was drawn before.
+
+Every uniform number is a hash of (seed, utterance key, step, level, frame, label). So a row's draws don't depend on the
+batch around it, on the order of rows or on the device; nothing has to be saved to repeat or to roll back; seed 0 is a
+seed like any other. The hash is two rounds of the 64-bit finaliser by Stafford ("variant 13", as in splitmix64), in
+int64 tensor arithmetic that wraps, with the shifts made logical by a mask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_WORD = (1 << 64) - 1
+_FIRST, _SECOND, _GOLDEN = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
+_FRAME = 0xD1342543DE82EF95
+_BITS = 23
+"""Bits of a uniform number: (n + 1/2) / 2^23 is exact in float32 and lies strictly between 0 and 1."""
+
+
+def _signed(word: int) -> int:
+    """The 64-bit word as the int64 with the same bits."""
+    word &= _WORD
+    return word - (1 << 64) if word >> 63 else word
+
+
+def _mix(word: int) -> int:
+    """The finaliser on a Python integer."""
+    word &= _WORD
+    word = ((word ^ (word >> 30)) * _FIRST) & _WORD
+    word = ((word ^ (word >> 27)) * _SECOND) & _WORD
+    return word ^ (word >> 31)
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _shifted(words: Tensor, bits: int) -> Tensor:
+    """Logical shift to the right of int64."""
+    return (words >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _rounds(words: Tensor) -> Tensor:
+    """The finaliser but for its last step, which leaves the upper 31 bits as they are."""
+    words = (words ^ _shifted(words, 30)) * _signed(_FIRST)
+    return (words ^ _shifted(words, 27)) * _signed(_SECOND)
+
+
+def utterance_key(identity: int | str) -> int:
+    """The int64 that keys an utterance's noise: an integer is itself (modulo 2^64), text is hashed."""
+    return _signed(identity if isinstance(identity, int) else _digest(identity))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The source of all randomness of a run: nothing but a seed (any integer)."""
+
+    seed: int
+
+    def keys(self, rows: Tensor) -> Tensor:
+        """Utterance keys `rows` [N] int64 -> the [N] int64 that `uniform` takes: the seed mixed in, once a run."""
+        words = _rounds(rows.long() * _signed(_GOLDEN) + _signed(_digest(f"seed {self.seed}")))
+        return words ^ _shifted(words, 31)
+
+    @staticmethod
+    def uniform(keys: Tensor, index: Tensor, label: str, *, level: int = 0, frame: Tensor | None = None) -> Tensor:
+        """[N] float32 in (0, 1).
+
+        `keys` [N] comes from `keys()`; `index` [] or [N] is the step; `frame` [N] tells rows of one utterance and
+        step apart; `level` and `label` keep different uses apart.
+        """
+        words = keys + index * _signed(_GOLDEN) + _signed(_mix(_digest(label) + level * _GOLDEN))
+        if frame is not None:
+            words = words + frame * _signed(_FRAME)
+        top = _shifted(_rounds(words), 64 - _BITS)
+        return (top.to(torch.float32) + 0.5) * (2.0**-_BITS)

@@ -1,0 +1,184 @@
+"""From samplers in the user's order to a chain: what is refused, what is warned about, what is left out.
+
+Nothing is ever reordered silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ..component import BuildContext, Sampler
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from .chain import Chain
+
+_GUIDANCE_AND_BANS = 20
+"""Samplers up to this canonical place prepare the logits; what they leave is what filters may take from."""
+_STAGES = {"ar": "the AR pass", "nar": "the NAR levels", "stt": "transcription", "len": "length prediction"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A sampler in a plan. `off` says why it isn't part of the work, or is None where it is."""
+
+    sampler: Sampler
+    off: str | None = None
+
+
+@dataclass(frozen=True)
+class ChainPlan:
+    """What a chain will do. `members` are in the order given, those that are off among them."""
+
+    stage: str
+    members: tuple[Member, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> tuple[Sampler, ...]:
+        """The samplers that do the work, in order, the selector and search among them."""
+        return tuple(each.sampler for each in self.members if each.off is None)
+
+    def _of(self, role: Literal["transform", "selector", "search"]) -> list[Sampler]:
+        return [each for each in self.active if each.role == role]
+
+    @property
+    def transforms(self) -> tuple[Sampler, ...]:
+        """The active transforms, in order."""
+        return tuple(self._of("transform"))
+
+    @property
+    def selector(self) -> Sampler | None:
+        """What chooses the token; None draws from the distribution that the transforms leave."""
+        return next(iter(self._of("selector")), None)
+
+    @property
+    def search(self) -> Sampler | None:
+        """The search, if there is one."""
+        return next(iter(self._of("search")), None)
+
+    def describe(self) -> list[str]:
+        """A line for each member, in order: `top-p:p=0.9`, `?dry:multiplier=0 (off: neutral)`."""
+        lines = [
+            each.sampler.to_spec() if each.off is None else f"?{each.sampler.to_spec()} (off: {each.off})"
+            for each in self.members
+        ]
+        return lines if self.selector is not None else [*lines, "multinomial"]
+
+    def record(self) -> list[dict[str, object]]:
+        """The plan for the record beside the audio: what JSON holds, complete enough to repeat it."""
+        found: list[dict[str, object]] = []
+        for each in self.members:
+            entry: dict[str, object] = {
+                "name": each.sampler.name, "parameters": each.sampler.to_mapping(), "spec": each.sampler.to_spec(),
+            }  # fmt: skip
+            found.append(entry if each.off is None else {**entry, "off": each.off})
+        return found
+
+    def build(self, ctx: BuildContext) -> Chain:
+        """The chain itself. The first moment torch is needed."""
+        from .chain import Chain, Stage
+
+        stages = [
+            Stage(each.name, each.build(ctx), each.bans, each.removes, each.order <= _GUIDANCE_AND_BANS)
+            for each in self.transforms
+        ]
+        return Chain(
+            stages,
+            None if self.selector is None else self.selector.build(ctx),
+            None if self.search is None else self.search.build(ctx),
+            device=ctx.device,
+            vocab_size=0 if ctx.vocab_size is None else ctx.vocab_size,
+            stage=self.stage,
+        )
+
+
+def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection[str] | None = None) -> ChainPlan:
+    """Check and plan a chain of one stage.
+
+    `available` lists what steps will carry beside the logits (see `Sampler.needs`); None leaves that unchecked.
+
+    Raises:
+        UsageError: two selectors, two searches, a transform behind the selector, a sampler that can't work in this
+            stage or beside another one.
+    """
+    for each in samplers:
+        _check_stage(each, stage)
+        if available is not None and not each.needs <= set(available):
+            missing = ", ".join(sorted(each.needs - set(available))).replace("_", " ")
+            raise UsageError(f"{each.name} can't work here: it needs {missing}")
+    _check_roles(samplers)
+    _check_conflicts(samplers)
+    selectors = [each for each in samplers if each.role == "selector"]
+    greedy = bool(selectors) and "deterministic" in selectors[0].invariances
+    searching = any(each.role == "search" for each in samplers)
+    members: list[Member] = []
+    for each in samplers:
+        off: str | None = None
+        if each.role == "transform" and each.is_neutral():
+            off = "neutral"
+        elif each.role == "transform" and greedy and not searching and "argmax" in each.invariances:
+            off = f"the most probable token stays so, and {selectors[0].name} takes it"
+        members.append(Member(each, off))
+    active = [each.sampler for each in members if each.off is None]
+    return ChainPlan(stage, tuple(members), tuple(_order_warnings(active)))
+
+
+def _check_stage(sampler: Sampler, stage: str) -> None:
+    if stage in sampler.stages:
+        return
+    where = _STAGES.get(stage, stage)
+    can = ", ".join(_STAGES.get(each, each) for each in sorted(sampler.stages))
+    raise UsageError(
+        f"{sampler.name} can't work in {where}", cause=sampler.stage_reasons.get(stage), try_=f"it works in: {can}"
+    )
+
+
+def _check_roles(samplers: Sequence[Sampler]) -> None:
+    for role, plural in (("selector", "selectors"), ("search", "searches")):
+        found = [each.name for each in samplers if each.role == role]
+        if len(found) > 1:
+            raise UsageError(
+                f"two {plural} in one chain: {', '.join(found)}", cause=f"a chain has one {role}", try_="leave out one"
+            )
+    last = [each.name for each in samplers if each.role != "transform"]
+    behind = next(
+        (
+            one.name
+            for position, one in enumerate(samplers)
+            if one.role == "transform" and any(each.role != "transform" for each in samplers[:position])
+        ),
+        None,
+    )
+    if behind is not None:
+        ordered = [each.to_spec() for each in samplers if each.role == "transform"]
+        ends = [each.to_spec() for each in samplers if each.role != "transform"]
+        raise UsageError(
+            f"{behind} stands behind {last[0]}",
+            cause="what chooses the token comes last, so it would have no effect",
+            try_=" ".join(f"--sampler {each}" for each in ordered + ends),
+        )
+
+
+def _check_conflicts(samplers: Sequence[Sampler]) -> None:
+    names = {each.name for each in samplers}
+    for each in samplers:
+        for other, reason in each.conflicts.items():
+            if other in names:
+                raise UsageError(f"{each.name} can't work beside {other}", cause=reason, try_=f"leave out {other}")
+
+
+def _order_warnings(samplers: Sequence[Sampler]) -> list[str]:
+    """One sentence for each transform that stands behind one it should precede, and for repeated ones."""
+    found: list[str] = []
+    transforms = [each for each in samplers if each.role == "transform"]
+    for position, each in enumerate(transforms):
+        before = [one for one in transforms[:position] if one.order > each.order and one.name != each.name]
+        if before:
+            names = ", ".join(dict.fromkeys(one.name for one in before))
+            found.append(f"{each.name} comes after {names}; it usually comes before")
+    names = [each.name for each in transforms]
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    return found + [f"{name} is given {names.count(name)} times; each is applied" for name in repeated]

@@ -1,0 +1,137 @@
+"""What the built members of a chain look like, and bases for those that keep no state.
+
+Drawing and accepting are apart, so that a search, a replay or a speculative step can impose the token. An object holds
+nothing that changes during a run: what does change is its state, which the engine owns (see `state`).
+
+In `apply`, `support`, `select` and `advance` nothing may wait for the device: no `.item()`, no `if tensor`, no
+`nonzero`; shapes are static. They never write to the logits they are given; the chain may write to what they return.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from .selection import draw
+from .step import Step
+
+
+@dataclass(frozen=True)
+class StateContext:
+    """What `init` may need to know to allocate state."""
+
+    device: torch.device
+    vocab_size: int
+    capacity: int
+    """The longest history, L."""
+    stage: str = "ar"
+    stop_token: int | None = None
+    frame_rate: float = 75.0
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """Penalties, filters, temperatures: logits in, logits out."""
+
+    def init(self, rows: int, ctx: StateContext) -> Any:  # noqa: ANN401 - each transform has a state of its own
+        """State of `rows` rows, or None."""
+        ...
+
+    def apply(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+        """Logits [N, V] float32, finite or -inf (removed) -> [N, V]."""
+        ...
+
+    def accept(self, tokens: Tensor, step: Step, state: Any) -> Any:  # noqa: ANN401
+        """The state after tokens [N] were chosen; they are not yet in `step.history`."""
+        ...
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """Chooses the token."""
+
+    def init(self, rows: int, ctx: StateContext) -> Any:  # noqa: ANN401
+        """State of `rows` rows, or None."""
+        ...
+
+    def support(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+        """Its truncation alone, [N, V] -> [N, V]; what a Search builds on."""
+        ...
+
+    def select(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+        """The tokens [N] int64. `logits` is what the chain made, before `support`."""
+        ...
+
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Any) -> Any:  # noqa: ANN401
+        """The state after tokens [N], drawn or imposed, were chosen from `logits`."""
+        ...
+
+
+class Choice(NamedTuple):
+    """What a search decided: tokens [N], the rows [N] they continue, and which rows [N] are finished."""
+
+    tokens: Tensor
+    parents: Tensor
+    finished: Tensor
+
+
+@runtime_checkable
+class Search(Protocol):
+    """Keeps several hypotheses of each utterance; rows `u * width … (u + 1) * width - 1` belong to utterance u."""
+
+    width: int
+
+    def init(self, utterances: int, ctx: StateContext) -> Any:  # noqa: ANN401
+        """State of `utterances * width` rows."""
+        ...
+
+    def advance(self, logprobs: Tensor, step: Step, state: Any) -> tuple[Choice, Any]:  # noqa: ANN401
+        """Log-probabilities [N, V] -> the choice, and the state of the rows after it."""
+        ...
+
+
+class Trace(Protocol):
+    """Watches a chain. Nothing is computed for it unless one is given."""
+
+    def stage(self, name: str, before: Tensor, after: Tensor, step: Step) -> None:
+        """A stage turned `before` [N, V] into `after` [N, V]."""
+        ...
+
+    def choice(self, logits: Tensor, tokens: Tensor, step: Step) -> None:
+        """Tokens [N] were chosen from `logits` [N, V]."""
+        ...
+
+
+class StatelessTransform:
+    """Base of a transform that remembers nothing: write `apply`."""
+
+    def init(self, rows: int, ctx: StateContext) -> None:
+        """No state."""
+
+    def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        """Logits [N, V] -> [N, V]."""
+        raise NotImplementedError
+
+    def accept(self, tokens: Tensor, step: Step, state: None) -> None:
+        """Nothing to remember."""
+
+
+class StatelessSelector:
+    """Base of a selector that remembers nothing. As it stands it draws from the softmax of the logits."""
+
+    def init(self, rows: int, ctx: StateContext) -> None:
+        """No state."""
+
+    def support(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        """No truncation of its own."""
+        return logits
+
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        """Draw tokens [N] from the softmax of logits [N, V], with the step's own noise."""
+        return draw(logits, step.uniform("select"))
+
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: None) -> None:
+        """Nothing to remember."""
