@@ -71,7 +71,7 @@ def refine(
     guidance: Guidance | None = None,
     early_exit: EarlyExit | None = None,
 ) -> list[ArResult]:
-    """Compare each sampled sequence with the refined one, ``likeliest[i]``, and keep the likelier (ties: the sampled)."""
+    """Compare each sampled sequence with the refined one, ``likeliest[i]``; keep the likelier (ties: the sampled)."""
     unlike = [i for i, r in enumerate(results) if not torch.equal(r.codes, likeliest[i])]
     both = [results[i].codes for i in unlike] + [likeliest[i] for i in unlike]
     ended = [results[i].stop_reason == "stop" for i in unlike] * 2

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Job:
     """One sequence to be written.
 
-    ``inputs`` makes the model's inputs from the tokens so far ``[L]`` (``start`` and ``prefix`` included), ``null`` those
-    of guidance's null sequence. ``start`` is what the model needs to begin and no sampler sees; ``prefix`` is part of the response.
+    ``inputs`` makes the model's inputs from the tokens so far ``[L]`` (``start`` and ``prefix`` included); ``null``
+    those of guidance's null sequence. ``start`` is what the model needs to begin and no sampler sees; ``prefix`` is part of
+    the response.
     """
 
     key: int | str
