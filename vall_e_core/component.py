@@ -62,6 +62,16 @@ class BuildContext:
     stage: str = "ar"
     notify: Callable[[str], None] = _silent
     """Takes one-line notices to the user."""
+    component: Callable[[str, str], type[Component]] | None = None
+    """Finds a component by kind and name; without it, `find` looks among the installed ones."""
+
+    def find(self, kind: str, name: str) -> type[Component]:
+        """Another component, for one that builds on it (a decoder on an encoder). Raises UsageError."""
+        if self.component is not None:
+            return self.component(kind, name)
+        from .registry import Registry
+
+        return Registry.load().get(kind, name)
 
 
 @dataclass(frozen=True)
