@@ -93,7 +93,8 @@ def test_weights_in_hugging_faces_naming_are_read(tensors: Tensors, tmp_path: Pa
     """The published safetensors file is named by transformers' rules, in either spelling of a normalised weight."""
     theirs = {
         name.replace(".convtr.convtr.", ".conv.").replace(".conv.conv.", ".conv.")
-        .replace("coder.model.", "coder.layers.").replace("quantizer.vq.", "quantizer.").replace("._codebook.", ".codebook."): value.contiguous()
+        .replace("coder.model.", "coder.layers.").replace("quantizer.vq.", "quantizer.")
+        .replace("._codebook.", ".codebook."): value.contiguous()
         for name, value in tensors.items()
     }  # fmt: skip
     newer = {name.replace("weight_g", "parametrizations.weight.original0"): value for name, value in theirs.items()}

@@ -1,0 +1,41 @@
+"""The Vocos vocoder for EnCodec's codes (Siuzdak, "Vocos", 2023): a second decoder, often the better sounding one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vall_e_core import BuildContext, Codec, hookimpl, param
+
+if TYPE_CHECKING:
+    from vall_e_core import CodecModel
+
+
+@dataclass(frozen=True)
+class VocosCodec(Codec):
+    """EnCodec's codes, decoded by Vocos (charactr/vocos-encodec-24khz); encoding is left to the codec `encodec`.
+
+    The weights are looked for in the cache that `vall-e models download vocos-encodec-24khz` fills, and in Hugging
+    Face's. The published file is a pickle without a published hash, so it takes `allow-pickle=true` to read it.
+    """
+
+    name = "vocos"
+    weights: Path | None = param(
+        None, primary=True, metavar="FILE", help="the weights: pytorch_model.bin, or the same tensors as .safetensors"
+    )
+    allow_pickle: bool = param(False, help="read weights that are a pickle; only if you trust the file")
+    encoder: str = param("encodec", help="the codec that encodes")
+
+    def build(self, ctx: BuildContext) -> CodecModel:
+        """Find and load the weights; the encoder's are read when something is encoded. Raises ModelError."""
+        from .codec import load
+
+        return load(self.weights, ctx, allow_pickle=self.allow_pickle, encoder=self.encoder)
+
+
+@hookimpl
+def vall_e_codecs() -> Iterable[type[Codec]]:
+    """What this plugin brings."""
+    return [VocosCodec]
