@@ -43,7 +43,10 @@ from .protocols import CodecModel, PhonemizerModel
 if TYPE_CHECKING:
     from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
     from .cache import cache_home, cached_model, sha256_file
+    from .config import SamplerSpec
+    from .console import Console
     from .download import DownloadError, fetch
+    from .registry import Registry
     from .sampling import (
         Chain,
         ChainPlan,
@@ -65,10 +68,19 @@ if TYPE_CHECKING:
         take_maximum,
         utterance_key,
     )
+    from .session import Session
+    from .synthesis.model_options import ModelOptions
+    from .synthesis.speech_options import SpeechOptions
     from .tensorfile import load_strictly, read_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
 
 _LAZY: dict[str, str] = {
+    "Console": ".console",
+    "Registry": ".registry",
+    "SamplerSpec": ".config",
+    "Session": ".session",
+    "ModelOptions": ".synthesis.model_options",
+    "SpeechOptions": ".synthesis.speech_options",
     "AudioClip": ".audio",
     "AudioWriter": ".audio",
     "read_audio": ".audio",
@@ -127,6 +139,7 @@ __all__ = [
     "CodecModel",
     "Component",
     "ComponentError",
+    "Console",
     "DeviceError",
     "DownloadError",
     "Engine",
@@ -134,6 +147,7 @@ __all__ = [
     "InputError",
     "LazyCommand",
     "ModelError",
+    "ModelOptions",
     "ModelSource",
     "Noise",
     "NormalText",
@@ -141,11 +155,15 @@ __all__ = [
     "Phonemizer",
     "PhonemizerModel",
     "PluginError",
+    "Registry",
     "Sampler",
+    "SamplerSpec",
     "Scorer",
     "Search",
     "Segment",
     "Selector",
+    "Session",
+    "SpeechOptions",
     "StateContext",
     "StatelessSelector",
     "StatelessTransform",

@@ -274,6 +274,8 @@ class Task(Component):
     kind = "task"
     sampler_stages: ClassVar[tuple[str, ...]] = ()
     """Whose plain sampler flags, `--sampler`, `--ar-sampler` and `--nar-sampler` the subcommand takes."""
+    flag_defaults: ClassVar[Mapping[str, str]] = {}
+    """What help says about plain sampler flags that aren't off when absent, such as `{"ar-temp": "0.95"}`."""
 
     def run(self, session: Session) -> None:
         """Do it. Raises VallEError."""

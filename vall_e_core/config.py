@@ -189,7 +189,8 @@ def build_config(options: Sequence[Option], *, file: Path | None, given: Layer) 
     layers = [default_layer(options)]
     if file is not None:
         values = read_file(file)
-        values.pop("task", None)
+        if "task" not in table:
+            values.pop("task", None)  # it chose the command
         layers.append(check_layer(table, values, str(file)))
     return RunConfig({option.key: option for option in options}, (*layers, given))
 

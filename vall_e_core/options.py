@@ -30,14 +30,18 @@ class Option:
     stage: str | None = None
     """For a plain sampler flag, the side it belongs to (`ar`, `nar`); for the chain, the stage or None for all."""
 
+    @property
+    def param_name(self) -> str:
+        """The name click knows it by."""
+        return self.param.name if self.param.positional else self.key.replace("-", "_")
+
+    def steers(self, stage: str) -> bool:
+        """Whether it is a plain flag of a sampler that it would switch on in this stage."""
+        return any(stage in each.stages and each.flag_stage(stage) == self.stage for each in self.samplers)
+
     def check(self, value: object) -> object:
         """`value` as the option's type. Raises ValueError."""
         return self.param.check(value)
-
-
-def side(stage: str) -> str:
-    """Which plain flags steer a stage: `nar` has its own, every token-by-token stage uses those of `ar`."""
-    return "nar" if stage == "nar" else "ar"
 
 
 def _common(name: str, item: type, default: object, help: str, *spellings: str) -> Option:
@@ -78,7 +82,7 @@ def flag_options(samplers: Iterable[type[Sampler]], stages: tuple[str, ...]) -> 
     """The plain flags of the samplers that work in one of the stages, in canonical order, each once."""
     found: dict[str, Option] = {}
     for sampler in sorted(samplers, key=lambda each: (each.order, each.name)):
-        sides = {side(stage) for stage in stages if stage in sampler.stages}
+        sides = {sampler.flag_stage(stage) for stage in stages if stage in sampler.stages}
         for param in sampler.params():
             for flag in param.flags:
                 if flag.stage not in sides:
@@ -136,10 +140,8 @@ def file_schema(task: type[Task], samplers: Iterable[type[Sampler]]) -> dict[str
 
 
 def shown_default(option: Option) -> str | None:
-    """The default as help shows it, or None where there is nothing to say."""
-    if option.role == "flag":
-        return "off" if option.param.neutral is not MISSING else None
+    """The default as help shows it, or None where there is nothing to say: a plain sampler flag is off when absent."""
     default = option.param.default
-    if default is MISSING or default is None or default == () or default == {} or isinstance(default, bool):
+    if option.role != "parameter" or default is MISSING or default is None or isinstance(default, bool):
         return None
-    return option.param.type.format(default)
+    return None if default in ((), {}) else option.param.type.format(default)

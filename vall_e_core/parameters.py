@@ -93,6 +93,8 @@ class Param:
 
     def check(self, value: object) -> object:
         """`value` as this parameter's type and within its range. Raises ValueError."""
+        if self.multiple and isinstance(value, str):
+            value = (value,)  # each item is given by itself, so a file's name may hold a +
         found = self.type.coerce(value)
         for item in found.values() if isinstance(found, Mapping) else found if isinstance(found, tuple) else (found,):
             if item is not None:
@@ -139,6 +141,14 @@ class Param:
         if not self.required:
             schema["default"] = self.plain(self.default)
         return schema
+
+    def placeholder(self) -> str:
+        """What stands for a value in help."""
+        if self.metavar is not None:
+            return self.metavar
+        if self.choices is not None and self.type.form == "scalar":
+            return f"[{'|'.join(map(str, self.choices))}]"
+        return self.type.metavar()
 
     def describe(self) -> str:
         """The help text, with the unit."""

@@ -10,12 +10,10 @@ from typing import Any
 from .component import BuildContext, Sampler, Task
 from .config import COMMAND_LINE, Layer, RunConfig, SamplerSpec, build_config, check_layer
 from .console import Console, Progress
-from .errors import UsageError
-from .options import by_key, side, task_options
+from .options import by_key, task_options
 from .registry import Registry
-
-TEMPERATURE_ORDER = 120
-"""Samplers whose canonical place this is may be switched on by plain flags even beside `--sampler`."""
+from .sampling.flags import chain_from_flags
+from .sampling.plan import compile_chain
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,9 @@ class Session:
         console.json = common["json"] is True
         console.show_progress = common["no-progress"] is False
         chains = {stage: _chain(config, stage, registry, task, console) for stage in task.sampler_stages}
+        for stage, members in chains.items():
+            if members is not None:
+                compile_chain(members, stage)  # refuses what can't be, before anything is loaded
         made = task.from_mapping(config.merged("parameter"))
         return cls(registry, made, config, console, chains, debug=common["debug"] is True)
 
@@ -84,7 +85,7 @@ class Session:
         flags = self.config.merged("flag")
         if stage is None:
             return flags
-        return {key: value for key, value in flags.items() if self.config.options[key].stage == side(stage)}
+        return {key: value for key, value in flags.items() if self.config.options[key].steers(stage)}
 
     def advised(self, advice: Mapping[str, object]) -> Session:
         """With a checkpoint's advice: it counts where the user said nothing. Keys this task lacks are left out."""
@@ -102,11 +103,12 @@ class Session:
 
     def record(self) -> dict[str, object]:
         """The values of the run as JSON and YAML hold them; `Session.create` takes them back."""
-        free = {side(stage) for stage, members in self.chains.items() if members is None}
+        explicit = [stage for stage, members in self.chains.items() if members is not None]
+        options = self.config.options
         found = {
-            key: self.config.options[key].param.plain(value)
+            key: options[key].param.plain(value)
             for key, value in self.config.merged("parameter", "flag").items()
-            if self.config.options[key].role == "parameter" or self.config.options[key].stage in free
+            if not any(options[key].steers(stage) for stage in explicit)
         }
         several = len(self.chains) > 1
         for stage, members in self.chains.items():
@@ -115,8 +117,8 @@ class Session:
         return found
 
     def build_context(self, **known: Any) -> BuildContext:  # noqa: ANN401 - BuildContext's own fields
-        """A BuildContext whose notices reach the user."""
-        return BuildContext(**{"notify": self.console.notice, **known})
+        """A BuildContext whose notices reach the user, and which finds components in this run's registry."""
+        return BuildContext(**{"notify": self.console.notice, "component": self.registry.get, **known})
 
     def notice(self, line: str) -> None:
         """A line on stderr, unless quiet."""
@@ -142,91 +144,33 @@ class Session:
 def _chain(
     config: RunConfig, stage: str, registry: Registry, task: type[Task], console: Console
 ) -> tuple[Sampler, ...] | None:
-    """The explicit chain of a stage. The highest layer that names one wins as a whole."""
+    """The explicit chain of a stage. The highest layer that names one wins as a whole.
+
+    Plain flags of that layer or above it stand beside the chain: a temperature joins it, any other is refused. Flags
+    below it are part of what it replaces.
+    """
     for position in reversed(range(len(config.layers))):
         layer = config.layers[position]
-        members = [
-            member
-            for spec in layer.chain
-            if spec.stage in (None, stage)
-            for member in [_member(spec, stage, registry, task)]
-            if member is not None
-        ]
-        if members:
-            _refuse_flags(config, position, stage, members)
-            _note_overridden(config, position, stage, console)
-            return _with_temperature(config, position, stage, members)
+        found = [_member(spec, stage, registry, task) for spec in layer.chain if spec.stage in (None, stage)]
+        members = [member for member in found if member is not None]
+        if not members:
+            continue
+        replaced = [key for below in config.layers[:position] for key in _flags_in(config, [below], stage)]
+        if replaced:
+            flags = ", ".join(f"--{key}" for key in replaced)
+            console.notice(f"note: the {stage.upper()} chain of the {layer.source} replaces {flags}")
+        beside = _flags_in(config, config.layers[position:], stage)
+        return tuple(chain_from_flags(registry.samplers(), beside, stage, explicit=members))
     return None
 
 
 def _member(spec: SamplerSpec, stage: str, registry: Registry, task: type[Task]) -> Sampler | None:
-    """The sampler of a spec, or None where an unrestricted `--sampler` doesn't work in this stage but in another."""
+    """The sampler of a spec, or None where an unrestricted `--sampler` works in another stage of the task alone."""
     member = spec.resolve(registry)
-    if stage in member.stages:
-        return member
-    if spec.stage is None and any(each in member.stages for each in task.sampler_stages):
-        return None
-    works = ", ".join(sorted(member.stages))
-    raise UsageError(f"{member.name} doesn't work in the {stage} stage", cause=f"it is made for: {works}")
+    elsewhere = any(each in member.stages for each in task.sampler_stages)
+    return None if stage not in member.stages and spec.stage is None and elsewhere else member
 
 
 def _flags_in(config: RunConfig, layers: Sequence[Layer], stage: str) -> dict[str, object]:
-    """The plain flags in some layers that would steer this stage."""
-    return {
-        key: value
-        for layer in layers
-        for key, value in layer.values.items()
-        if config.options[key].role == "flag"
-        and config.options[key].stage == side(stage)
-        and any(stage in sampler.stages for sampler in config.options[key].samplers)
-    }
-
-
-def _is_temperature(config: RunConfig, key: str) -> bool:
-    return any(sampler.order == TEMPERATURE_ORDER for sampler in config.options[key].samplers)
-
-
-def _refuse_flags(config: RunConfig, position: int, stage: str, members: Sequence[Sampler]) -> None:
-    tempered = any(member.order == TEMPERATURE_ORDER for member in members)
-    for key in _flags_in(config, config.layers[position:], stage):
-        if _is_temperature(config, key) and not tempered:
-            continue
-        option = config.options[key]
-        value = config.value(key)
-        if option.param.neutral == value:
-            continue
-        owner = option.samplers[0]
-        flags = {each: config.value(each) for each in config.merged("flag") if owner in config.options[each].samplers}
-        wanted = owner.from_flags(flags, stage)
-        spelling = wanted.to_spec() if wanted is not None else owner.name
-        raise UsageError(
-            f"--{key} and --sampler can't both steer the {stage.upper()} chain",
-            cause="with --sampler the order given is the order applied, and a plain flag has no place in it",
-            try_=f"--sampler {spelling}   at the place you want, instead of --{key}",
-        )
-
-
-def _note_overridden(config: RunConfig, position: int, stage: str, console: Console) -> None:
-    below = [layer for layer in config.layers[:position] if layer.source != config.layers[0].source]
-    for layer in below:
-        keys = [key for key in _flags_in(config, [layer], stage) if not _is_temperature(config, key)]
-        if keys:
-            source = config.layers[position].source
-            replaced = f"{', '.join(keys)} of {layer.source}"
-            console.notice(f"note: the {stage.upper()} chain of the {source} replaces {replaced}")
-
-
-def _with_temperature(config: RunConfig, position: int, stage: str, members: list[Sampler]) -> tuple[Sampler, ...]:
-    """Temperature flags given beside the chain (not below it) add their sampler, unless the chain has one."""
-    flags = {
-        key: value
-        for key, value in _flags_in(config, config.layers[position:], stage).items()
-        if _is_temperature(config, key)
-    }
-    owners = {owner.name: owner for key in flags for owner in config.options[key].samplers}
-    for owner in owners.values():
-        made = owner.from_flags(flags, stage) if stage in owner.stages else None
-        if made is not None:
-            before = next((i for i, member in enumerate(members) if member.role != "transform"), len(members))
-            return (*members[:before], made, *members[before:])
-    return tuple(members)
+    """The plain flags in some layers that steer a stage."""
+    return {key: value for layer in layers for key, value in layer.values.items() if config.options[key].steers(stage)}

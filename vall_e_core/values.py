@@ -113,8 +113,6 @@ class ValueType:
 
     def metavar(self) -> str:
         """A short placeholder for help texts."""
-        if self.choices is not None:
-            return "[" + "|".join(str(choice) for choice in self.choices) + "]"
         word = {bool: "BOOL", int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}[self.item]
         return {"scalar": word, "list": f"{word}+…", "map": f"KEY@{word}+…"}[self.form]
 

@@ -1,0 +1,144 @@
+"""The entry point of the command line: runs the program and turns every end into an exit code.
+
+0 done, 1 internal error, 2 usage, 3 bad input, 4 model or plugin, 5 device or memory, 6 batch with failures,
+130 interrupted, 141 standard output closed by its reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from .cli_program import make_program
+from .cli_state import State
+from .errors import DeviceError, UsageError, VallEError, suggestion
+
+if TYPE_CHECKING:
+    from .registry import Registry
+
+INTERRUPTED, CLOSED_PIPE = 130, 141
+
+
+def main(argv: Sequence[str] | None = None, *, registry: Registry | None = None) -> int:
+    """Run the program and return its exit code.
+
+    Args:
+        argv: the arguments, without the program's name; the process's own if None.
+        registry: the plugins to use, instead of those installed.
+    """
+    if argv is None:
+        _accept_any_text()
+    args = list(sys.argv[1:] if argv is None else argv)
+    before_dashes = args[: args.index("--")] if "--" in args else args
+    state = State(third_party="--no-plugins" not in before_dashes, loaded=registry)
+    if "--debug" in before_dashes:
+        state.given["debug"] = True
+    try:
+        code = _run(args, state)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _silence_stdout()
+        return CLOSED_PIPE
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted", INTERRUPTED)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        return _end(_translated(error), error, state)
+    except VallEError as error:
+        return _end(error, error, state)
+    except Exception as error:
+        return _end(_unexpected(error), error, state)
+
+
+def _run(args: list[str], state: State) -> int:
+    program = make_program()
+    completion = os.environ.get("_VALL_E_COMPLETE")
+    if completion:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(program, {"obj": state}, "vall-e", "_VALL_E_COMPLETE", completion)
+    with program.make_context("vall-e", args, obj=state) as ctx:
+        program.invoke(ctx)
+    return 0
+
+
+def _end(shown: VallEError, error: BaseException, state: State) -> int:
+    if state.debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    return _say(shown.render(), shown.exit_code)
+
+
+def _say(text: str, code: int) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(text, err=True)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Python flushes stdout once more when it ends; let that go nowhere instead of failing."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _translated(error: click.ClickException) -> VallEError:
+    """A click error in our own shape."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return _Help(error.format_message())
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    path = ctx.command_path if ctx is not None else "vall-e"
+    hint: str | None = f"{path} --help"
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption) and ctx is not None:
+        known = [each for param in ctx.command.get_params(ctx) for each in param.opts if each.startswith("--")]
+        message = f"no such option: {error.option_name}"
+        hint = suggestion(error.option_name, known, f"{path} --help")
+        if any(letter.isspace() for letter in error.option_name) or not error.option_name.startswith("--"):
+            hint = f"{path} --help   (put -- before a text that starts with a dash)"
+    elif isinstance(error, click.BadParameter) and error.param is not None and type(error) is click.BadParameter:
+        names = [each for each in error.param.opts if each.startswith("--")]
+        message = f"{names[0] if names else error.param.human_readable_name}: {error.message}"
+    elif message:
+        message = message[0].lower() + message[1:].rstrip(".")
+    return UsageError(message, try_=hint)
+
+
+class _Help(UsageError):
+    """No arguments at all: the help, and the exit code of a usage error."""
+
+    def render(self) -> str:
+        return self.message
+
+
+def _unexpected(error: Exception) -> VallEError:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return DeviceError(
+            "out of memory",
+            cause=" ".join(str(error).split()) or None,
+            try_="a smaller --batch-size, a shorter text, or --device cpu",
+        )
+    text = " ".join(str(error).split())
+    return VallEError(
+        f"internal error: {type(error).__name__}{f': {text}' if text else ''}",
+        cause="this is a bug in vall-e or in one of its plugins",
+        try_="the same command with --debug, and report what it prints",
+    )
+
+
+def _accept_any_text() -> None:
+    """Phonemes must never end in a UnicodeEncodeError, whatever the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

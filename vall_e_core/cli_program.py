@@ -1,0 +1,195 @@
+"""The program itself: a click group whose commands are found when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from .cli_options import CONTEXT, add_common, common_parameters, config_parameter
+from .cli_state import State, state_of
+from .cli_task import TaskCommand
+from .component import LazyCommand
+from .errors import PluginError, UsageError, suggestion
+from .options import COMMON
+
+BUILT_IN: Mapping[str, LazyCommand] = {
+    each.name: each
+    for each in (
+        LazyCommand("plugins", "list plugins, and check one", "vall_e_core.cli_plugins:plugins"),
+        LazyCommand("samplers", "list the samplers and their parameters", "vall_e_core.cli_samplers:samplers"),
+        LazyCommand("schema", "print the JSON schema of a component", "vall_e_core.cli_schema:schema"),
+        LazyCommand("doctor", "look at this installation, and say how to mend it", "vall_e_core.cli_doctor:doctor"),
+    )
+}
+DEFAULT_TASK = "tts"
+
+
+class Program(click.Group):
+    """`vall-e`. Tasks come from plugins, so plugins are loaded as soon as a command's name is looked up."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, after `--task NAME` in front has become the name of a command."""
+        return super().parse_args(ctx, _with_command(self, ctx, args))
+
+    def get_command_name(self, ctx: click.Context, word: str) -> str | None:
+        """The command that a word names, in either spelling, or None."""
+        if word in BUILT_IN:
+            return word
+        names = self.list_commands(ctx)
+        return next((each for each in (word, word.replace("_", "-")) if each in names), None)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the built-in commands, then of tasks and of commands that plugins bring."""
+        registry = state_of(ctx).registry
+        return [*registry.names("task"), *BUILT_IN, *registry.commands()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by name, or None."""
+        if cmd_name in BUILT_IN:
+            return add_common(_load(BUILT_IN[cmd_name]), json=True)
+        state = state_of(ctx)
+        if cmd_name in state.registry.names("task"):
+            return TaskCommand(cmd_name, state.registry.task(cmd_name), state)
+        lazy = state.registry.commands().get(cmd_name)
+        return None if lazy is None else add_common(_load(lazy), json=False)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a did-you-mean."""
+        if self.get_command_name(ctx, args[0]) is None and not ctx.resilient_parsing:
+            if args[0].startswith("-"):
+                raise UsageError(f"no such option: {args[0]}", try_="vall-e --help")
+            broken = [each.name for each in state_of(ctx).registry.records if each.status == "broken"]
+            raise UsageError(
+                f"no such command: {args[0]}",
+                cause=f"plugins that couldn't be loaded: {', '.join(broken)}" if broken else None,
+                try_=suggestion(args[0], self.list_commands(ctx), "vall-e --help")
+                if len(args) == 1
+                else f"vall-e {DEFAULT_TASK} TEXT REF OUT   (vall-e --help lists the commands)",
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every command with its one-line help, importing none of them."""
+        registry = state_of(ctx).registry
+        tasks = [(name, registry.task(name).summary()) for name in registry.names("task")]
+        tools = [(name, each.help) for name, each in sorted({**BUILT_IN, **registry.commands()}.items())]
+        for title, records in (("Tasks", tasks), ("Tools", tools)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def _load(command: LazyCommand) -> click.Command:
+    module, _, attribute = command.target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, SyntaxError, AttributeError) as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise PluginError(f"the command {command.name} can't be loaded", cause=cause) from error
+    if not isinstance(found, click.Command):
+        raise PluginError(f"the command {command.name} is no click command")
+    return found
+
+
+def _with_command(program: Program, ctx: click.Context, args: list[str]) -> list[str]:
+    """Where no command is named in front, `--task stt …` becomes `stt …`, and `--config run.yaml` names its task."""
+    state = state_of(ctx)
+    front, rest = _leading(args)
+    if rest and rest[0] not in ("--", *_OPTIONS) and program.get_command_name(ctx, rest[0]) is not None:
+        return args
+    ahead = args[: args.index("--")] if "--" in args else args
+    task, others = _taken(ahead, "--task")
+    config, _ = _taken(front, "--config")
+    if task is None and config is not None and not rest and not {"-h", "--help", "--version"} & set(front):
+        from .config import read_file
+
+        chosen = read_file(Path(config)).get("task", DEFAULT_TASK)
+        task = chosen if isinstance(chosen, str) else DEFAULT_TASK
+    if task is None:
+        return args
+    command = _task_command(state, task)
+    passed_on = ["--task", task] if command != task else []
+    return [command, *passed_on, *others, *args[len(ahead) :]]
+
+
+_OPTIONS = ("--task", "--config")
+
+
+def _leading(args: list[str]) -> tuple[list[str], list[str]]:
+    """The options in front that are the program's own, and everything from there."""
+    own = {spelling for option in COMMON for spelling in option.spellings} | {
+        "--no-plugins",
+        "--version",
+        "-h",
+        "--help",
+    }
+    at = 0
+    while at < len(args):
+        name, equals, _ = args[at].partition("=")
+        if name in _OPTIONS:
+            at += 1 if equals else 2
+        elif args[at] in own or set(args[at]) == {"-", "v"}:
+            at += 1
+        else:
+            break
+    return args[:at], args[at:]
+
+
+def _taken(args: list[str], name: str) -> tuple[str | None, list[str]]:
+    """The value of an option, and the arguments without it."""
+    for at, each in enumerate(args):
+        if each == name and at + 1 < len(args):
+            return args[at + 1], [*args[:at], *args[at + 2 :]]
+        if each.startswith(f"{name}="):
+            return each.partition("=")[2], [*args[:at], *args[at + 1 :]]
+    return None, args
+
+
+def _task_command(state: State, task: str) -> str:
+    """The command for `--task NAME`: the task of that name, or the one that lists the name among its kinds."""
+    names = state.registry.names("task")
+    if task in names:
+        return task
+    for name in names:
+        kinds = state.registry.task(name).param("task")
+        if kinds is not None and kinds.choices is not None and task in kinds.choices:
+            return name
+    raise UsageError(f"no task is called {task!r}", try_=suggestion(task, names, "vall-e --help"))
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: object) -> None:
+    if value and not ctx.resilient_parsing:
+        from . import __version__
+
+        click.echo(f"vall-e {__version__}")
+        ctx.exit()
+
+
+def make_program() -> Program:
+    """The whole command line; nothing is loaded yet."""
+    return Program(
+        "vall-e",
+        help="Zero-shot text to speech and speech to text, in which every feature is a plugin.",
+        context_settings=CONTEXT,
+        no_args_is_help=True,
+        params=[
+            *common_parameters(),
+            config_parameter(),
+            click.Option(
+                ["--task"], metavar="NAME", expose_value=False, help="the task to run, instead of a command's name"
+            ),
+            click.Option(
+                ["--version"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_version,
+                help="show the version and exit",
+            ),
+        ],
+    )

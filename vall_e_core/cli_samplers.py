@@ -1,0 +1,64 @@
+"""`vall-e samplers list`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .cli_state import state_of
+from .component import Sampler
+from .parameters import MISSING, Param
+
+
+@click.group()
+def samplers() -> None:
+    """List the samplers and their parameters."""
+
+
+@samplers.command("list")
+@click.pass_context
+def list_samplers(ctx: click.Context) -> None:
+    """Show every sampler in canonical order: what it does, its parameters and defaults, its plain flags."""
+    state = state_of(ctx)
+    console = state.console()
+    state.warn_of_broken(console)
+    found = sorted(state.registry.all(Sampler).items(), key=lambda item: (item[1].order, item[0]))
+    if console.json:
+        click.echo(json.dumps([_mapping(name, sampler) for name, sampler in found], indent=2, ensure_ascii=False))
+        return
+    for name, sampler in found:
+        stages = ", ".join(sorted(sampler.stages))
+        mark = ", experimental" if sampler.experimental else ""
+        click.echo(f"{name}  [{sampler.role}; {stages}{mark}]")
+        click.echo(f"    {sampler.summary()}")
+        for param in sampler.params():
+            click.echo(f"      {_signature(param)}  {param.describe()}")
+
+
+def _signature(param: Param) -> str:
+    default = "required" if param.required else f"= {param.type.format(param.default)}"
+    flags = "".join(f" {flag.name}" for flag in param.flags)
+    return f"{param.key} {default}{flags}{' (NAME:VALUE)' if param.primary else ''}"
+
+
+def _mapping(name: str, sampler: type[Sampler]) -> dict[str, object]:
+    return {
+        "name": name,
+        "role": sampler.role,
+        "order": sampler.order,
+        "stages": sorted(sampler.stages),
+        "experimental": sampler.experimental,
+        "help": sampler.summary(),
+        "parameters": [
+            {
+                "name": param.key,
+                "default": None if param.required else param.plain(param.default),
+                "neutral": None if param.neutral is MISSING else param.plain(param.neutral),
+                "primary": param.primary,
+                "flags": [flag.name for flag in param.flags],
+                "help": param.describe(),
+            }
+            for param in sampler.params()
+        ],
+    }

@@ -1,0 +1,27 @@
+"""`vall-e schema KIND NAME`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .cli_state import state_of
+from .component import Task
+from .options import file_schema
+
+
+@click.command()
+@click.argument("kind", metavar="KIND")
+@click.argument("name", metavar="NAME")
+@click.pass_context
+def schema(ctx: click.Context, kind: str, name: str) -> None:
+    """Print the JSON schema (draft 2020-12) of a component's parameters.
+
+    KIND is sampler, codec, phonemizer, task, model, voice, scorer or engine. For a task it is the schema of the file
+    that --config takes.
+    """
+    registry = state_of(ctx).registry
+    component = registry.get(kind, name)
+    made = file_schema(component, registry.samplers()) if issubclass(component, Task) else component.json_schema()
+    click.echo(json.dumps(made, indent=2, ensure_ascii=False))

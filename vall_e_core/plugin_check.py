@@ -1,0 +1,165 @@
+"""What `vall-e plugins check` tries: everything a plugin brings, as strictly as its users would wish."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .component import BuildContext, Component, LazyCommand, Sampler, Task
+from .errors import PluginError, VallEError, suggestion
+from .parameters import MISSING
+from .plugin_loader import Found, Provided, collect, describe, find, manager, resolve_command
+
+HEAVY = ("torch", "numpy", "encodec", "vocos", "phonemizer", "soundfile", "soxr", "yaml", "transformers", "scipy")
+"""What a registration module must not import."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One thing that was looked at, and what is wrong with it."""
+
+    subject: str
+    problems: tuple[str, ...]
+
+    def to_mapping(self) -> dict[str, object]:
+        """As `--json` prints it."""
+        return {"subject": self.subject, "ok": not self.problems, "problems": list(self.problems)}
+
+
+def check(package: str) -> list[Report]:
+    """Check the plugins that a name stands for. Raises PluginError where there are none or one doesn't load."""
+    reports: list[Report] = []
+    for found in _named(package):
+        label = f"plugin {found.name} ({found.distribution} {found.version})"
+        try:
+            if found.problem is not None:
+                raise PluginError(found.problem)
+            brought = collect(found.load(), manager(), found.name)
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"{label} is broken", cause=describe(error)) from error
+        reports.append(Report(label, tuple(_heavy_imports(found.target.partition(":")[0]))))
+        reports += [Report(f"{kind} {component.name}", tuple(_problems(component))) for kind, component in brought]
+    return reports
+
+
+def _named(package: str) -> list[Found]:
+    installed = find()
+    wanted = package.replace("_", "-").lower()
+    chosen = [
+        each
+        for each in installed
+        if wanted in (each.name.replace("_", "-").lower(), each.distribution, f"{each.distribution}/{each.name}")
+        or each.target.partition(":")[0] == package
+    ]
+    if chosen:
+        return chosen
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        names = [name for each in installed for name in (each.name, each.distribution)]
+        raise PluginError(
+            f"no plugin, distribution or module is called {package!r}", try_=suggestion(package, set(names))
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{package} can't be imported", cause=describe(error)) from error
+    return [Found(package, package, "not installed", "?")]
+
+
+def _heavy_imports(module: str) -> list[str]:
+    """What importing a registration module pulls in, seen in a process of its own."""
+    code = (
+        f"import sys; import vall_e_core; before = set(sys.modules); import {module}\n"
+        f"print(*sorted({set(HEAVY)!r} & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=_environment(), check=False
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it fails without a word"]
+        return [f"importing {module} by itself fails: {lines[-1]}"]
+    names = done.stdout.split()
+    return [f"importing {module} imports {', '.join(names)}: move that into build()"] if names else []
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _problems(component: Provided) -> list[str]:
+    if isinstance(component, LazyCommand):
+        return _caught("loading it", lambda: resolve_command(component))
+    problems = [] if component.summary() else ["it has no docstring: that is its help"]
+    problems += [f"{each.key}: no help text" for each in component.params() if not each.help.strip()]
+    required = [each.key for each in component.params() if each.required]
+    if required:
+        return [*problems, *([] if issubclass(component, Task) else [f"no default for {', '.join(required)}"])]
+    return [*problems, *_round_trip(component), *_build(component)]
+
+
+def _round_trip(component: type[Component]) -> list[str]:
+    """Defaults, mapping, text and schema agree with each other."""
+    try:
+        made = component.from_mapping({})
+        if component.from_mapping(made.to_mapping()) != made:
+            return ["from_mapping(to_mapping()) isn't equal to the instance"]
+        import json
+
+        json.dumps(component.json_schema(), allow_nan=False)
+    except (VallEError, ValueError, TypeError) as error:
+        return [f"its defaults or schema are invalid: {describe(error)}"]
+    return _sampler_text(made) if isinstance(made, Sampler) else []
+
+
+def _sampler_text(made: Sampler) -> list[str]:
+    changed = {
+        each.key: each.neutral for each in made.params() if each.neutral is not MISSING and each.neutral is not None
+    }
+    try:
+        other = type(made).from_mapping(changed)
+        if type(made).from_spec(other.to_spec().partition(":")[2]) != other:
+            return ["from_spec(to_spec()) isn't equal to the instance"]
+    except (VallEError, ValueError) as error:
+        return [f"its neutral values are refused: {describe(error)}"]
+    if changed and not other.is_neutral():
+        return ["is_neutral() is false at its own neutral values"]
+    return []
+
+
+def _build(component: type[Component]) -> list[str]:
+    """Samplers are built and put through the contract suite; other kinds may need weights or system libraries."""
+    if not issubclass(component, Sampler):
+        return []
+    context = BuildContext(vocab_size=1025, stop_token=1024, frame_rate=75.0, stage=min(component.stages))
+    problems = _caught("build() with its defaults", lambda: component.from_mapping({}).build(context))
+    if problems:
+        return problems
+    suite = _contract_suite()
+    if suite is None:
+        return []
+    try:
+        return list(suite(component))
+    except Exception as error:
+        return [f"the contract suite stopped: {describe(error)}"]
+
+
+def _contract_suite() -> Callable[[type[Sampler]], Sequence[str]] | None:
+    try:
+        testing = importlib.import_module("vall_e_core.testing")
+    except ImportError:
+        return None
+    found = getattr(testing, "check_sampler", None)
+    return found if callable(found) else None
+
+
+def _caught(what: str, call: Callable[[], object]) -> list[str]:
+    """A plugin's own code may raise anything; here that is the finding."""
+    try:
+        call()
+    except (Exception, SystemExit) as error:
+        return [f"{what} fails: {describe(error)}"]
+    return []
