@@ -25,8 +25,8 @@ class Job:
     """One sequence to be written.
 
     ``inputs`` makes the model's inputs from the tokens so far ``[L]`` (``start`` and ``prefix`` included); ``null``
-    those of guidance's null sequence. ``start`` is what the model needs to begin and no sampler sees; ``prefix`` is part of
-    the response.
+    those of guidance's null sequence. ``start`` is what the model needs to begin and no sampler sees; ``prefix`` is
+    part of the response.
     """
 
     key: int | str
