@@ -1,0 +1,186 @@
+"""`vall-e doctor`: what works here, what doesn't, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from .cli_state import State, state_of
+from .component import BuildContext, Codec, Component, ModelSource, Phonemizer
+from .errors import ModelError, VallEError
+from .plugin_loader import OURS, describe
+
+if TYPE_CHECKING:
+    from .registry import Registry
+
+_PACKAGES = (
+    "torch", "numpy", "encodec", "vocos", "phonemizer", "espeakng-loader", "soundfile", "soxr", "safetensors",
+    "pyyaml", "click", "pluggy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `try_` is what to do about it."""
+
+    status: Literal["ok", "warning", "failed"]
+    subject: str
+    detail: str
+    try_: str | None = None
+
+    def line(self) -> str:
+        """As it is printed."""
+        text = f"{self.status:<8}{self.subject}: {self.detail}"
+        return text if self.try_ is None else f"{text}\n        try: {self.try_}"
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Look at this installation, and say how to mend it. Exits with 4 when something needed doesn't work."""
+    if ctx.invoked_subcommand is not None:
+        return
+    state = state_of(ctx)
+    _show(state, list(examine(state.registry)), "this installation")
+
+
+@doctor.command("audio")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.pass_context
+def audio(ctx: click.Context, files: tuple[str, ...]) -> None:
+    """Say whether recordings are fit as a reference, and what is wrong with them. Exits with 4 when one isn't."""
+    _show(state_of(ctx), [_recording(Path(file)) for file in files], "a recording")
+
+
+def _show(state: State, findings: list[Finding], subject: str) -> None:
+    if state.console().json:
+        shown = [{"try" if key == "try_" else key: value for key, value in asdict(each).items()} for each in findings]
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        for each in findings:
+            click.echo(each.line())
+    failed = [each.subject for each in findings if each.status == "failed"]
+    if failed:
+        raise ModelError(f"{subject} has a problem: {', '.join(failed)}", try_="what is said above")
+
+
+def examine(registry: Registry) -> Iterator[Finding]:
+    """Everything that speaking needs, in the order in which it is needed."""
+    yield Finding("ok", "vall-e", f"{_version(OURS)}, Python {platform.python_version()}, {platform.platform()}")
+    yield _packages()
+    yield from _plugins(registry)
+    yield _torch()
+    yield from _built("phonemizer", registry.all(Phonemizer), "failed")
+    yield from _built("codec", registry.all(Codec), "warning")
+    yield from _models(registry)
+    yield _cache()
+
+
+def _reinstall(distribution: str) -> str:
+    return f"{sys.executable} -m pip install --force-reinstall {distribution}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _packages() -> Finding:
+    versions = {name: _version(name) for name in _PACKAGES}
+    missing = [name for name, found in versions.items() if found == "not installed"]
+    listed = ", ".join(f"{name} {found}" for name, found in versions.items())
+    if not missing:
+        return Finding("ok", "packages", listed)
+    return Finding("failed", "packages", listed, f"{sys.executable} -m pip install {' '.join(missing)}")
+
+
+def _plugins(registry: Registry) -> Iterator[Finding]:
+    for record in registry.records:
+        label = f"plugin {record.name}"
+        if record.status == "broken":
+            bad: Literal["warning", "failed"] = "failed" if record.distribution == OURS else "warning"
+            yield Finding(bad, label, str(record.error), _reinstall(record.distribution))
+        elif record.slow:
+            yield Finding("warning", label, f"slow to load: {record.ms:.0f} ms", f"VALL_E_DISABLE={record.name}")
+    working = sum(record.status == "ok" for record in registry.records)
+    yield Finding("ok", "plugins", f"{working} of {len(registry.records)} loaded")
+
+
+def _torch() -> Finding:
+    try:
+        torch = import_module("torch")
+    except (ImportError, OSError, RuntimeError) as error:
+        return Finding("failed", "torch", describe(error), _reinstall("torch"))
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += [f"cuda:{index} {torch.cuda.get_device_name(index)}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return Finding("ok", "torch", f"{torch.__version__}, {torch.get_num_threads()} threads, {', '.join(devices)}")
+
+
+def _built(kind: str, found: Mapping[str, type[Component]], bad: Literal["warning", "failed"]) -> Iterator[Finding]:
+    if not found:
+        yield Finding("failed", kind, "no plugin brings one", _reinstall(OURS))
+    for name, component in found.items():
+        yield _attempt(f"{kind} {name}", component, bad)
+
+
+def _attempt(subject: str, component: type[Component], bad: Literal["warning", "failed"]) -> Finding:
+    """Another's code may raise anything; here that is the finding."""
+    notices: list[str] = []
+    try:
+        made = component.from_mapping({}).build(BuildContext(notify=notices.append))
+    except VallEError as error:
+        return Finding(bad, subject, " - ".join(filter(None, (error.message, error.cause))), error.try_)
+    except Exception as error:
+        return Finding(bad, subject, describe(error))
+    found = getattr(made, "library", None)
+    facts = [] if found is None else [str(getattr(found, "path", found))]
+    return Finding("ok", subject, ", ".join(["works", *facts, *notices]))
+
+
+def _models(registry: Registry) -> Iterator[Finding]:
+    sources = registry.all(ModelSource)
+    here = [name for name, source in sources.items() if source().path(None) is not None]
+    missing = [name for name in sources if name not in here]
+    if here:
+        yield Finding("ok", "models", f"on this machine: {', '.join(here)}")
+    else:
+        yield Finding("warning", "models", "none on this machine", "vall-e models list")
+    if missing:
+        yield Finding("ok", "models", f"known, not downloaded: {', '.join(missing)}")
+
+
+def _cache() -> Finding:
+    from .cache import cache_home, offline_variable
+
+    home = cache_home()
+    forbidden = offline_variable()
+    words = f"{home}{'' if forbidden is None else f', downloads forbidden by {forbidden}'}"
+    nearest = next((each for each in (home, *home.parents) if each.exists()), home)
+    if not os.access(nearest, os.W_OK):
+        return Finding("warning", "cache", f"{words} can't be written", "VALL_E_HOME=FOLDER names another folder")
+    return Finding("ok", "cache", words)
+
+
+def _recording(path: Path) -> Finding:
+    from . import read_audio
+
+    try:
+        clip = read_audio(path)
+    except VallEError as error:
+        return Finding("failed", str(path), " - ".join(filter(None, (error.message, error.cause))), error.try_)
+    return Finding("ok", str(path), str(clip))
