@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
+    from .output import OutputTarget, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
         Chain,
@@ -69,8 +70,15 @@ if TYPE_CHECKING:
         utterance_key,
     )
     from .session import Session
+    from .synthesis.chains import ChainRequest, plan_chain
+    from .synthesis.engine import VallE
+    from .synthesis.loading import find_model
     from .synthesis.model_options import ModelOptions
+    from .synthesis.record import check_unchanged, read_record
+    from .synthesis.request import SpeechRequest
+    from .synthesis.results import Speech, Transcription
     from .synthesis.speech_options import SpeechOptions
+    from .synthesis.transcribing import Listening
     from .tensorfile import load_strictly, read_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
 
@@ -110,6 +118,20 @@ _LAZY: dict[str, str] = {
     "recent": ".sampling",
     "take_maximum": ".sampling",
     "utterance_key": ".sampling",
+    "OutputTarget": ".output",
+    "check_output": ".output",
+    "write_atomic": ".output",
+    "write_json": ".output",
+    "ChainRequest": ".synthesis.chains",
+    "plan_chain": ".synthesis.chains",
+    "VallE": ".synthesis.engine",
+    "find_model": ".synthesis.loading",
+    "check_unchanged": ".synthesis.record",
+    "read_record": ".synthesis.record",
+    "SpeechRequest": ".synthesis.request",
+    "Speech": ".synthesis.results",
+    "Transcription": ".synthesis.results",
+    "Listening": ".synthesis.transcribing",
     "load_strictly": ".tensorfile",
     "read_tensors": ".tensorfile",
     "NormalText": ".text",
@@ -132,6 +154,7 @@ __all__ = [
     "BuildContext",
     "Chain",
     "ChainPlan",
+    "ChainRequest",
     "ChainState",
     "CheckpointError",
     "Choice",
@@ -146,11 +169,13 @@ __all__ = [
     "Flag",
     "InputError",
     "LazyCommand",
+    "Listening",
     "ModelError",
     "ModelOptions",
     "ModelSource",
     "Noise",
     "NormalText",
+    "OutputTarget",
     "Param",
     "Phonemizer",
     "PhonemizerModel",
@@ -163,31 +188,40 @@ __all__ = [
     "Segment",
     "Selector",
     "Session",
+    "Speech",
     "SpeechOptions",
+    "SpeechRequest",
     "StateContext",
     "StatelessSelector",
     "StatelessTransform",
     "Step",
     "Task",
     "Trace",
+    "Transcription",
     "Transform",
     "UsageError",
+    "VallE",
     "VallEError",
     "Voice",
     "__version__",
     "cache_home",
     "cached_model",
     "chain_from_flags",
+    "check_output",
+    "check_unchanged",
     "compile_chain",
     "decode_text",
     "detect_script",
     "draw",
     "fetch",
+    "find_model",
     "hookimpl",
     "load_strictly",
     "normalise_text",
     "param",
+    "plan_chain",
     "read_audio",
+    "read_record",
     "read_tensors",
     "read_text",
     "read_windows",
@@ -197,7 +231,9 @@ __all__ = [
     "take_maximum",
     "utterance_key",
     "without_torchaudio",
+    "write_atomic",
     "write_audio",
+    "write_json",
 ]
 
 

@@ -1,0 +1,63 @@
+"""The task `tts`: text to speech in the voice of a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vall_e_core import Component, ModelOptions, Session, SpeechOptions, Task, hookimpl, param
+
+
+@dataclass(frozen=True)
+class _TtsFlags(Component):
+    words: tuple[str, ...] = param(
+        (), positional=True, multiple=True, metavar="TEXT [REF] [OUT]",
+        help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav), file to write",
+    )  # fmt: skip
+    text: str | None = param(None, help="text to speak, by name; then no TEXT")
+    file: Path | None = param(None, help="read the text from a file (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
+    ref: tuple[str, ...] = param((), help="reference audio; repeatable; then no REF", metavar="FILE", multiple=True)
+    voice: str | None = param(None, help="a packaged reference voice; then no REF", metavar="NAME")
+    ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
+    output: str | None = param(
+        None, help="file to write (.wav .flac .ogg), or - for standard output; then no OUT", metavar="FILE",
+        aliases=("-o", "--out-path"),
+    )  # fmt: skip
+    overwrite: bool = param(False, help="replace OUT if it exists", aliases=("-y",))
+    format: str | None = param(
+        None, choices=("wav", "flac", "ogg", "pcm_s16le", "pcm_f32le"),
+        help="what to write; the file's suffix chooses if absent, pcm_* are raw samples",
+    )  # fmt: skip
+    no_sidecar: bool = param(False, help="don't write the record OUT.wav.json beside the audio")
+    repeat: Path | None = param(
+        None, help="take everything from a record (OUT.wav.json) and repeat that run; further flags change it",
+        metavar="RECORD", aliases=("--from",),
+    )  # fmt: skip
+    task: str = param(
+        "tts", choices=("tts", "ns", "sr", "stt"),
+        help="tts speaks; ns takes noise off the reference and sr separates its speech (TEXT is what it says), with models "
+        "trained for it; stt is `vall-e stt`",
+    )  # fmt: skip
+    strict: bool = param(False, help="end with exit code 6 when a part never stopped by itself")
+
+
+@dataclass(frozen=True)
+class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
+    """Speak TEXT in the voice of REF and write it to OUT.
+
+    With --ref or --voice the arguments are TEXT [OUT]. Long text is split into sentences and joined into one file.
+    """
+
+    name = "tts"
+    sampler_stages = ("ar", "nar")
+
+    def run(self, session: Session) -> None:
+        from .command import run
+
+        run(self, session)
+
+
+@hookimpl
+def vall_e_tasks() -> Iterable[type[Task]]:
+    return [Tts]

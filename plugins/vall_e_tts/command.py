@@ -1,0 +1,162 @@
+"""`vall-e tts`: check everything, load, speak, write."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from vall_e_core import (
+    BatchError,
+    ChainRequest,
+    ModelOptions,
+    OutputTarget,
+    Session,
+    Speech,
+    SpeechOptions,
+    SpeechRequest,
+    VallE,
+    check_output,
+    find_model,
+    plan_chain,
+)
+
+from .repeat import repeated
+from .words import Words, understand
+
+if TYPE_CHECKING:
+    from . import Tts
+
+STAGES = ("ar", "nar")
+
+
+def run(task: Tts, session: Session) -> None:
+    """One run. Everything that can be checked is checked before the model is looked at."""
+    if task.repeat is not None:
+        session = repeated(session, task.repeat)
+        task = cast("Tts", session.task)
+    if task.task == "stt":
+        return transcribe_instead(task, session)
+    words = understand(task)
+    target = check_output(
+        words.output, format=task.format, overwrite=task.overwrite, inputs=words.references, sidecar=not task.no_sidecar
+    )
+    session.console.stdout_taken = target.path is None
+    chains = {stage: request_of(session, stage) for stage in STAGES}
+    for stage, chain in chains.items():
+        plan_chain(session.registry.samplers(), stage, chain)
+    request = SpeechRequest(
+        words.text, words.references, task.voice, task.ref_text, task.task, pick(SpeechOptions, task)
+    ).prepare(session.registry, notify=session.notice)
+    find_model(session.registry, pick(ModelOptions, task))
+    engine = VallE.load(options=pick(ModelOptions, task), registry=session.registry, notify=session.notice)
+    if task.device == "auto":
+        session.notice(f"device: {engine.device.name} ({engine.device.reason})")
+    session = session.advised(engine.loaded.advice)
+    options = with_seed(pick(SpeechOptions, cast("Tts", session.task)), session)
+    with progress_of(session) as show:
+        speech = engine.speak(request.with_options(options), chains, progress=show)
+    for line in speech.warnings:
+        session.warn(line)
+    speech.record["arguments"] = arguments_of(session, words, options)
+    record = speech.write(target, sidecar=not task.no_sidecar)
+    report(session, speech, record, target)
+    if task.strict and not speech.stopped:
+        raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
+
+
+def pick(kind: type[Any], task: Tts) -> Any:  # noqa: ANN401 - an instance of `kind`
+    """The fields of `task` that belong to one of its groups of options, as that group."""
+    return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
+
+
+def request_of(session: Session, stage: str) -> ChainRequest:
+    """What the user said about the chain of a stage; a checkpoint's advice isn't among it."""
+    given = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
+    return ChainRequest(session.chain(stage), given)
+
+
+def with_seed(options: SpeechOptions, session: Session) -> SpeechOptions:
+    """The options with a seed: the one given, 0 included, or one that is chosen here and told."""
+    if options.seed is not None:
+        return options
+    seed = secrets.randbits(31)
+    session.notice(f"seed: {seed}")
+    return replace(options, seed=seed)
+
+
+class progress_of:
+    """A progress bar as a callback for decoding."""
+
+    def __init__(self, session: Session) -> None:
+        self._bar = session.progress("speaking", unit="steps")
+        self._began = time.perf_counter()
+        self._steps = 0
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        self._bar.__enter__()
+        return self._show
+
+    def __exit__(self, *details: Any) -> None:  # noqa: ANN401 - as every context manager's
+        self._bar.__exit__(*details)
+
+    def _show(self, stage: str, done: int, most: int) -> None:
+        self._steps += 1
+        rate = self._steps / max(time.perf_counter() - self._began, 1e-6)
+        self._bar.to(self._steps, f"{stage} {done} of at most {most}, {rate:.0f} steps/s")
+
+
+def arguments_of(session: Session, words: Words, options: SpeechOptions) -> dict[str, object]:
+    """The run as flags that repeat it: absolute paths, the text itself, the seed that was used."""
+    found = session.record()
+    for key in ("words", "output", "overwrite", "repeat", "file", "no-sidecar", "format", "strict"):
+        found.pop(key, None)
+    found["text"] = words.text
+    found["ref"] = [str(path.absolute()) for path in words.references]
+    found["seed"] = options.seed
+    for key in ("model", "yaml", "tokenizer"):
+        value = found.get(key)
+        if isinstance(value, str) and Path(value).exists():
+            found[key] = str(Path(value).absolute())
+    loras = found.get("lora")
+    if isinstance(loras, list):
+        found["lora"] = [str(Path(str(path)).absolute()) for path in loras]
+    return found
+
+
+def report(session: Session, speech: Speech, record: dict[str, Any], target: OutputTarget) -> None:
+    """Say what came of it: one line, the chain and timings under -v, the record under --json."""
+    if target.path is None and target.format.startswith("pcm_"):
+        session.notice(f"raw samples: {target.format[4:]}, {speech.sample_rate} Hz, 1 channel")
+    where = "standard output" if target.path is None else str(target.path)
+    rtf = f", RTF {record['rtf']:.2f}" if record["rtf"] is not None else ""
+    session.notice(f"{where}: {speech.seconds:.2f} s of speech{rtf}, seed {record['seed']}")
+    for stage, members in record["samplers"].items():
+        chain = " → ".join(each["spec"] + (" (off)" if "off" in each else "") for each in members)
+        session.detail(f"{stage} chain: {chain}")
+    for part in record["parts"]:
+        session.detail(
+            f"part {part['index'] + 1}: {part['duration']:.2f} s, {part['stop_reason']}, {part['tries']} tries"
+            + (f", {part['refined']} sequence kept" if part.get("refined") else "")
+            + f"  /{part['phonemes']}/"
+        )
+    session.detail("timings: " + ", ".join(f"{stage} {value:.2f} s" for stage, value in record["timings"].items()))
+    session.result(record)
+
+
+def transcribe_instead(task: Tts, session: Session) -> None:
+    """`--task stt`: the words are audio, and the task of that name does the work."""
+    stt = session.registry.task("stt")
+    given = {
+        key: value
+        for key, value in session.config.merged().items()
+        if session.given(key) and (stt.param(key) is not None or session.config.options[key].role in ("flag", "common"))
+    }
+    for key in ("task", "format"):
+        given.pop(key, None)
+    audio = [*task.words, *task.ref]
+    made = Session.create(stt, {**given, "audio": audio}, registry=session.registry, console=session.console)
+    made.task.run(made)

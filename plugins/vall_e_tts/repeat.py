@@ -1,0 +1,34 @@
+"""`--from OUT.wav.json`: the run that a record describes, once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vall_e_core import Session, check_unchanged, read_record
+
+_OWN = {"repeat", "words"}
+
+
+def repeated(session: Session, path: Path) -> Session:
+    """A session with the record's values below those that were given beside `--from`.
+
+    Raises InputError for a file that isn't a record, or whose references have changed.
+    """
+    record = read_record(path)
+    given = {key: value for key, value in session.config.merged().items() if session.given(key) and key not in _OWN}
+    words = session.config.merged().get("words")
+    kept = dict(record["arguments"])
+    if "ref" in given or "voice" in given:
+        for key in ("ref", "voice", "ref-text"):
+            kept.pop(key, None)
+    else:
+        check_unchanged(record, path)
+    if "file" in given or "text" in given:
+        kept.pop("text", None)
+    chain = [spec for layer in session.config.layers for spec in layer.chain]
+    for stage in type(session.task).sampler_stages:
+        if any(spec.stage in (None, stage) for spec in chain):
+            kept.pop(f"{stage}-sampler", None)
+    values = {**kept, **given, **({"words": words} if words else {})}
+    made = Session.create(type(session.task), values, registry=session.registry, chain=chain, console=session.console)
+    return made

@@ -1,0 +1,210 @@
+"""Where a result goes: a file that appears whole or not at all, or standard output.
+
+Nothing here imports numpy or torch: a target is checked before any work starts, and written when the work is done.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from vall_e_core.errors import InputError, UsageError
+
+STDOUT = "-"
+#: File suffix -> the container that is written for it.
+SUFFIXES: Mapping[str, str] = {".wav": "wav", ".flac": "flac", ".ogg": "ogg"}
+#: What `--format` takes: the containers, and raw little-endian samples.
+FORMATS: tuple[str, ...] = ("wav", "flac", "ogg", "pcm_s16le", "pcm_f32le")
+
+
+@dataclass(frozen=True)
+class OutputTarget:
+    """A checked place for one result.
+
+    `path` is None for standard output. `format` is one of `FORMATS`.
+    """
+
+    path: Path | None
+    format: str
+    overwrite: bool = False
+
+    @property
+    def sidecar(self) -> Path | None:
+        """The record's place beside the audio, or None for standard output."""
+        return None if self.path is None else sidecar_path(self.path)
+
+    def write(self, data: bytes) -> None:
+        """Write all of `data`: atomically to the file, or to standard output.
+
+        Raises InputError when the file can't be written and BrokenPipeError when the reader of standard output has gone.
+        """
+        if self.path is None:
+            write_stdout(data)
+        else:
+            write_atomic(self.path, lambda file: file.write(data), overwrite=self.overwrite)
+
+
+def sidecar_path(path: Path) -> Path:
+    """`out.wav` -> `out.wav.json`."""
+    return path.with_name(path.name + ".json")
+
+
+def check_output(
+    text: str, *, format: str | None = None, overwrite: bool = False, inputs: Iterable[Path] = (), sidecar: bool = True
+) -> OutputTarget:
+    """Check a destination before any work is done for it.
+
+    Raises UsageError for an unknown suffix, a folder, an existing file without `overwrite` or an output that is also an
+    input, and InputError for a folder that is missing or can't be written to.
+    """
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"unknown format: {format}", try_=f"one of: {', '.join(FORMATS)}")
+    if text == STDOUT:
+        if format in ("flac", "ogg"):
+            raise UsageError(
+                f"{format} can't be written to standard output",
+                cause="its writer needs to seek",
+                try_="--format wav, or a file name",
+            )
+        return OutputTarget(None, format or "wav")
+    if not text or "\0" in text:
+        raise UsageError("the output's name is empty" if not text else "the output's name holds a NUL character")
+    path = Path(text)
+    chosen = format or _format_of(path)
+    check_file(path, overwrite=overwrite, inputs=inputs)
+    if sidecar:
+        record = sidecar_path(path)
+        if os.path.lexists(record) and not overwrite:
+            raise UsageError(f"the record exists already: {record}", try_="-y to overwrite it, or --no-sidecar")
+        if record.is_dir():
+            raise UsageError(f"the record's place is a folder: {record}", try_="--no-sidecar")
+    return OutputTarget(path, chosen, overwrite)
+
+
+def check_file(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Check that a file can be made at `path`; the errors are those of `check_output`."""
+    for source in inputs:
+        if _same_file(path, source):
+            raise UsageError(
+                f"the output is also an input: {path}", cause="it would be overwritten", try_="another name for the output"
+            )
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    except OSError as error:
+        raise InputError(f"can't write to {path}", cause=error.strerror) from error
+    if mode is not None:
+        if stat.S_ISDIR(mode):
+            raise UsageError(f"the output is a folder: {path}", try_="a file name inside it")
+        if not stat.S_ISREG(mode):
+            raise UsageError(f"the output isn't a regular file: {path}", try_="- for standard output")
+        if not overwrite:
+            raise UsageError(f"the output exists already: {path}", try_="-y to overwrite it, or another name")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Check that files can be made in `folder` by making one and removing it; InputError when they can't."""
+    if not folder.is_dir():
+        what = "the output's folder is a file" if folder.exists() else "the output's folder doesn't exist"
+        raise InputError(f"{what}: {folder}", try_=f"mkdir -p {folder}")
+    probe = folder / f".vall-e-{secrets.token_hex(6)}.probe"
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise InputError(f"can't write to the folder {folder}", cause=error.strerror) from error
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+
+
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
+    """Make the file at `path` with what `write` puts into it: all of it, or nothing.
+
+    The data goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step. Without
+    `overwrite` a file that has appeared meanwhile stays (UsageError). A failed write leaves no temporary file and raises
+    InputError with the system's reason (disk full, no permission, ...).
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".vall-e-{secrets.token_hex(6)}.part")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            _take_name(temporary, target, overwrite)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+    except FileExistsError as error:
+        raise UsageError(f"the output exists already: {path}", try_="-y to overwrite it, or another name") from error
+    except OSError as error:
+        hint = "free some space, or another folder" if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) else None
+        raise InputError(f"can't write {path}", cause=error.strerror or str(error), try_=hint) from error
+
+
+def write_json(path: Path, value: object, *, overwrite: bool = False) -> None:
+    """Write `value` as indented JSON, atomically."""
+    data = (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8", "surrogatepass")
+    write_atomic(path, lambda file: file.write(data), overwrite=overwrite)
+
+
+def write_stdout(data: bytes) -> None:
+    """Write all of `data` to standard output as bytes and flush it."""
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:  # a text-only replacement of sys.stdout: there is no way to give it bytes
+        raise InputError("standard output doesn't take bytes", try_="-o FILE")
+    view = memoryview(data)
+    for start in range(0, len(view), 1 << 16):
+        stream.write(view[start : start + (1 << 16)])
+    stream.flush()
+
+
+def in_memory(write: Callable[[BinaryIO], object]) -> bytes:
+    """The bytes that `write` puts into a file object."""
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+def _take_name(temporary: Path, target: Path, overwrite: bool) -> None:
+    if overwrite:
+        os.replace(temporary, target)
+        return
+    try:
+        os.link(temporary, target)  # unlike a rename, refuses an existing name without a race
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.replace(temporary, target)
+
+
+def _format_of(path: Path) -> str:
+    found = SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        known = ", ".join(SUFFIXES)
+        what = f"unknown suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise UsageError(f"{what}: {path}", cause="the suffix chooses the format", try_=f"one of {known}, or --format")
+    return found
+
+
+def _same_file(left: Path, right: Path) -> bool:
+    try:
+        return os.path.samefile(left, right)
+    except OSError:
+        return os.path.realpath(left) == os.path.realpath(right)

@@ -1,0 +1,65 @@
+"""The chain of each stage: what the user asked for, else the checkpoint's advice, else ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vall_e_core.sampling import ChainPlan, chain_from_flags, compile_chain
+
+if TYPE_CHECKING:
+    from vall_e_core.component import Sampler
+
+#: What a stage does when nobody says anything, as plain flags. Stages that aren't here take the likeliest token.
+DEFAULTS: Mapping[str, Mapping[str, object]] = {"ar": {"ar-temp": 0.95}, "nar": {"nar-temp": 0.0}}
+_GREEDY: Mapping[str, object] = {"ar-temp": 0.0, "nar-temp": 0.0}
+
+
+@dataclass(frozen=True)
+class ChainRequest:
+    """What was said about one stage: an explicit chain, or plain flags (`{"top-p": 0.9}`), or neither."""
+
+    explicit: tuple[Sampler, ...] | None = None
+    flags: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said."""
+        return self.explicit is not None or bool(self.flags)
+
+
+def plan_chain(
+    known: Iterable[type[Sampler]],
+    stage: str,
+    request: ChainRequest | None = None,
+    advice: Mapping[str, object] | None = None,
+) -> ChainPlan:
+    """The plan of a stage. Raises UsageError for a chain that can't be.
+
+    `advice` is the checkpoint's, in the names of plain flags; it counts where nothing else was said.
+    """
+    asked = ChainRequest() if request is None else request
+    if asked.explicit is not None:
+        chain = chain_from_flags(known, {}, stage, explicit=asked.explicit)
+    else:
+        defaults = {**DEFAULTS.get(stage, _GREEDY), **(advice or {} if stage in DEFAULTS else {})}
+        chain = chain_from_flags(known, asked.flags, stage, defaults)
+    return compile_chain(chain, stage)
+
+
+def parse_chain(members: Sequence[Sampler | str], find: Mapping[str, type[Sampler]]) -> tuple[Sampler, ...]:
+    """`["top-p:0.9", TopK(40)]` as samplers. Raises UsageError for an unknown name."""
+    from vall_e_core.errors import UsageError, suggestion
+
+    found: list[Sampler] = []
+    for member in members:
+        if not isinstance(member, str):
+            found.append(member)
+            continue
+        name, _, spec = member.partition(":")
+        cls = find.get(name.strip())
+        if cls is None:
+            raise UsageError(f"no sampler is called {name!r}", try_=suggestion(name, find, "vall-e samplers list"))
+        found.append(cls.from_spec(spec))
+    return tuple(found)

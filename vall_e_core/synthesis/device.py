@@ -1,0 +1,64 @@
+"""Which device the work is done on, and why."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from vall_e_core.errors import DeviceError, UsageError
+
+DTYPES: tuple[str, ...] = ("float32", "bfloat16", "float16")
+_NAME = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device by its torch name, and one clause that says why it was taken."""
+
+    name: str
+    reason: str
+
+
+def check_device_name(text: str) -> str:
+    """The name, if it is one; nothing is asked of the machine. Raises UsageError."""
+    if _NAME.fullmatch(text) is None:
+        raise UsageError(f"unknown device: {text}", try_="auto, cpu, cuda, cuda:1 or mps")
+    return text
+
+
+def choose_device(text: str = "auto") -> Device:
+    """The device `text` means on this machine. Raises DeviceError where it isn't there."""
+    import torch
+
+    check_device_name(text)
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    if text == "auto":
+        if cuda:
+            return Device("cuda", f"found {torch.cuda.get_device_name(0)}")
+        return Device("mps", "found Metal") if mps else Device("cpu", "no CUDA or Metal device was found")
+    if text == "mps" and not mps:
+        raise DeviceError("no mps device", cause="this torch finds no Metal device", try_="--device auto")
+    if text.startswith("cuda"):
+        index = int(text[5:] or 0)
+        if index >= cuda:
+            found = f"this torch finds {cuda} CUDA devices" if cuda else "this torch finds no CUDA device"
+            raise DeviceError(f"no device {text}", cause=found, try_="--device auto")
+    return Device(text, "asked for")
+
+
+def set_threads(threads: int | None) -> int:
+    """Let torch use `threads` CPU threads (its own choice when None); returns the number in use."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()
+
+
+def cpu_count() -> int:
+    """The CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,210 @@
+"""`VallE`: a model, its codec and a phonemizer, loaded once and used any number of times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vall_e_core.component import BuildContext, Codec
+from vall_e_core.errors import ModelError, UsageError
+
+from .chains import ChainRequest, parse_chain
+from .device import Device, choose_device, set_threads
+from .loading import ModelPlace, find_codec, find_model
+from .model_options import ModelOptions, parse_overrides
+from .request import SpeechRequest
+from .speech_options import SpeechOptions
+
+if TYPE_CHECKING:
+    from vall_e_core.audio import AudioClip
+    from vall_e_core.checkpoint import Loaded
+    from vall_e_core.component import Sampler
+    from vall_e_core.decode import Progress
+    from vall_e_core.protocols import CodecModel
+    from vall_e_core.registry import Registry
+
+    from .results import Speech, Transcription
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
+
+
+class VallE:
+    """Speech from text and phonemes from speech, with everything loaded.
+
+        engine = VallE.load()
+        speech = engine.synthesize("Hello there.", ["reference.wav"], seed=1)
+        speech.save("out.wav")
+
+    Nothing here is global: several engines can live side by side, and calls of one engine don't depend on each other.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        loaded: Loaded,
+        codec: CodecModel,
+        device: Device,
+        *,
+        options: ModelOptions,
+        place: ModelPlace,
+        codec_spec: str,
+        threads: int | None = None,
+        load_seconds: float = 0.0,
+        notify: Callable[[str], None] = _silent,
+    ) -> None:
+        self.registry = registry
+        self.loaded = loaded
+        self.codec = codec
+        self.device = device
+        self.options = options
+        self.place = place
+        self.codec_spec = codec_spec
+        self.threads = threads
+        self.load_seconds = load_seconds
+        self.notify = notify
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path | None = None,
+        *,
+        options: ModelOptions | None = None,
+        registry: Registry | None = None,
+        notify: Callable[[str], None] = _silent,
+        **settings: Any,  # noqa: ANN401 - ModelOptions' own fields
+    ) -> VallE:
+        """Read a model and build its codec.
+
+        Args:
+            model: a checkpoint, or a known model's name; the embedded voice if None.
+            options: everything about the model; `settings` are fields of it (`device="cuda"`, `codec="encodec"`, ...).
+            registry: the plugins to use, instead of those installed.
+            notify: takes one-line notices.
+
+        Raises ModelError (a file that is missing or isn't a model), DeviceError, UsageError.
+        """
+        given = ModelOptions() if options is None else options
+        if model is not None:
+            settings["model"] = str(model)
+        chosen = replace(given, **settings)
+        plugins = _installed() if registry is None else registry
+        place = find_model(plugins, chosen)
+        began = time.perf_counter()
+        from vall_e_core.checkpoint import load_model
+
+        device = choose_device(chosen.device)
+        threads = set_threads(chosen.threads)
+        loaded = load_model(
+            place.path, yaml=place.yaml, lora=chosen.lora, overrides=parse_overrides(chosen.set),
+            allow_pickle=chosen.allow_pickle, tokenizer=chosen.tokenizer, device=device.name, dtype=chosen.dtype,
+        )  # fmt: skip
+        spec = loaded.codec if chosen.codec is None else chosen.codec
+        context = BuildContext(device.name, chosen.dtype, threads=threads, notify=notify, component=plugins.get)
+        codec = _build_codec(plugins, spec, context, named=chosen.codec is not None, loaded=loaded)
+        check_codec(codec, loaded)
+        return cls(
+            plugins, loaded, codec, device, options=chosen, place=place, codec_spec=spec, threads=threads,
+            load_seconds=time.perf_counter() - began, notify=notify,
+        )  # fmt: skip
+
+    def synthesize(
+        self,
+        text: str,
+        references: Sequence[Path | str | AudioClip] = (),
+        *,
+        voice: str | None = None,
+        reference_text: str | None = None,
+        task: str = "tts",
+        options: SpeechOptions | None = None,
+        ar: Sequence[Sampler | str] | None = None,
+        nar: Sequence[Sampler | str] | None = None,
+        progress: Progress | None = None,
+        **settings: Any,  # noqa: ANN401 - SpeechOptions' own fields
+    ) -> Speech:
+        """Speak `text` in the voice of the references (or of a packaged `voice`).
+
+        Args:
+            reference_text: what the reference says; the voice's own if it is known.
+            options: how to speak; `settings` are fields of it (`seed=1`, `language="de"`, `max_ar_steps="5s"`, ...).
+            ar, nar: the sampling chain of level 0 and of the further levels, as components or specs (`"top-p:0.9"`).
+            progress: called between steps with (stage, steps done, steps at most); what it raises ends the run.
+
+        Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
+        """
+        chosen = replace(SpeechOptions() if options is None else options, **settings)
+        request = SpeechRequest(text, tuple(references), voice, reference_text, task, chosen)
+        return self.speak(request, self._chains(ar=ar, nar=nar), progress=progress)
+
+    def speak(
+        self,
+        request: SpeechRequest,
+        chains: Mapping[str, ChainRequest] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Speech:
+        """As `synthesize`, from a request; one that has been prepared already isn't prepared again."""
+        from .speech import make_speech
+
+        prepared = request.prepare(self.registry, notify=self.notify)
+        return make_speech(self, prepared, {} if chains is None else chains, progress)
+
+    def transcribe(
+        self,
+        audio: Path | str | AudioClip,
+        *,
+        language: str = "en",
+        stt: Sequence[Sampler | str] | None = None,
+        seed: int = 0,
+        window: float | None = None,
+        max_steps: int | None = None,
+        batch_size: int = 8,
+        progress: Progress | None = None,
+    ) -> Transcription:
+        """The phonemes heard in `audio`, however long it is. Raises InputError, and ModelError for a model without STT."""
+        from .transcribing import Listening, transcribe
+
+        how = Listening(language, seed, window, max_steps, batch_size)
+        return transcribe(self, audio, how, self._chains(stt=stt).get("stt"), progress)
+
+    def _chains(self, **given: Sequence[Sampler | str] | None) -> dict[str, ChainRequest]:
+        known = {each.name: each for each in self.registry.samplers()}
+        return {
+            stage: ChainRequest(parse_chain(members, known)) for stage, members in given.items() if members is not None
+        }
+
+
+def check_codec(codec: CodecModel, loaded: Loaded) -> None:
+    """That the codec's codes are what the model was made for. Raises ModelError."""
+    config = loaded.config
+    if codec.codebook_size != config.audio_tokens or codec.levels < config.levels:
+        raise ModelError(
+            f"the codec {codec.name} doesn't fit the model",
+            cause=f"the model takes {config.levels} levels of {config.audio_tokens} codes, "
+            f"the codec has {codec.levels} of {codec.codebook_size}",
+            try_=f"--codec {loaded.codec}",
+        )
+
+
+def _build_codec(registry: Registry, spec: str, ctx: BuildContext, *, named: bool, loaded: Loaded) -> CodecModel:
+    try:
+        component: Codec = find_codec(registry, spec)
+    except UsageError as error:
+        if named:
+            raise
+        raise ModelError(
+            f"the model asks for a codec that isn't installed: {spec}",
+            cause=f"so says {loaded.path.name}",
+            try_="--codec NAME   (vall-e plugins list shows the codecs)",
+        ) from error
+    return component.build(ctx)
+
+
+def _installed() -> Registry:
+    from vall_e_core.registry import Registry
+
+    return Registry.load()

@@ -1,0 +1,118 @@
+"""Finding the model and the components that a run names, before any weight is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vall_e_core.component import Codec, ModelSource, Phonemizer
+from vall_e_core.errors import ModelError, UsageError
+
+from .device import check_device_name
+from .model_options import ModelOptions, parse_overrides
+
+if TYPE_CHECKING:
+    from vall_e_core.registry import Registry
+
+DEFAULT_PHONEMIZER = "espeak"
+_SUFFIXES = (".sft", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class ModelPlace:
+    """Where the model is. Exactly one of `path` and `yaml` is set; `source` is its registered name, if it has one."""
+
+    path: Path | None
+    yaml: Path | None
+    source: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name for records and messages."""
+        if self.source is not None:
+            return self.source
+        found = self.yaml if self.path is None else self.path
+        return "" if found is None else found.stem
+
+
+def find_model(registry: Registry, options: ModelOptions, cache_dir: Path | None = None) -> ModelPlace:
+    """The file that `--yaml`, `--model` or neither means. Reads nothing.
+
+    Raises UsageError for flags that can't be meant and ModelError where the file isn't there.
+    """
+    check_device_name(options.device)
+    parse_overrides(options.set)
+    for path in options.lora:
+        _require_file(path, "LoRA file")
+    if options.tokenizer is not None:
+        _require_file(options.tokenizer, "tokenizer file")
+    if options.yaml is not None:
+        if options.yaml.suffix.lower() not in (".yaml", ".yml"):
+            raise UsageError(f"--yaml takes a .yaml file, not {options.yaml}", try_=f"--model {options.yaml}")
+        return ModelPlace(None, _require_file(options.yaml, "YAML file"))
+    if options.model is not None:
+        path = Path(options.model).expanduser()
+        if path.exists() or path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
+            return ModelPlace(_require_file(path, "model file"), None)
+        source = _source(registry, options.model)
+        return _from_source(source, cache_dir)
+    for source in registry.all(ModelSource).values():
+        if source.default:
+            return _from_source(source, cache_dir)
+    raise ModelError("no model is installed", try_="--model FILE, or `vall-e models list`")
+
+
+def find_component(registry: Registry, kind: type[Codec] | type[Phonemizer], spec: str) -> Codec | Phonemizer:
+    """`NAME[:k=v,…]` as a configured codec or phonemizer. Raises UsageError."""
+    name, _, values = spec.partition(":")
+    made = registry.get(kind.kind, name.strip()).from_spec(values)
+    assert isinstance(made, kind)
+    return made
+
+
+def find_codec(registry: Registry, spec: str) -> Codec:
+    """A configured codec. Raises UsageError."""
+    found = find_component(registry, Codec, spec)
+    assert isinstance(found, Codec)
+    return found
+
+
+def find_phonemizer(registry: Registry, spec: str | None) -> Phonemizer:
+    """A configured phonemizer; the usual one for None. Raises UsageError."""
+    found = find_component(registry, Phonemizer, DEFAULT_PHONEMIZER if spec is None else spec)
+    assert isinstance(found, Phonemizer)
+    return found
+
+
+def _source(registry: Registry, name: str) -> type[ModelSource]:
+    found = registry.all(ModelSource).get(name)
+    if found is None:
+        from vall_e_core.errors import suggestion
+
+        known = registry.all(ModelSource)
+        raise ModelError(
+            f"no such model: {name}",
+            cause="it is neither a file nor a known model",
+            try_=suggestion(name, known, "vall-e models list"),
+        )
+    return found
+
+
+def _from_source(source: type[ModelSource], cache_dir: Path | None) -> ModelPlace:
+    path = source().path(cache_dir)
+    if path is None or not path.is_file():
+        raise ModelError(
+            f"the model {source.name} isn't on this machine",
+            try_=f"vall-e models download {source.name}" if source.url is not None else "--model FILE",
+        )
+    return ModelPlace(path, None, source.name)
+
+
+def _require_file(path: Path, what: str) -> Path:
+    found = path.expanduser()
+    if not found.exists():
+        raise ModelError(f"no such {what}: {path}", try_="vall-e models list shows the known ones")
+    if not found.is_file():
+        raise ModelError(f"the {what} isn't a regular file: {path}")
+    return found

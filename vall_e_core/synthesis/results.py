@@ -1,0 +1,131 @@
+"""What synthesis and transcription hand back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vall_e_core.output import OutputTarget
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of a text: what was said for it and how it went.
+
+    `codes` is [T, q]; `start` and `seconds` place it in the wave; `pause` is the silence after it, in seconds.
+    """
+
+    text: str
+    phonemes: str
+    codes: Tensor
+    start: float
+    seconds: float
+    pause: float
+    stop_reason: str
+    seed: int
+    tries: int
+    verdict: str
+    findings: tuple[str, ...] = ()
+    log_probability: float | None = None
+    refined: str | None = None
+    alternative_log_probability: float | None = None
+
+    def record(self, index: int) -> dict[str, object]:
+        """What the record keeps of it."""
+        from .record import sha256_codes
+
+        found: dict[str, object] = {
+            "index": index, "text": self.text, "phonemes": self.phonemes, "start": round(self.start, 6),
+            "duration": round(self.seconds, 6), "pause": round(self.pause, 6), "frames": len(self.codes),
+            "levels": self.codes.shape[1], "codes_sha256": sha256_codes(self.codes), "stop_reason": self.stop_reason,
+            "seed": self.seed, "tries": self.tries, "verdict": self.verdict, "findings": list(self.findings),
+        }  # fmt: skip
+        if self.log_probability is not None:
+            found["log_probability"] = self.log_probability
+        if self.refined is not None:
+            found["refined"] = self.refined
+            found["alternative_log_probability"] = self.alternative_log_probability
+        return found
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A finished synthesis: `wave` [samples] float32 in -1..1, its rate, its parts in order, and the record."""
+
+    wave: NDArray[np.float32]
+    sample_rate: int
+    parts: Sequence[Part]
+    record: dict[str, Any]
+    warnings: Sequence[str] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Length of the wave."""
+        return len(self.wave) / self.sample_rate
+
+    @property
+    def stopped(self) -> bool:
+        """Whether every part ended by itself."""
+        return all(part.stop_reason != "length" for part in self.parts)
+
+    def save(self, path: Path | str, *, overwrite: bool = False, sidecar: bool = True) -> Path:
+        """Write the audio (.wav .flac .ogg by its suffix) and the record beside it, each whole or not at all.
+
+        Raises UsageError for an existing file without `overwrite` or an unknown suffix, InputError where it can't be written.
+        """
+        from vall_e_core.output import check_output
+
+        target = check_output(str(path), overwrite=overwrite, sidecar=sidecar)
+        self.write(target, sidecar=sidecar)
+        return Path(path)
+
+    def write(self, target: OutputTarget, *, sidecar: bool = True) -> dict[str, Any]:
+        """Write to a checked target; returns the record with the output's facts in it."""
+        import hashlib
+
+        from vall_e_core.output import write_json
+
+        from .encoding import encode_wave
+
+        data = encode_wave(self.wave, self.sample_rate, target.format)
+        record = dict(self.record)
+        record["output"] = {
+            "path": None if target.path is None else str(target.path), "format": target.format,
+            "sample_rate": self.sample_rate, "channels": 1, "samples": len(self.wave),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }  # fmt: skip
+        target.write(data)
+        if sidecar and target.sidecar is not None:
+            write_json(target.sidecar, record, overwrite=target.overwrite)
+        return record
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One window of a transcription; `start` and `seconds` place it in the audio."""
+
+    start: float
+    seconds: float
+    phonemes: str
+    stop_reason: str
+    log_probability: float
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """What was heard: IPA phonemes of all windows in order. `no_speech` is true where there was nothing to hear."""
+
+    phonemes: str
+    seconds: float
+    windows: Sequence[Heard]
+    no_speech: bool
+    record: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[str] = ()

@@ -1,0 +1,228 @@
+"""The passes that turn phonemes and a reference's codes into the codes of speech."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from torch import Tensor
+
+from vall_e_core.decode import (
+    DEFAULT_GUIDANCE,
+    Demasking,
+    Guidance,
+    Utterance,
+    continue_prompt,
+    generate_ar,
+    generate_nar,
+    generate_nar_len,
+    predict_length,
+)
+from vall_e_core.errors import UsageError
+from vall_e_core.model import EarlyExit, Target
+
+from .finite import finite_states
+from .oom import in_batches
+from .takes import Take, Wanted, best_takes
+
+if TYPE_CHECKING:
+    from vall_e_core.decode import Progress
+    from vall_e_core.model import Model
+    from vall_e_core.sampling import Chain
+
+    from .speech_options import SpeechOptions
+
+Modality = Literal["ar", "nar-len"]
+
+RESCALE = 0.7
+"""Of guidance in the AR pass and the NAR levels, where it is asked for and this isn't. Demasking has defaults of its own."""
+
+
+@dataclass
+class Clock:
+    """Seconds spent in each stage of a run."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How the passes are run: what is left of the options once the model is known."""
+
+    modality: Modality
+    seed: int
+    max_tries: int
+    batch_size: int
+    levels: int | None
+    """NAR levels; None for all, 0 for none."""
+    early_exit: EarlyExit | None = None
+    refine: bool = False
+    prefix: bool = False
+    ar_guidance: Guidance | None = None
+    nar_guidance: Guidance | None = None
+    demask_guidance: Guidance | None = None
+    steps: int = 25
+
+
+def settle_passes(model: Model, options: SpeechOptions, seed: int, given_ar: Sequence[str] = ()) -> Passes:
+    """Match the options with what the model can do.
+
+    `given_ar` names further AR-only settings that were asked for. Raises UsageError where they can't apply.
+    """
+    modality = choose_modality(model, options.modality)
+    only_ar = [
+        name
+        for name, on in (
+            ("--input-prompt-prefix", options.input_prompt_prefix),
+            ("--refine-on-stop", options.refine_on_stop),
+            ("--layer-skip", options.layer_skip),
+        )
+        if on
+    ]
+    refused = [*only_ar, *given_ar]
+    if modality != "ar" and refused:
+        why = "the model has no AR pass" if not model.supports(Target("ar")) else "--modality nar-len runs no AR pass"
+        raise UsageError(f"{', '.join(refused)} can't be used here", cause=f"AR only: {why}")
+    strength = options.cfg_strength
+    shared = None if not strength else Guidance(strength, RESCALE if options.cfg_rescale is None else options.cfg_rescale)
+    demask = Guidance(
+        DEFAULT_GUIDANCE.strength if strength is None else strength,
+        DEFAULT_GUIDANCE.rescale if options.cfg_rescale is None else options.cfg_rescale,
+    )
+    return Passes(
+        modality, seed, options.max_tries, options.batch_size, options.max_nar_levels,
+        early_exit=early_exit(model, options), refine=options.refine_on_stop, prefix=options.input_prompt_prefix,
+        ar_guidance=shared, nar_guidance=shared, demask_guidance=demask, steps=options.steps,
+    )  # fmt: skip
+
+
+def choose_modality(model: Model, asked: str) -> Modality:
+    """`ar` or `nar-len`. Raises UsageError where the model can't do what is asked."""
+    has_ar = model.supports(Target("ar"))
+    has_len = model.supports(Target("nar-len")) and model.supports(Target("len"))
+    if asked == "auto":
+        if not has_ar and not has_len:
+            raise UsageError("the model can't speak", cause=f"its capabilities: {_capabilities(model)}")
+        return "ar" if has_ar else "nar-len"
+    if asked == "ar" and not has_ar:
+        raise UsageError("the model has no AR pass", cause=f"its capabilities: {_capabilities(model)}")
+    if asked == "nar-len" and not has_len:
+        raise UsageError(
+            "the model can't make level 0 at once (nar-len)", cause=f"its capabilities: {_capabilities(model)}"
+        )
+    return "ar" if asked == "ar" else "nar-len"
+
+
+def early_exit(model: Model, options: SpeechOptions) -> EarlyExit | None:
+    """The rule of `--layer-skip`, or None without it. Raises UsageError for a model that wasn't trained for it."""
+    if not options.layer_skip:
+        return None
+    if not model.config.layerskip:
+        raise UsageError("--layer-skip can't be used here", cause="the model wasn't trained for early exit")
+    layers = model.config.layers
+    last = layers - 1 if options.layer_skip_exit_layer is None else options.layer_skip_exit_layer
+    if last >= layers:
+        raise UsageError(f"--layer-skip-exit-layer {last}: the model's last layer is {layers - 1}")
+    return EarlyExit(last, options.layer_skip_entropy_threshold, options.layer_skip_varentropy_threshold)
+
+
+def level0(
+    model: Model,
+    utterances: Sequence[Utterance],
+    wanted: Sequence[Wanted],
+    chain: Chain,
+    passes: Passes,
+    frame_rate: float,
+    progress: Progress | None = None,
+) -> list[Take]:
+    """Level 0 of every utterance, in order. Raises InputError where one has no speech in any try."""
+    spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
+
+    def by_ar(parts: Sequence[int], seed: int) -> list[Take]:
+        results = generate_ar(
+            model, [spoken[i] for i in parts], chain, max_steps=[wanted[i].limit for i in parts], seed=seed,
+            early_exit=passes.early_exit, refine_on_stop=passes.refine, guidance=passes.ar_guidance,
+            frame_rate=frame_rate, progress=progress,
+        )  # fmt: skip
+        return [
+            Take(
+                each.codes, each.stop_reason, seed, each.log_probability, each.refined, each.alternative_log_probability
+            )
+            for each in results
+        ]
+
+    def at_once(parts: Sequence[int], seed: int) -> list[Take]:
+        mine = [spoken[i] for i in parts]
+        with finite_states(model, "len"):
+            lengths = [
+                min(max(length, 1), wanted[i].limit) for i, length in zip(parts, predict_length(model, mine), strict=True)
+            ]
+        results = generate_nar_len(
+            model, mine, lengths, chain, seed=seed, demasking=Demasking(passes.steps), guidance=passes.demask_guidance,
+            max_frames=None, frame_rate=frame_rate, progress=progress,
+        )  # fmt: skip
+        return [Take(codes, "predicted", seed) for codes in results]
+
+    make = by_ar if passes.modality == "ar" else at_once
+
+    def watched(parts: Sequence[int], seed: int) -> list[Take]:
+        with finite_states(model, "AR" if passes.modality == "ar" else "NAR-len"):
+            return in_batches(parts, passes.batch_size, lambda some: make(some, seed))
+
+    return best_takes(watched, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries)
+
+
+def further_levels(
+    model: Model,
+    utterances: Sequence[Utterance],
+    takes: Sequence[Take],
+    chain: Chain,
+    passes: Passes,
+    frame_rate: float,
+    progress: Progress | None = None,
+) -> list[Tensor]:
+    """All levels of every take, [T, 1 + levels], in order."""
+    if takes and takes[0].codes.dim() == 2:  # version 7 makes all levels at once
+        keep = None if passes.levels is None else passes.levels + 1
+        return [take.codes[:, :keep] for take in takes]
+    if passes.levels == 0 or not model.supports(Target("nar", 1)):
+        return [take.codes[:, None] for take in takes]
+
+    def work(some: Sequence[int]) -> list[Tensor]:
+        return generate_nar(
+            model, [utterances[i] for i in some], [takes[i].codes for i in some], chain, seed=passes.seed,
+            max_levels=passes.levels, guidance=passes.nar_guidance, frame_rate=frame_rate, progress=progress,
+        )  # fmt: skip
+
+    with finite_states(model, "NAR"):
+        return in_batches(range(len(takes)), passes.batch_size, work)
+
+
+def trim_prompt(codes: Tensor, frames: int, *, repeat: bool = False) -> Tensor:
+    """The first `frames` of a reference's codes [T, Q], all of them for 0; with `repeat` a short one is said again."""
+    if frames <= 0 or len(codes) == 0:
+        return codes
+    if repeat and len(codes) < frames:
+        codes = codes.repeat(-(-frames // len(codes)), 1)
+    return codes[:frames]
+
+
+def _capabilities(model: Model) -> str:
+    return ", ".join(sorted(model.config.capabilities)) or "none"
+
+
+__all__ = [
+    "Clock", "Modality", "Passes", "choose_modality", "early_exit", "further_levels", "level0",
+    "settle_passes", "trim_prompt",
+]  # fmt: skip

@@ -1,0 +1,263 @@
+"""One synthesis from a prepared request to a wave and its record."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vall_e_core.component import BuildContext
+from vall_e_core.decode import Utterance
+from vall_e_core.errors import InputError, ModelError, UsageError
+
+from . import limits
+from .chains import ChainRequest, plan_chain
+from .finite import require_finite
+from .joining import Placed, Wave, join
+from .languages import language_id
+from .parts import TextPart, make_parts
+from .record import FORMAT, versions
+from .results import Part, Speech
+from .speaking import Clock, Passes, further_levels, level0, settle_passes, trim_prompt
+from .takes import Take, Wanted
+
+if TYPE_CHECKING:
+    from vall_e_core.decode import Progress
+    from vall_e_core.sampling import Chain, ChainPlan
+
+    from .engine import VallE
+    from .request import PreparedSpeech
+
+
+def make_speech(
+    engine: VallE, prepared: PreparedSpeech, chains: Mapping[str, ChainRequest], progress: Progress | None
+) -> Speech:
+    """Everything after the checks. Raises InputError where the text can't be said, VallEError where the model fails."""
+    return _Synthesis(engine, prepared, chains, progress).run()
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    """The reference as the model sees it: codes [T, Q], and what they say."""
+
+    codes: Tensor
+    transcript: str
+    seconds: float
+    used_seconds: float
+
+
+class _Synthesis:
+    """One run; what its stages share."""
+
+    def __init__(
+        self, engine: VallE, prepared: PreparedSpeech, chains: Mapping[str, ChainRequest], progress: Progress | None
+    ) -> None:
+        self.engine, self.prepared, self.progress = engine, prepared, progress
+        self.request, self.options = prepared.request, prepared.request.options
+        self.model, self.codec = engine.loaded.model, engine.codec
+        self.seed = secrets.randbits(31) if self.options.seed is None else self.options.seed
+        self.clock = Clock()
+        self.warnings: list[str] = list(prepared.warnings)
+        known = engine.registry.samplers()
+        advice = engine.loaded.advice
+        self.plans = {stage: plan_chain(known, stage, chains.get(stage), advice) for stage in ("ar", "nar")}
+        for plan in self.plans.values():
+            self.warnings += plan.warnings
+        asked = chains.get("ar")
+        given_ar = ["sampler settings for AR"] if asked is not None and asked.given else []
+        self.passes = settle_passes(self.model, self.options, self.seed, given_ar)
+
+    def run(self) -> Speech:
+        began = time.perf_counter()
+        language = self._language()
+        with self.clock("encode"):
+            prompt = self._prompt()
+        with self.clock("text"):
+            parts = make_parts(self.engine, self.prepared, self._lead(prompt), self._budget())
+        self.warnings += parts.warnings
+        wanted = [self._wanted(part, prompt) for part in parts.items]
+        rate = self.codec.frame_rate
+        with torch.inference_mode():
+            with self.clock("level 0"):
+                spoken = [self._utterance(i, part.ids, language, prompt) for i, part in enumerate(parts.items)]
+                stage = "ar" if self.passes.modality == "ar" else "nar"
+                takes = level0(self.model, spoken, wanted, self._chain(stage), self.passes, rate, self.progress)
+            with self.clock("further levels"):
+                heard = [self._utterance(i, part.own_ids, language, prompt) for i, part in enumerate(parts.items)]
+                codes = further_levels(
+                    self.model, heard, takes, self._chain("nar"), self.passes, rate, self.progress
+                )
+            with self.clock("decode"):
+                waves = [self._decode(each) for each in codes]
+        wave, places = join(waves, self.codec.sample_rate, self.options.pause)
+        done = self._parts(parts.items, takes, codes, places)
+        self._warn_about(done)
+        record = self._record(parts.text, language, prompt, done, wave, time.perf_counter() - began)
+        return Speech(wave, self.codec.sample_rate, done, record, tuple(self.warnings))
+
+    # what goes in
+
+    def _language(self) -> int | None:
+        config = self.engine.loaded.config
+        row, known = language_id(self.prepared.language, config.langs)
+        if not config.lang_mode:
+            return None
+        if not known:
+            self.warnings.append(
+                f"the model wasn't trained on the language {self.prepared.language}; it is told English"
+            )
+        return row
+
+    def _prompt(self) -> _Prompt | None:
+        references = self.prepared.references
+        if not references:
+            return None
+        levels = self.engine.loaded.config.levels
+        codes = torch.cat([self.codec.encode(each.wave(self.codec.sample_rate))[:, :levels] for each in references])
+        device = next(self.model.parameters()).device
+        codes = require_finite_codes(codes, self.codec.codebook_size).to(device)
+        whole = len(codes)
+        if self.request.task == "tts" and not self.passes.prefix:
+            frames = int(self.options.input_prompt_length * self.codec.frame_rate)
+            codes = trim_prompt(codes, frames, repeat=self.options.input_prompt_repeat)
+        rate = self.codec.frame_rate
+        return _Prompt(codes, self.prepared.reference_text or "", whole / rate, len(codes) / rate)
+
+    def _lead(self, prompt: _Prompt | None) -> str:
+        """The transcript that leads each text when the reference is the start of the response."""
+        if not self.passes.prefix:
+            return ""
+        if prompt is None:
+            raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
+        return prompt.transcript
+
+    def _budget(self) -> float:
+        """How long a part of the text may be, in seconds of ordinary reading."""
+        bound = limits.parse_bound(self.options.max_ar_steps).frames(self.codec.frame_rate) / self.codec.frame_rate
+        advised = self.engine.loaded.advice.get("segment-seconds")
+        usual = float(advised) if isinstance(advised, (int, float)) else limits.USUAL_PART_SECONDS
+        return min(bound, usual)
+
+    def _wanted(self, part: TextPart, prompt: _Prompt | None) -> Wanted:
+        rate = self.codec.frame_rate
+        pace = limits.SECONDS_PER_LETTER
+        if prompt is not None and self.prepared.reference_phonemes:
+            pace = limits.pace(self.prepared.reference_phonemes, prompt.seconds)
+        bound = limits.parse_bound(self.options.max_ar_steps)
+        expected = limits.expected_seconds(part.phonemes, pace) * rate
+        limit = limits.longest(part.phonemes, bound, rate, pace)
+        return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < 1.5 * expected)
+
+    def _utterance(self, index: int, ids: Sequence[int], language: int | None, prompt: _Prompt | None) -> Utterance:
+        device = next(self.model.parameters()).device
+        given: Any = None
+        if prompt is not None:
+            given = prompt.codes if self.request.task == "tts" else [self.request.task, prompt.codes]
+        return Utterance(index, torch.tensor(list(ids), device=device), language, given)
+
+    def _chain(self, stage: str) -> Chain:
+        plan: ChainPlan = self.plans[stage]
+        tokens = self.engine.loaded.config.audio_tokens
+        ctx = BuildContext(
+            self.engine.device.name, self.engine.options.dtype, threads=self.engine.threads,
+            vocab_size=tokens + 1 if stage == "ar" else tokens, stop_token=tokens if stage == "ar" else None,
+            frame_rate=self.codec.frame_rate, stage=stage, notify=self.engine.notify,
+            component=self.engine.registry.get,
+        )  # fmt: skip
+        return plan.build(ctx)
+
+    # what comes out
+
+    def _decode(self, codes: Tensor) -> Wave:
+        wave = self.codec.decode(codes.to(torch.long))
+        found: Wave = require_finite(wave.float().reshape(-1), "codec").cpu().numpy().astype(np.float32)
+        return found
+
+    def _parts(
+        self, texts: Sequence[TextPart], takes: Sequence[Take], codes: Sequence[Tensor], places: Sequence[Placed]
+    ) -> list[Part]:
+        rate = self.codec.sample_rate
+        return [
+            Part(
+                text.text, text.phonemes, ids.cpu(), place.start / rate, place.length / rate, place.pause / rate,
+                take.stop_reason, take.seed, take.tries, take.verdict, take.findings, take.log_probability,
+                take.refined, take.alternative_log_probability,
+            )
+            for text, take, ids, place in zip(texts, takes, codes, places, strict=True)
+        ]  # fmt: skip
+
+    def _warn_about(self, parts: Sequence[Part]) -> None:
+        for i, part in enumerate(parts):
+            where = f"part {i + 1} of {len(parts)}" if len(parts) > 1 else "the speech"
+            self.warnings += [f"{where} {finding} (after {part.tries} tries)" for finding in part.findings]
+
+    def _record(
+        self, text: str, language: int | None, prompt: _Prompt | None, parts: Sequence[Part], wave: Wave, spent: float
+    ) -> dict[str, Any]:
+        engine, loaded = self.engine, self.engine.loaded
+        seconds = len(wave) / self.codec.sample_rate
+        refined = [part.refined for part in parts if part.refined is not None]
+        return {
+            "format": FORMAT, "task": self.request.task, "text": text, "language": self.prepared.language,
+            "language_id": language, "phonemes": " ".join(part.phonemes for part in parts),
+            "phonemizer": self.prepared.phonemizer.name, "characters_removed": self.prepared.removed, "seed": self.seed,
+            "modality": self.passes.modality,
+            "stop_reason": next((p.stop_reason for p in parts if p.stop_reason == "length"), parts[0].stop_reason),
+            "refined": refined[0] if len(set(refined)) == 1 else refined or None,
+            "tries": max(part.tries for part in parts), "duration": round(seconds, 6),
+            "parts": [part.record(i) for i, part in enumerate(parts)],
+            "references": [each.record() for each in self.prepared.references],
+            "prompt": None if prompt is None else {
+                "frames": len(prompt.codes), "seconds": round(prompt.used_seconds, 6),
+                "transcript": prompt.transcript or None,
+            },
+            "samplers": {stage: plan.record() for stage, plan in self.plans.items()},
+            "passes": describe_passes(self.passes),
+            "model": {
+                "name": engine.place.label, "path": str(loaded.path), "sha256": loaded.sha256,
+                "loras": [str(path) for path in loaded.loras], "config": dict(loaded.config.summary()),
+            },
+            "codec": {
+                "name": self.codec.name, "spec": engine.codec_spec, "sample_rate": self.codec.sample_rate,
+                "frame_rate": self.codec.frame_rate, "levels": self.codec.levels,
+            },
+            "device": engine.device.name, "device_reason": engine.device.reason, "dtype": engine.options.dtype,
+            "threads": engine.threads, "versions": versions(),
+            "timings": {
+                "load": round(engine.load_seconds, 4), "total": round(spent, 4),
+                **{stage: round(value, 4) for stage, value in self.clock.seconds.items()},
+            },
+            "rtf": round(spent / seconds, 4) if seconds > 0 else None, "warnings": list(self.warnings),
+            "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        }  # fmt: skip
+
+
+def describe_passes(passes: Passes) -> dict[str, object]:
+    """The settled passes as the record keeps them."""
+    leave, guide = passes.early_exit, passes.ar_guidance if passes.modality == "ar" else passes.demask_guidance
+    return {
+        "nar_levels": passes.levels, "refine_on_stop": passes.refine, "input_prompt_prefix": passes.prefix,
+        "early_exit": None if leave is None else {
+            "exit_layer": leave.exit_layer, "entropy_threshold": leave.entropy_threshold,
+            "varentropy_threshold": leave.varentropy_threshold,
+        },
+        "guidance": None if guide is None else {"strength": guide.strength, "rescale": guide.rescale},
+        "steps": passes.steps if passes.modality == "nar-len" else None,
+        "max_tries": passes.max_tries, "batch_size": passes.batch_size,
+    }  # fmt: skip
+
+
+def require_finite_codes(codes: Tensor, size: int) -> Tensor:
+    """`codes` [T, Q] of a reference, if there are any and all are codes. Raises InputError, ModelError."""
+    if len(codes) == 0:
+        raise InputError("the reference is too short for the codec", try_="a reference of 3-10 s")
+    if int(codes.min()) < 0 or int(codes.max()) >= size:
+        raise ModelError(f"the codec gave a code outside 0..{size - 1}")
+    return codes

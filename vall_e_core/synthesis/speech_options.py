@@ -1,0 +1,76 @@
+"""How speech is made: flags of every task that speaks, keywords of `VallE.synthesize`. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vall_e_core.component import Component, param
+
+#: Ways to make level 0: step by step, or all frames at once from a predicted length.
+MODALITIES = ("auto", "ar", "nar-len")
+
+
+@dataclass(frozen=True)
+class SpeechOptions(Component):
+    """Language, lengths, the use of the reference, and the passes over the model."""
+
+    name = "speech options"
+
+    language: str = param("en", help="language of the text, also the model's condition; auto detects it")
+    phonemizer: str | None = param(
+        None, help="turns text into phonemes, NAME[:k=v,…]; the model's own, else espeak; ipa takes text that is IPA already",
+        metavar="NAME",
+    )  # fmt: skip
+    unk: str = param(
+        "error", choices=("error", "skip"), help="phonemes that the model doesn't know: stop with a list, or leave them out"
+    )
+    modality: str = param(
+        "auto", choices=MODALITIES,
+        help="how the first level is made: ar step by step, nar-len at once from a predicted length; auto takes ar if the "
+        "model has it",
+    )  # fmt: skip
+    max_ar_steps: str = param(
+        "12s", help="longest utterance, in steps (900) or as a duration (12s); a text-length bound of 2.5 times the usual "
+        "holds as well", metavar="N|12s", aliases=("--max-duration",),
+    )  # fmt: skip
+    max_nar_levels: int | None = param(
+        None, min=0, help="how many NAR levels to run; all if absent, 0 for level 0 alone", aliases=("--max-levels",)
+    )
+    input_prompt_length: float = param(
+        3.0, min=0.0, max=3600.0, unit="s",
+        help="longest part of the reference that is used; about 6 is fine, longer is slower; 0 uses all",
+    )  # fmt: skip
+    input_prompt_repeat: bool = param(False, help="repeat a reference that is shorter than --input-prompt-length")
+    input_prompt_prefix: bool = param(
+        False, help="AR only: start the response with the reference; needs --ref-text, which is put before the text"
+    )
+    max_ref_seconds: float = param(30.0, min=0.5, max=3600.0, unit="s", help="read no more than this of each reference")
+    layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (models trained for it)")
+    layer_skip_exit_layer: int | None = param(
+        None, min=0, help="last layer that may be used, counted from 0, never below half the stack; the model's own if absent"
+    )
+    layer_skip_entropy_threshold: float = param(
+        0.1, min=0.0, max=float("inf"), unit="bits", help="leave early when the entropy is at most this"
+    )
+    layer_skip_varentropy_threshold: float = param(
+        0.1, min=0.0, max=float("inf"), unit="bits²", help="leave early when the varentropy is at most this"
+    )
+    refine_on_stop: bool = param(
+        False, help="AR only: take the sequence again from the final step's logits and keep the more probable one"
+    )
+    cfg_strength: float | None = param(
+        None, min=0.0, max=100.0, help="classifier-free guidance, 0 is off; nar-len needs 2.5 or so and has it if absent"
+    )
+    cfg_rescale: float | None = param(
+        None, min=0.0, max=1.0, help="how far guidance's spread is brought back; 0.7, for nar-len 0.75, if absent"
+    )
+    steps: int = param(25, min=1, max=1000, help="nar-len: demasking steps")
+    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed; chosen and printed if absent, and 0 is a seed")
+    max_tries: int = param(3, min=1, max=100, help="tries for an utterance that ends at once or never")
+    batch_size: int = param(8, min=1, max=1024, help="utterances worked on together; doesn't change the result")
+    pause: float = param(0.1, min=0.0, max=60.0, unit="s", help="silence between the parts of a long text")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_ar_steps, (int, float)) and not isinstance(self.max_ar_steps, bool):
+            object.__setattr__(self, "max_ar_steps", str(self.max_ar_steps))  # YAML reads 900 as a number
+        super().__post_init__()

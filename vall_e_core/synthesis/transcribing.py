@@ -1,0 +1,176 @@
+"""Speech to phonemes, for audio of any length: windows cut where it is quiet, transcribed in batches, in order."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vall_e_core.component import BuildContext
+from vall_e_core.decode import transcribe as decode_phonemes
+from vall_e_core.errors import ModelError
+from vall_e_core.model import EarlyExit, Target
+
+from .chains import ChainRequest, plan_chain
+from .finite import finite_states
+from .languages import language_id
+from .oom import in_batches
+from .record import FORMAT, versions
+from .results import Heard, Transcription
+from .windows import Window, read_voiced
+
+if TYPE_CHECKING:
+    from vall_e_core.audio import AudioClip
+    from vall_e_core.decode import Progress
+
+    from .engine import VallE
+
+#: The longest window where neither the user nor the checkpoint says anything.
+USUAL_WINDOW_SECONDS = 10.0
+#: Phonemes in a second of the fastest speech; what bounds a window that never stops.
+PHONEMES_PER_SECOND = 30.0
+_WINDOWS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Listening:
+    """How to transcribe."""
+
+    language: str = "en"
+    seed: int = 0
+    window: float | None = None
+    max_steps: int | None = None
+    batch_size: int = 8
+    early_exit: EarlyExit | None = None
+
+
+def require_stt(engine: VallE) -> None:
+    """Raises ModelError for a model that can't transcribe."""
+    if not engine.loaded.model.supports(Target("stt")):
+        found = ", ".join(sorted(engine.loaded.config.capabilities)) or "none"
+        raise ModelError("the model can't transcribe (it has no STT head)", cause=f"its capabilities: {found}")
+    if engine.loaded.tokenizer is None:
+        raise ModelError("the model carries no phoneme table", try_="--tokenizer FILE")
+
+
+def transcribe(
+    engine: VallE,
+    audio: Path | str | AudioClip,
+    how: Listening,
+    chain: ChainRequest | None = None,
+    progress: Progress | None = None,
+) -> Transcription:
+    """Everything heard in `audio`. Silence gives an empty transcription with `no_speech`.
+
+    Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
+    """
+    began = time.perf_counter()
+    require_stt(engine)
+    run = _Run(engine, how, chain, progress)
+    heard: list[Heard] = []
+    pending: list[Window] = []
+    source = read_voiced(audio, engine.codec.sample_rate, run.window)
+    for window in source:
+        pending.append(window)
+        if len(pending) >= max(_WINDOWS_AT_ONCE, how.batch_size):
+            heard += run.listen(pending, len(heard))
+            pending = []
+    heard += run.listen(pending, len(heard))
+    phonemes = " ".join(each.phonemes for each in heard if each.phonemes)
+    record = run.record(heard, source.seconds, phonemes, time.perf_counter() - began)
+    record["warnings"] = [*run.warnings, *source.warnings]
+    return Transcription(phonemes, source.seconds, heard, not phonemes, record, record["warnings"])
+
+
+class _Run:
+    """What the windows of one recording share."""
+
+    def __init__(self, engine: VallE, how: Listening, chain: ChainRequest | None, progress: Progress | None) -> None:
+        self.engine, self.how, self.progress = engine, how, progress
+        self.model, self.codec = engine.loaded.model, engine.codec
+        advised = engine.loaded.advice.get("stt-window-seconds")
+        usual = float(advised) if isinstance(advised, (int, float)) else USUAL_WINDOW_SECONDS
+        self.window = usual if how.window is None else how.window
+        self.plan = plan_chain(engine.registry.samplers(), "stt", chain, engine.loaded.advice)
+        self.warnings: list[str] = list(self.plan.warnings)
+        config = engine.loaded.config
+        row, known = language_id(how.language, config.langs)
+        self.language = row if config.lang_mode else None
+        if config.lang_mode and not known:
+            self.warnings.append(f"the model wasn't trained on the language {how.language}; it is told English")
+        ctx = BuildContext(
+            engine.device.name, engine.options.dtype, threads=engine.threads, vocab_size=config.phoneme_tokens,
+            stop_token=self.model.stop_token(Target("stt")), frame_rate=self.codec.frame_rate, stage="stt",
+            notify=engine.notify, component=engine.registry.get,
+        )  # fmt: skip
+        self.chain = self.plan.build(ctx)
+
+    def listen(self, windows: Sequence[Window], first: int) -> list[Heard]:
+        """Transcribe some windows; `first` is the number of those before them."""
+        if not windows:
+            return []
+        levels = self.engine.loaded.config.levels
+        with torch.inference_mode(), finite_states(self.model, "STT"):
+            codes: list[Tensor] = [self.codec.encode(each.wave)[:, :levels] for each in windows]
+
+            def work(some: Sequence[int]) -> list[Heard]:
+                results = decode_phonemes(
+                    self.model, [codes[i] for i in some], [self.language] * len(some), self.chain,
+                    max_steps=[self._limit(windows[i]) for i in some], seed=self.how.seed,
+                    ids=[first + i for i in some], early_exit=self.how.early_exit, progress=self.progress,
+                )  # fmt: skip
+                return [
+                    Heard(
+                        windows[i].start, windows[i].seconds, self._text(each.tokens), each.stop_reason,
+                        each.log_probability,
+                    )
+                    for i, each in zip(some, results, strict=True)
+                ]  # fmt: skip
+
+            found = in_batches(range(len(windows)), self.how.batch_size, work)
+        for i, each in enumerate(found):
+            if each.stop_reason == "length":
+                self.warnings.append(f"window {first + i + 1} didn't stop by itself and was ended")
+        return found
+
+    def _limit(self, window: Window) -> int:
+        if self.how.max_steps is not None:
+            return self.how.max_steps
+        return math.ceil(window.seconds * PHONEMES_PER_SECOND) + 8
+
+    def _text(self, tokens: Tensor) -> str:
+        tokenizer = self.engine.loaded.tokenizer
+        return "" if tokenizer is None else tidy(tokenizer.decode(tokens.tolist()))
+
+    def record(self, heard: Sequence[Heard], seconds: float, phonemes: str, spent: float) -> dict[str, Any]:
+        """What is known about the transcription."""
+        engine, loaded = self.engine, self.engine.loaded
+        return {
+            "format": FORMAT, "task": "stt", "phonemes": phonemes, "no_speech": not phonemes,
+            "duration": round(seconds, 6), "language": self.how.language, "language_id": self.language,
+            "seed": self.how.seed, "window": self.window,
+            "windows": [
+                {
+                    "start": round(each.start, 6), "duration": round(each.seconds, 6), "phonemes": each.phonemes,
+                    "stop_reason": each.stop_reason, "log_probability": each.log_probability,
+                }
+                for each in heard
+            ],
+            "samplers": {"stt": self.plan.record()},
+            "model": {"name": engine.place.label, "path": str(loaded.path), "sha256": loaded.sha256},
+            "codec": {"name": self.codec.name, "spec": engine.codec_spec},
+            "device": engine.device.name, "dtype": engine.options.dtype, "versions": versions(),
+            "timings": {"load": round(engine.load_seconds, 4), "total": round(spent, 4)},
+            "rtf": round(spent / seconds, 4) if seconds > 0 else None,
+        }  # fmt: skip
+
+
+def tidy(phonemes: str) -> str:
+    """One space between words, none at the ends."""
+    return " ".join(phonemes.split())
