@@ -222,6 +222,10 @@ class Sampler(Component):
         declared = [each for each in self.params() if each.neutral is not MISSING]
         return bool(declared) and all(getattr(self, each.name) == each.neutral for each in declared)
 
+    def takes_maximum(self) -> bool:
+        """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
+        return False
+
     @classmethod
     def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
         """Whose flags (`Flag.stage`) set the parameters in a stage. Override where one flag serves both passes."""

@@ -40,7 +40,7 @@ def check(package: str) -> list[Report]:
             brought = collect(found.load(), manager(), found.name)
         except (Exception, SystemExit) as error:
             raise PluginError(f"{label} is broken", cause=describe(error)) from error
-        reports.append(Report(label, tuple(_heavy_imports(found.target.partition(":")[0]))))
+        reports.append(Report(label, tuple(heavy_imports(found.target.partition(":")[0]))))
         reports += [Report(f"{kind} {component.name}", tuple(_problems(component))) for kind, component in brought]
     return reports
 
@@ -68,7 +68,7 @@ def _named(package: str) -> list[Found]:
     return [Found(package, package, "not installed", "?")]
 
 
-def _heavy_imports(module: str) -> list[str]:
+def heavy_imports(module: str) -> list[str]:
     """What importing a registration module pulls in, seen in a process of its own."""
     code = (
         f"import sys; import vall_e_core; before = set(sys.modules); import {module}\n"

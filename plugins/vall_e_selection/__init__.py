@@ -58,7 +58,7 @@ class Greedy(Sampler):
 
     def build(self, ctx: BuildContext) -> Selector:
         """Return the selector."""
-        from .select import GreedySelector
+        from vall_e_core import GreedySelector
 
         return GreedySelector()
 

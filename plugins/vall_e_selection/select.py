@@ -1,10 +1,10 @@
-"""The work of `multinomial` and `greedy`."""
+"""The work of `multinomial`."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from vall_e_core import StatelessSelector, Step, draw, take_maximum
+from vall_e_core import StatelessSelector, Step, draw
 
 
 class MultinomialSelector(StatelessSelector):
@@ -13,11 +13,3 @@ class MultinomialSelector(StatelessSelector):
     def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> tokens [N]."""
         return draw(logits, step.uniform("select"))
-
-
-class GreedySelector(StatelessSelector):
-    """The argmax."""
-
-    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
-        """Logits [N, V] -> tokens [N]."""
-        return take_maximum(logits)

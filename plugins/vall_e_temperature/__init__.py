@@ -31,6 +31,10 @@ class Temperature(Sampler):
         ),
     )  # fmt: skip
 
+    def takes_maximum(self) -> bool:
+        """At 0."""
+        return self.t == 0
+
     @classmethod
     def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
         """None where a minimum makes the temperature dynamic, and at 0, which is another selector's work."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .noise import Noise, utterance_key
     from .protocols import (
         Choice,
+        GreedySelector,
         Search,
         Selector,
         StateContext,
@@ -30,6 +31,7 @@ _LAZY = {
     "Chain": "chain",
     "ChainState": "chain",
     "Choice": "protocols",
+    "GreedySelector": "protocols",
     "Noise": "noise",
     "Search": "protocols",
     "Selector": "protocols",
@@ -51,6 +53,7 @@ __all__ = [
     "ChainPlan",
     "ChainState",
     "Choice",
+    "GreedySelector",
     "Member",
     "Noise",
     "Search",

@@ -59,13 +59,20 @@ class ChainPlan:
         """The search, if there is one."""
         return next(iter(self._of("search")), None)
 
+    @property
+    def takes_maximum(self) -> bool:
+        """Whether a transform leaves only the most probable token, so that there is nothing to draw."""
+        return any(each.takes_maximum() for each in self.transforms)
+
     def describe(self) -> list[str]:
         """A line for each member, in order: `top-p:p=0.9`, `?dry:multiplier=0 (off: neutral)`."""
         lines = [
             each.sampler.to_spec() if each.off is None else f"?{each.sampler.to_spec()} (off: {each.off})"
             for each in self.members
         ]
-        return lines if self.selector is not None else [*lines, "multinomial"]
+        if self.selector is not None:
+            return lines
+        return [*lines, "greedy" if self.takes_maximum else "multinomial"]
 
     def record(self) -> list[dict[str, object]]:
         """The plan for the record beside the audio: what JSON holds, complete enough to repeat it."""
@@ -80,14 +87,22 @@ class ChainPlan:
     def build(self, ctx: BuildContext) -> Chain:
         """The chain itself. The first moment torch is needed."""
         from .chain import Chain, Stage
+        from .protocols import GreedySelector
 
         stages = [
-            Stage(each.name, each.build(ctx), each.bans, each.removes, each.order <= _GUIDANCE_AND_BANS)
+            Stage(
+                each.name,
+                each.build(ctx),
+                bans=each.bans or each.takes_maximum(),
+                removes=each.removes,
+                prepares=each.order <= _GUIDANCE_AND_BANS,
+            )
             for each in self.transforms
         ]
+        selector = None if self.selector is None else self.selector.build(ctx)
         return Chain(
             stages,
-            None if self.selector is None else self.selector.build(ctx),
+            GreedySelector() if selector is None and self.takes_maximum else selector,
             None if self.search is None else self.search.build(ctx),
             device=ctx.device,
             vocab_size=0 if ctx.vocab_size is None else ctx.vocab_size,
@@ -113,6 +128,11 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
     _check_conflicts(samplers)
     selectors = [each for each in samplers if each.role == "selector"]
     greedy = bool(selectors) and "deterministic" in selectors[0].invariances
+    certain = next((each for each in samplers if each.takes_maximum()), None)
+    if certain is not None and selectors and not greedy and selectors[0].name != "multinomial":
+        raise UsageError(
+            f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave out one"
+        )
     searching = any(each.role == "search" for each in samplers)
     members: list[Member] = []
     for each in samplers:
@@ -121,6 +141,8 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             off = "neutral"
         elif each.role == "transform" and greedy and not searching and "argmax" in each.invariances:
             off = f"the most probable token stays so, and {selectors[0].name} takes it"
+        elif each.role == "selector" and certain is not None and not greedy:
+            off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
     active = [each.sampler for each in members if each.off is None]
     return ChainPlan(stage, tuple(members), tuple(_order_warnings(active)))
@@ -179,6 +201,6 @@ def _order_warnings(samplers: Sequence[Sampler]) -> list[str]:
         if before:
             names = ", ".join(dict.fromkeys(one.name for one in before))
             found.append(f"{each.name} comes after {names}; it usually comes before")
-    names = [each.name for each in transforms]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-    return found + [f"{name} is given {names.count(name)} times; each is applied" for name in repeated]
+    given = [each.name for each in transforms]
+    repeated = [name for name in dict.fromkeys(given) if given.count(name) > 1]
+    return found + [f"{name} is given {given.count(name)} times; each is applied" for name in repeated]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from .selection import draw
+from .selection import draw, take_maximum
 from .step import Step
 
 
@@ -135,3 +135,11 @@ class StatelessSelector:
 
     def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: None) -> None:
         """Nothing to remember."""
+
+
+class GreedySelector(StatelessSelector):
+    """Takes the most probable token, the lowest id among equals."""
+
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        """Logits [N, V] -> tokens [N]."""
+        return take_maximum(logits)

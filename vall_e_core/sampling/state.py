@@ -32,7 +32,7 @@ def map_tensors(change: Callable[..., Tensor], state: _T, *others: _T) -> _T:
         }
         return cast(_T, dataclasses.replace(state, **changed))
     if isinstance(state, (list, tuple)):
-        rows = [map_tensors(change, *parts) for parts in zip(state, *others, strict=True)]  # type: ignore[call-overload]
+        rows = [map_tensors(change, *parts) for parts in zip(state, *others, strict=True)]
         return cast(_T, type(state)(*rows) if hasattr(state, "_fields") else type(state)(rows))
     if isinstance(state, dict):
         pairs = {key: map_tensors(change, state[key], *(one[key] for one in others)) for key in state}  # type: ignore[index]

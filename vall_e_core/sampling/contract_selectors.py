@@ -1,0 +1,159 @@
+"""The contracts of selectors and of searches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..component import Sampler
+from . import state as states
+from .contract_common import context, frozen, on_cuda, on_meta, same, state_rows, unsynced
+from .probes import Probe
+from .step import Step
+
+NEVER = float("-inf")
+
+
+def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
+    """All rules, on all probes."""
+    for probe in tried:
+        yield from _choice(one, built, probe)
+        yield from _purity(built, probe)
+        yield from _rows(built, probe)
+    for probe in tried:
+        if probe.size == 1025:
+            yield from _without_sync(built, probe)
+            yield from _rollback(built, probe)
+
+
+def fresh(built: Any, probe: Probe, step: Step) -> Any:  # noqa: ANN401
+    """A selector's state before its first step."""
+    return built.init(step.rows.shape[0], context(probe, step))
+
+
+def _choice(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    step = probe.step()
+    state = fresh(built, probe, step)
+    tokens = built.select(probe.logits.clone(), step, state)
+    if tokens.shape != (probe.logits.shape[0],) or tokens.dtype != torch.int64:
+        yield f"select() returns {tuple(tokens.shape)} {tokens.dtype} instead of one int64 a row ({probe.name})"
+        return
+    if bool(((tokens < 0) | (tokens >= probe.size)).any()):
+        yield f"it selects ids that don't exist ({probe.name})"
+        return
+    if bool((probe.logits.gather(1, tokens.unsqueeze(1)) == NEVER).any()):
+        yield f"it selects removed tokens ({probe.name})"
+    supported = built.support(probe.logits.clone(), step, state)
+    if supported.shape != probe.logits.shape or bool(supported.isnan().any()):
+        yield f"support() returns NaN or another shape ({probe.name})"
+        return
+    if bool(((probe.logits == NEVER) & (supported > NEVER)).any()):
+        yield f"support() brings back removed tokens ({probe.name})"
+    if not bool((supported > NEVER).any(-1).all()):
+        yield f"support() leaves a row empty ({probe.name})"
+    if "deterministic" in one.invariances:
+        best = probe.logits == probe.logits.amax(-1, keepdim=True)
+        if not torch.equal(tokens, best.to(torch.uint8).argmax(-1)):
+            yield f"it declares to take the most probable token, lowest id first, but doesn't ({probe.name})"
+
+
+def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    step, logits = probe.step(), probe.logits.clone()
+    state = fresh(built, probe, step)
+    held, kept = frozen(built), states.snapshot(state)
+    first = built.select(logits, step, state).clone()
+    again = built.select(logits, step, state)
+    built.support(logits, step, state)
+    if not torch.equal(first, again):
+        yield "selected twice from the same, it takes different tokens: take noise from step.uniform(label)"
+    if not torch.equal(logits, probe.logits):
+        yield "it writes to the logits it is given"
+    if not all(map(torch.equal, states.tensors(state), states.tensors(kept))):
+        yield "select() changes the state: only accept() may"
+    built.accept(logits, first, step, state)
+    if frozen(built) != held:
+        yield "the object changes while it works: what changes belongs into the state"
+
+
+def _rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    step, count = probe.step(), probe.logits.shape[0]
+    whole = built.select(probe.logits.clone(), step, fresh(built, probe, step))
+    for rows in [*([row] for row in range(count)), list(reversed(range(count)))]:
+        part = step.select(torch.tensor(rows))
+        got = built.select(probe.logits[rows], part, fresh(built, probe, part))
+        if not torch.equal(got, whole[rows]):
+            what = "a row alone" if len(rows) == 1 else "permuted rows"
+            yield f"{what} give(s) other tokens than the batch ({probe.name})"
+            break
+    yield from state_rows(fresh(built, probe, step), count)
+
+
+def _without_sync(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    def call(built: Any, logits: Tensor, step: Step, state: Any) -> None:  # noqa: ANN401
+        built.support(logits, step, state)
+        built.accept(logits, built.select(logits, step, state), step, state)
+
+    class Started:
+        """The selector, whose state is only ever fresh here."""
+
+        def init(self, rows: int, ctx: Any) -> Any:  # noqa: ANN401
+            return None
+
+    step = probe.step()
+    yield from unsynced(lambda: call(built, probe.logits, step, fresh(built, probe, step)))
+
+    def started(_: Any, logits: Tensor, step: Step, state: Any) -> None:  # noqa: ANN401
+        own = fresh(built, Probe(probe.name, logits, probe.histories, probe.stage), step)
+        call(built, logits, step, own)
+
+    yield from on_meta(Started(), probe, started)
+    yield from on_cuda(Started(), probe, started)
+
+
+def _rollback(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    def follow(step: Step, state: Any, count: int) -> tuple[list[Tensor], Any]:  # noqa: ANN401
+        seen: list[Tensor] = []
+        for _ in range(count):
+            logits = probe.logits[: step.rows.shape[0]].roll(int(step.index), dims=1)
+            tokens = built.select(logits, step, state)
+            seen.append(tokens)
+            state = built.accept(logits, tokens, step, state)
+            step.append(tokens)
+        return seen, state
+
+    step = probe.step()
+    _, state = follow(step, fresh(built, probe, step), 3)
+    marked, kept = states.snapshot(step), states.snapshot(state)
+    first, _ = follow(step, state, 3)
+    again, _ = follow(states.snapshot(marked), states.snapshot(kept), 3)
+    if not all(map(torch.equal, first, again)):
+        yield "rolled back and replayed, it takes other tokens"
+    half = torch.arange(max(1, probe.logits.shape[0] // 2))
+    part, _ = follow(marked.select(half), states.select(kept, half), 3)
+    if not all(torch.equal(left, right[: half.shape[0]]) for left, right in zip(part, first, strict=True)):
+        yield "after some rows were dropped, the others take other tokens"
+
+
+def check_search(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
+    """Shapes, parents within the utterance, no wait for the device, and a batch that equals its utterances."""
+    width = built.width
+    for probe in tried:
+        rows = [row for row in range(2) for _ in range(width)]
+        logprobs = torch.log_softmax(probe.logits[:2][[row % probe.logits.shape[0] for row in rows]], -1)
+        batch = Probe(probe.name, logprobs, tuple(probe.histories[row % len(probe.histories)] for row in rows))
+        step = batch.step()
+        choice, _ = built.advance(logprobs.clone(), step, built.init(2, context(batch, step)))
+        wanted = (2 * width,)
+        if any(each.shape != wanted for each in choice) or choice.finished.dtype != torch.bool:
+            yield f"advance() returns other shapes than one token, parent and flag a row ({probe.name})"
+            return
+        if not torch.equal(choice.parents // width, torch.arange(2).repeat_interleave(width)):
+            yield f"a hypothesis continues another utterance's ({probe.name})"
+        lone = step.select(torch.arange(width))
+        alone, _ = built.advance(logprobs[:width].clone(), lone, built.init(1, context(batch, lone)))
+        if not same(alone.tokens, choice.tokens[:width]):
+            yield f"an utterance alone gives other tokens than in a batch ({probe.name})"
+        yield from unsynced(lambda: built.advance(logprobs, step, built.init(2, context(batch, step))))  # noqa: B023
