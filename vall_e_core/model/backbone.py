@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from .cache import KVCache
 from .config import ModelConfig
+from .linear import Linear
 
 ROPE_BASE = 10000.0
 NORM_EPS = 1e-6
@@ -80,10 +81,10 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.q_proj = nn.Linear(width, width, bias=False)
-        self.k_proj = nn.Linear(width, width, bias=False)
-        self.v_proj = nn.Linear(width, width, bias=False)
-        self.o_proj = nn.Linear(width, width, bias=False)
+        self.q_proj = Linear(width, width)
+        self.k_proj = Linear(width, width)
+        self.v_proj = Linear(width, width)
+        self.o_proj = Linear(width, width)
 
     def forward(self, x: Tensor, attend: Attend, layer: int) -> Tensor:  # [N, T, D] -> [N, T, D]
         """Project, attend, project back."""
@@ -98,9 +99,9 @@ class GatedMLP(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(width, 4 * width, bias=False)
-        self.up_proj = nn.Linear(width, 4 * width, bias=False)
-        self.down_proj = nn.Linear(4 * width, width, bias=False)
+        self.gate_proj = Linear(width, 4 * width)
+        self.up_proj = Linear(width, 4 * width)
+        self.down_proj = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:  # [..., D] -> [..., D]
         """Gate, multiply, project."""
