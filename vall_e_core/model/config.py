@@ -37,8 +37,8 @@ PHONEME_EOS = 2
 class ModelConfig:
     """Sizes and switches of a model, versions 5, 6 and 7.
 
-    The five switches that a checkpoint of upstream's does not name (`layout`, `sum_mode`, `stt_mode`, `noncausal_masks`,
-    `lang_mode`) are fields like any other; checkpoint reading derives them or takes them from `experimental`.
+    The five switches that a checkpoint of upstream's does not name (`layout`, `sum_mode`, `stt_mode`, `lang_mode`,
+    `noncausal_masks`) are fields like any other; checkpoint reading derives them or takes them from `experimental`.
     """
 
     version: int = 5

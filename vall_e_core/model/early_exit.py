@@ -133,7 +133,7 @@ def run(
     lengths: Tensor | None,
     cache: KVCache | None,
 ) -> Tensor:  # [N, T, D] -> [N, T, D], before the final norm
-    """The stack with early exit, without a cache or for a cache's first pass (which runs all layers that it may ever need)."""
+    """The stack with early exit: without a cache, or a cache's first pass, which runs all layers it may ever need."""
     attend = backbone.attend(embeds, positions, causal=causal, lengths=lengths, cache=cache)
     last, half = rule.last_layer(len(backbone.layers)), len(backbone.layers) // 2
     valid = valid_rows(embeds, lengths)

@@ -76,7 +76,7 @@ def prompt_rows(
 
 
 def response_rows(config: ModelConfig, tables: AudioTables, response: Tensor, level: int) -> Tensor:  # [T, D]
-    """Embed a response for target `level`: level 0 by table 0 (the shifted era layout: 1), level l as input by table l+1."""
+    """Embed a response for target `level`: itself by table 0 (shifted era layout: 1), input level l by table l + 1."""
     if level == 0:
         return tables.at(1 if config.era_len else 0, response if response.dim() == 1 else response[:, 0])
     codes = response if response.dim() == 2 else response[:, None]

@@ -61,7 +61,7 @@ def head_index(config: ModelConfig, target: Target) -> int | None:
 
 
 def response_tables(config: ModelConfig) -> list[int]:
-    """Rows of the response tables: level 0 with the stop, the others, and in the later layout one with the mask token."""
+    """Rows of the response tables: level 0 with the stop, the others, in the later layout one with the mask token."""
     a, q = config.audio_tokens, config.levels
     if config.era_len:
         return [a] * (q + 1)

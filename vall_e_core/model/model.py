@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, ModelError
-from . import early_exit as exits
-from .backbone import Backbone, RMSNorm
-from .cache import KVCache
+from .base import BaseModel, initialise
 from .config import LEN_STOP, LEN_TOKENS, PHONEME_EOS, ModelConfig
-from .early_exit import EarlyExit
 from .embedding import AudioTables, look_up, prompt_rows, response_rows, transcription_rows
 from .heads import Classifiers, head_index, head_rows, response_tables
 from .sequence import EmbeddedSequence, Inputs, Segment, Target, join, segment_positions
 
 
-class Model(nn.Module):
+class Model(BaseModel):
     """AR + NAR (+ demasking, length, transcription) over one backbone.
 
-    Nothing here turns gradients off: training and inference run the same code. `seed=None` leaves the parameters on the
-    meta device, to be filled by `load_state_dict(..., assign=True)`.
+    `seed=None` leaves the parameters on the meta device, to be filled by `load_state_dict(..., assign=True)`.
     """
 
     def __init__(self, config: ModelConfig, *, seed: int | None = 0) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         d = config.width
         with torch.device("meta"):
             self.text_emb = nn.Embedding(config.phoneme_tokens, d)
@@ -41,7 +34,7 @@ class Model(nn.Module):
             self.dropout_token = nn.Parameter(torch.empty(d))
             self.proms_emb = AudioTables([config.audio_tokens] * config.levels, d)
             self.resps_emb = AudioTables(response_tables(config), d)
-            self.model = Backbone(config)
+            self._build_backbone()
             self.classifiers: Classifiers | None = None
             self.classifier: nn.Linear | None = None
             if config.split_classifiers:
@@ -88,7 +81,7 @@ class Model(nn.Module):
         `phonemes | lang | level | prompt | response`; for length the digits stand last, for transcription it is
         `audio | lang | level | phonemes`.
         """
-        self._require(target)
+        self.require(target)
         level = target.level if target.kind == "nar" else 0
         segments: list[Segment] = []
 
@@ -136,43 +129,10 @@ class Model(nn.Module):
             return look_up(self._need(self.len_emb, "length tokens"), tokens, "length tokens")
         return response_rows(self.config, self.resps_emb, tokens, 0)
 
-    # forward
-
-    def forward(
-        self,
-        embeds: Tensor,
-        positions: Tensor,
-        *,
-        causal: bool,
-        lengths: Tensor | None = None,
-        cache: KVCache | None = None,
-        early_exit: EarlyExit | None = None,
-        target: Target | None = None,
-        blocks: Tensor | None = None,
-    ) -> Tensor:
-        """Embeds [N, T, D] and positions [N, T] -> hidden states [N, T, D] (after the final norm).
-
-        Rows are right-padded, `lengths` [N] says how far (None: no padding). With a cache: an empty one is filled
-        (`lengths` then gives each row's tokens), a filled one takes T more tokens of every row at the row's own end.
-        `early_exit` needs `target`, whose head is asked how sure it is.
-        """
-        if cache is not None:
-            cache.reserve(embeds.shape[1])
-        if early_exit is None:
-            if cache is not None and cache.exit is not None:
-                raise ValueError("a KV cache that was filled under early exit must go on under it")
-            attend = self.model.attend(embeds, positions, causal=causal, lengths=lengths, blocks=blocks, cache=cache)
-            hidden: Tensor = self.model(embeds, attend)
-        else:
-            hidden = self.model.norm(self._early(embeds, positions, early_exit, target, causal, lengths, cache))
-        if cache is not None:
-            cache.advance(embeds.shape[1], lengths)
-        return hidden
-
     def logits(self, hidden: Tensor, target: Target, *, raw: bool = False) -> Tensor:  # [..., D] -> [..., V] float32
         """The target's scores. `raw=False` drops what the target can't mean: a single head for all has a stop that NAR
         levels don't have, and more outputs than there are phonemes."""
-        self._require(target)
+        self.require(target)
         if self.classifier is not None:
             out: Tensor = self.classifier(hidden)
             if not raw and target.kind == "nar":
@@ -186,32 +146,9 @@ class Model(nn.Module):
         scores: Tensor = self.classifiers(hidden, index)
         return scores.float()
 
-    def new_cache(self, rows: int, max_length: int) -> KVCache:
-        """An empty cache of this model's shape, device and dtype."""
-        c = self.config
-        kind = {"device": self.sep.device, "dtype": self.sep.dtype}
-        return KVCache(c.layers, rows, c.heads, max_length, c.head_width, **kind)  # type: ignore[arg-type]
-
-    # parts
-
-    def _early(
-        self,
-        embeds: Tensor,
-        positions: Tensor,
-        rule: EarlyExit,
-        target: Target | None,
-        causal: bool,
-        lengths: Tensor | None,
-        cache: KVCache | None,
-    ) -> Tensor:
-        def to_logits(states: Tensor) -> Tensor:
-            if self.classifier is not None:
-                return states  # upstream's measure for a single head: the raw states
-            return self.logits(states, target or Target("ar"))
-
-        if cache is not None and cache.extent:
-            return exits.step(self.model, embeds, positions, rule, to_logits, cache)
-        return exits.run(self.model, embeds, positions, rule, to_logits, causal=causal, lengths=lengths, cache=cache)
+    def exit_logits(self, states: Tensor, target: Target) -> Tensor:  # [..., D] -> [..., V]
+        """What early exit measures, as upstream does: the split head's scores; for one head, the raw states."""
+        return states if self.classifier is not None else self.logits(states, target)
 
     def _add_text(self, segments: list[Segment], inputs: Inputs) -> None:
         if inputs.text is not None:
@@ -231,33 +168,8 @@ class Model(nn.Module):
             return self.resps_emb.at(self.config.levels, inputs.response)
         return response_rows(self.config, self.resps_emb, inputs.response, target.level)
 
-    def _require(self, target: Target) -> None:
-        if not self.supports(target):
-            level = f" level {target.level}" if target.kind == "nar" else ""
-            raise ModelError(
-                f"this model can't do {target.kind}{level}",
-                cause=f"its capabilities: {', '.join(sorted(self.config.capabilities))}",
-            )
-
     @staticmethod
     def _need(table: nn.Embedding | None, what: str) -> nn.Embedding:
         if table is None:
             raise ModelError(f"this model has no table for {what}")
         return table
-
-
-def initialise(model: nn.Module, config: ModelConfig, seed: int) -> None:
-    """Fill every parameter from one seeded stream: normal, std 0.02, the layers' output projections scaled by depth
-    (GPT-2's rule); gains 1, biases 0."""
-    stream = torch.Generator().manual_seed(seed)
-    plain = {id(p) for m in model.modules() if isinstance(m, (RMSNorm, nn.LayerNorm)) for p in m.parameters()}
-    narrow = ("o_proj.weight", "down_proj.weight")
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-            elif id(parameter) in plain:
-                parameter.fill_(1.0)
-            else:
-                std = 0.02 / math.sqrt(2 * config.layers) if name.endswith(narrow) else 0.02
-                parameter.normal_(0.0, std, generator=stream)

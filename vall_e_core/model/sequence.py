@@ -1,4 +1,4 @@
-"""What goes into one forward pass: the target, one utterance's conditioning, the embedded sequence, and its positions."""
+"""What goes into one forward pass: the target, one utterance's conditioning, its embedded sequence and positions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ TargetKind = Literal["ar", "nar", "nar-len", "len", "stt"]
 
 @dataclass(frozen=True)
 class Target:
-    """What a forward pass predicts: level 0 step by step (`ar`), a level from the ones below (`nar`, level >= 1), level 0
-    by demasking (`nar-len`), the number of frames (`len`) or phonemes (`stt`)."""
+    """What a forward pass predicts.
+
+    Level 0 step by step (`ar`), a level from the ones below it (`nar`, level >= 1), level 0 by demasking (`nar-len`),
+    the number of frames (`len`), or phonemes (`stt`).
+    """
 
     kind: TargetKind
     level: int = 0
@@ -53,7 +56,7 @@ class EmbeddedSequence:
     positions: Tensor
     """[S] long."""
     output_rows: slice
-    """AR, STT, len: the rows that predict each token given so far and (last) the next one. NAR: the rows of the response."""
+    """AR, STT, len: the rows that predict each token given and, last, the next one. NAR: the rows of the response."""
     next_position: int
     """Position of the token that would follow; then one more for each."""
     incremental: bool = True
