@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class RepetitionPenalty(Sampler):
     """Lower the logits of tokens that were already chosen: x / θ where x > 0, else x · θ.
 
-    Keskar et al., "CTRL" (arXiv 1909.05858), with the sign rule that keeps a penalty a penalty. Every token counts
-    once, at its latest occurrence: at distance d (1 is the last token) the strength is 1 + (penalty - 1) · d^-decay.
+    Keskar et al., "CTRL" (arXiv 1909.05858), with the sign rule that keeps a penalty a penalty. At
+    distance d (1 is the last token) the strength θ is 1 + (penalty - 1) · d^-decay; a token that occurs several times
+    counts once, at its strongest occurrence, which is the latest one.
     Only what was generated is looked at, never the reference's codes.
     """
 
@@ -38,7 +39,7 @@ class RepetitionPenalty(Sampler):
         flags=(Flag("--repetition-penalty", help="AR: lower the score of tokens already heard; 1 is off"),),
     )  # fmt: skip
     decay: float = param(
-        0.0, help="how fast the strength falls with distance; 0 keeps it",
+        0.0, min=0.0, help="how fast the strength falls with distance; 0 keeps it",
         flags=(Flag("--repetition-penalty-decay", help="AR: weaken the repetition penalty with distance; 0 doesn't"),),
     )  # fmt: skip
     window: int = param(75, min=-1, help="how many of the last tokens count; -1 counts all", unit="tokens")

@@ -9,23 +9,21 @@ from vall_e_core import StatelessTransform, Step, recent
 
 
 class RepetitionPenaltyTransform(StatelessTransform):
-    """A scatter of strengths over the vocabulary, then the sign rule."""
+    """Penalises every occurrence by itself and keeps the strongest for each token: in one scatter, order irrelevant."""
 
     def __init__(self, penalty: float, decay: float, window: int) -> None:
         self.penalty, self.decay, self.window = penalty, decay, window
+        self.strongest = "amin" if penalty >= 1 else "amax"
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
-        rows, vocab = logits.shape
-        ids, _ = recent(step, self.window, vocab)
+        ids, valid = recent(step, self.window, logits.shape[-1])
         if ids.shape[1] == 0:
             return logits
-        if self.decay == 0:
-            strength = logits.new_ones(rows, vocab + 1).scatter_(1, ids, self.penalty)[:, :vocab]
-        else:
-            ages = torch.arange(1, ids.shape[1] + 1, device=ids.device, dtype=logits.dtype).expand_as(ids)
-            latest = logits.new_full((rows, vocab + 1), float("inf"))
-            latest = latest.scatter_reduce(1, ids, ages, "amin")[:, :vocab]
-            faded = 1.0 + (self.penalty - 1.0) * latest.pow(-self.decay)
-            strength = torch.where(latest < float("inf"), faded, 1.0)
-        return torch.where(logits > 0, logits / strength, logits * strength)
+        found = logits.gather(1, ids)
+        strength: float | Tensor = self.penalty
+        if self.decay != 0:
+            distance = torch.arange(1, ids.shape[1] + 1, device=ids.device, dtype=logits.dtype)
+            strength = 1.0 + (self.penalty - 1.0) * distance.pow(-self.decay)
+        changed = torch.where(valid, torch.where(found > 0, found / strength, found * strength), found)
+        return logits.scatter_reduce(1, ids, changed, self.strongest)

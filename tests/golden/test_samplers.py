@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+
 from vall_e_core import Sampler
 from vall_e_core.testing import apply_samplers, installed_samplers, sampler_steps, select_token
 

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 NEVER = float("-inf")
+_ODDS = 1e4
+"""The stop token may have been given back after a filter took it: then no odds are known, and the other one wins."""
 
 
 def clean(logits: Tensor) -> tuple[Tensor, Tensor]:
     """NaN and +inf become -inf: logits [N, V] -> (logits [N, V] float32, whether the row held any [N])."""
     found = logits.float()
-    usable = found < float("inf")
-    return torch.where(usable, found, NEVER), ~usable.all(dim=-1)
+    highest = found.amax(dim=-1)  # NaN if there is one
+    return torch.nan_to_num(found, nan=NEVER, posinf=NEVER, neginf=NEVER), ~(highest < float("inf"))
 
 
 class Best(NamedTuple):
@@ -42,6 +44,17 @@ def best_other(logits: Tensor, stop: int | None) -> Best:
     value, token = logits[:, :stop].max(dim=-1)
     higher = upper_value > value
     return Best(torch.where(higher, upper_value, value), torch.where(higher, upper_token + stop + 1, token))
+
+
+def highest_other(logits: Tensor, stop: int) -> Tensor:
+    """The highest logit but the stop token's in each row of [N, V]; NaN where there is one, -inf where V = 1."""
+    size = logits.shape[-1]
+    if size == 1:
+        return torch.full_like(logits[:, 0], NEVER)
+    if stop == size - 1:
+        return logits[:, :-1].amax(dim=-1)
+    upper = logits[:, stop + 1 :].amax(dim=-1)
+    return upper if stop == 0 else torch.maximum(logits[:, :stop].amax(dim=-1), upper)
 
 
 def keep_stop(before: Tensor, after: Tensor, stop: int | None) -> Tensor:
@@ -71,28 +84,31 @@ def settle(after: Tensor, reference: Tensor, raw: Tensor, stop: int | None) -> S
 
     Writes to `after`, unless that is `reference` or `raw`.
     """
-    stop = stop if stop is not None and 0 <= stop < after.shape[-1] else None
+    if stop is not None and 0 <= stop < after.shape[-1]:
+        return _settle_around(after, reference, raw, stop)
+    fallen = ~(after.amax(dim=-1).abs() < float("inf"))
+    return Settled(_fall_back(after, fallen, raw.argmax(dim=-1)), fallen, torch.zeros_like(fallen))
+
+
+def _settle_around(after: Tensor, reference: Tensor, raw: Tensor, stop: int) -> Settled:
+    """`settle` where there is a stop token."""
     best = best_other(reference, stop)
-    rescued = torch.zeros_like(best.token, dtype=torch.bool)
-    left = best_other(after, stop).value if stop is not None else after.amax(dim=-1)
-    if stop is not None:
-        own = after[:, stop]
-        rescued = (left == NEVER) & (own > NEVER) & (best.value > NEVER) & (own < float("inf"))
-        if after is not reference and after is not raw:
-            odds = best.value - reference[:, stop]
-            back = own + torch.where(odds < float("inf"), odds, 0.0)
-            column = best.token.unsqueeze(1)
-            present = after.gather(1, column)
-            after = after.scatter_(1, column, torch.where(rescued.unsqueeze(1), back.unsqueeze(1), present))
-        left = torch.maximum(left, own)
-    fallen = ~(left.abs() < float("inf"))
+    own, left = after[:, stop], highest_other(after, stop)
+    rescued = (left == NEVER) & (own.abs() < float("inf")) & (best.value > NEVER)
+    fallen = ~(torch.maximum(left, own).abs() < float("inf"))
+    if after is not reference and after is not raw:
+        odds = (best.value - reference[:, stop]).clamp(max=_ODDS)
+        column = best.token.unsqueeze(1)
+        back = torch.where(rescued.unsqueeze(1), (own + odds).unsqueeze(1), after.gather(1, column))
+        after = after.scatter_(1, column, back)
     best = best if reference is raw else best_other(raw, stop)
-    token, value = best.token, best.value
-    if stop is not None:
-        stopping = raw[:, stop] >= value if stop == 0 else raw[:, stop] > value
-        stopping = stopping | (value == NEVER)
-        token = torch.where(stopping, stop, token)
+    stopping = raw[:, stop] >= best.value if stop == 0 else raw[:, stop] > best.value
+    token = torch.where(stopping | (best.value == NEVER), stop, best.token)
+    return Settled(_fall_back(after, fallen, token), fallen, rescued)
+
+
+def _fall_back(logits: Tensor, fallen: Tensor, token: Tensor) -> Tensor:
+    """A copy of logits [N, V] in which fallen rows [N] hold nothing but their token [N]."""
     column = token.unsqueeze(1)
-    after = after.masked_fill(fallen.unsqueeze(1), NEVER)
-    present = after.gather(1, column)
-    return Settled(after.scatter(1, column, torch.where(fallen.unsqueeze(1), 0.0, present)), fallen, rescued)
+    made = logits.masked_fill(fallen.unsqueeze(1), NEVER)
+    return made.scatter_(1, column, made.gather(1, column).masked_fill_(fallen.unsqueeze(1), 0.0))

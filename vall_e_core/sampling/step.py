@@ -130,12 +130,14 @@ def recent(step: Step, window: int, vocab: int) -> tuple[Tensor, Tensor]:
     """The last `window` tokens of each row, newest first: (ids [N, W], valid [N, W]); -1 takes the whole history.
 
     Column j holds the token at distance j + 1. Where there is none, or the id is none of the `vocab` ids, `valid` is
-    False and the id is `vocab`, so that a scatter can put it in a column of its own.
+    False and the id is one that exists, so that it can be gathered and scattered like any other.
     """
     length = step.history.shape[1]
     width = length if window < 0 else min(window, length)
-    ages = torch.arange(width, device=step.history.device)
-    at = step.lengths.unsqueeze(1) - 1 - ages
-    ids = step.history.gather(1, at.clamp(min=0)) if width > 0 else step.history[:, :0]
-    valid = (at >= 0) & (ids >= 0) & (ids < vocab)
-    return torch.where(valid, ids, vocab), valid
+    ages = torch.arange(1, width + 1, device=step.history.device)
+    at = step.lengths.unsqueeze(1) - ages
+    if width == 0:
+        return step.history[:, :0], at >= 0
+    ids = step.history.gather(1, at.clamp(min=0))
+    known = ids.clamp(0, vocab - 1)
+    return known, (at >= 0) & (ids == known)
