@@ -1,0 +1,223 @@
+"""Text: normal form, sentences and segments; rows B1-B8 of the reliability list."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vall_e_core import InputError, NormalText, decode_text, normalise_text, read_text, split_text
+from vall_e_core.text import detect_script, estimate_seconds, split_sentences, strip_markup
+
+
+def solid(text: str) -> str:
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\n", "...", "!?", "—", "😀🎉", "\u200b\u202e", "“”", "- - -"])
+def test_b1_nothing_to_say_is_an_input_error(text: str) -> None:
+    with pytest.raises(InputError, match="nothing to say") as caught:
+        split_text(normalise_text(text).text)
+    assert caught.value.exit_code == 3 and caught.value.cause is not None
+
+
+@pytest.mark.parametrize("text", ["a", "Hi", "No.", "7", "好", "I"])
+def test_b2_the_shortest_texts_are_one_segment(text: str) -> None:
+    (segment,) = split_text(text)
+    assert segment.text == text and 0 < segment.seconds < 2 and segment.paragraph
+
+
+FLOODS = {
+    "sentences": "The birch canoe slid on the smooth planks. ", "word": "a", "digits": "7", "brackets": "(", "dots": ".",
+    "stops": ". ", "commas": ",", "spaces": " ", "lines": "\n", "quotes": "'", "dashes": "-", "spaced": "a ", "tags": "<",
+    "cjk": "好。", "combining": "e\u0301", "zero-width": "\u200b", "capitals": "A. B. ", "ellipsis": "…",
+    "mixed": ".!?\"' ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_b3_time_is_linear_in_the_length(flood: str) -> None:
+    def seconds(size: int) -> float:
+        text = "a" + FLOODS[flood] * (size // len(FLOODS[flood])) + "a"
+        best = float("inf")
+        for _ in range(3):
+            began = time.process_time()
+            split_text(normalise_text(strip_markup(text)).text)
+            best = min(best, time.process_time() - began)
+        return best
+
+    small, large = seconds(20_000), seconds(200_000)
+    assert large <= 12 * small + 0.05
+
+
+@pytest.mark.parametrize("flood", ["sentences", "word", "digits", "spaced", "cjk"])
+def test_b3_a_million_characters_are_split_and_complete(flood: str) -> None:
+    text = normalise_text(FLOODS[flood] * (10**6 // len(FLOODS[flood]))).text
+    segments = split_text(text, max_seconds=10)
+    assert solid("".join(segment.text for segment in segments)) == solid(text)
+    assert max(segment.seconds for segment in segments) <= 10 + 1e-6
+
+
+def test_b4_what_is_neither_seen_nor_spoken_is_removed_and_counted() -> None:
+    dirty = "a\u202eb\u200bc\0d\x1be\x9ff\ud800g\ufeffh\u200ei\u2066j\u00adk\u200dl"
+    assert normalise_text(dirty) == NormalText("abcdefghijkl", 11)
+    assert normalise_text("plain text").removed == 0
+
+
+def test_b4_composed_and_decomposed_text_are_one() -> None:
+    text = "naïve café Ångström が 한국"
+    assert normalise_text(unicodedata.normalize("NFD", text)) == normalise_text(text)
+    assert normalise_text(text).text == unicodedata.normalize("NFC", text)
+
+
+def test_b4_right_to_left_text_and_emoji_stay() -> None:
+    for text in ("שלום עולם", "مرحبا بالعالم", "Well done 🎉 indeed"):
+        assert normalise_text(text).text == text
+    assert normalise_text("می\u200cخواهم").text == "می\u200cخواهم"  # this joiner spells a Persian word
+
+
+@pytest.mark.parametrize(
+    "text", ["-h", "--help", "@file", "$(touch x)", "%s %d", "`x`", "&amp; <b>", "a\\nb", "${HOME}"]
+)
+def test_b6_b8_text_is_taken_literally(text: str) -> None:
+    assert normalise_text(text).text == text
+    assert "".join(segment.text for segment in split_text(f"{text} and a letter")) == f"{text} and a letter"
+
+
+def test_b6_line_ends_and_blanks_have_one_form() -> None:
+    assert normalise_text("\ufeffa\r\nb\rc\u2028d\u0085e \n f\t g\u00a0\u3000h  ").text == "a\nb\nc\nd\ne\nf g h"
+
+
+def test_b6_a_byte_order_mark_is_no_text() -> None:
+    assert decode_text("\ufeffhé".encode(), "x") == "hé"
+    assert decode_text("hé".encode("utf-16"), "x") == "hé"
+    assert decode_text(b"\xfe\xff" + "hé".encode("utf-16-be"), "x") == "hé"
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        ("café".encode("latin-1"), "0xE9 at offset 3"), (b"\xef\xbb\xbfab\xff", "0xFF at offset 5"),
+        ("aé".encode()[:-1], "0xC3 at offset 1"), (b"\xff\xfea", "0x61 at offset 2"), (b"\x80", "0x80 at offset 0"),
+    ],
+)  # fmt: skip
+def test_b6_another_encoding_is_refused_with_the_byte(tmp_path: Path, data: bytes, where: str) -> None:
+    path = tmp_path / "x.txt"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=where) as caught:
+        read_text(path)
+    assert str(path) in caught.value.message and "iconv" in str(caught.value.try_)
+
+
+def test_b6_files_that_are_none_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "gone.txt", Path("a\0b")):
+        with pytest.raises(InputError):
+            read_text(path)
+
+
+def test_b8_markup_is_stripped_and_never_expanded() -> None:
+    ssml = "<?xml version='1.0'?><speak>one <break time='9s'/>two &lt;3 &amp;lt; &bomb;</speak>"
+    assert normalise_text(strip_markup(ssml)).text == "one two <3 &lt; &bomb;"
+    bomb = '<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c "&b;&b;">]>&c;'
+    assert "xx" not in strip_markup(bomb)
+    assert strip_markup("2 < 3") == "2 < 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three? Four", ["One.", "Two!", "Three?", "Four"]),
+        ("Dr. Smith met J. R. Jones at 3.14 p.m. today. He left.", [
+            "Dr. Smith met J. R. Jones at 3.14 p.m. today.", "He left.",
+        ]),
+        ("See No. 5. No. Never.", ["See No. 5.", "No.", "Never."]),
+        ("“Stop!” he said. “Why?” She ran.", ["“Stop!” he said.", "“Why?”", "She ran."]),
+        ('He said "no." Then he left.', ['He said "no."', "Then he left."]),
+        ("Wait... what? Well… Yes.", ["Wait... what?", "Well…", "Yes."]),
+        ("Visit example.com/a.b now. OK.", ["Visit example.com/a.b now.", "OK."]),
+        ("你好。今天好吗？“好！”他说。", ["你好。", "今天好吗？", "“好！”", "他说。"]),
+        ("これは。テスト！", ["これは。", "テスト！"]),
+        ("Das sind z.B. Hunde usw. Und Katzen.", ["Das sind z.B. Hunde usw. Und Katzen."]),
+        ("So do I. You too.", ["So do I.", "You too."]),
+        ("first line\nsecond line", ["first line", "second line"]),
+        ("What?! No!! (Really.) Yes.", ["What?!", "No!!", "(Really.)", "Yes."]),
+        ("The U.S. Army. Inc. 5 etc. Done.", ["The U.S. Army.", "Inc. 5 etc. Done."]),
+        ("", []), (".", ["."]),
+    ],
+)  # fmt: skip
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert split_sentences(text) == expected
+
+
+def test_short_sentences_are_joined_with_a_neighbour_of_their_paragraph() -> None:
+    text = "No. I will not go there today, whatever you may say. Why?\n\nYes. Really."
+    segments = split_text(text)
+    assert [segment.text for segment in segments] == [
+        "No. I will not go there today, whatever you may say. Why?",
+        "Yes. Really.",
+    ]
+    assert [segment.paragraph for segment in segments] == [True, True]
+    assert [segment.text for segment in split_text("好。对。", min_seconds=2)] == ["好。对。"]
+
+
+def test_sentences_long_enough_stay_apart() -> None:
+    sentences = ["The birch canoe slid on the smooth planks.", "Glue the sheet to the dark blue background."]
+    segments = split_text(" ".join(sentences))
+    assert [segment.text for segment in segments] == sentences
+    assert [segment.paragraph for segment in segments] == [False, True]
+
+
+def test_a_long_sentence_is_cut_at_its_clauses_and_then_between_words() -> None:
+    text = "When the sun set over the hills, the old man, who had walked all day, sat down; then he slept."
+    segments = split_text(text, max_seconds=4)
+    assert all(segment.seconds <= 4 for segment in segments) and len(segments) > 1
+    assert all(segment.text[-1] in ",;." for segment in segments)
+    assert " ".join(segment.text for segment in segments) == text
+    words = "word " * 200
+    cut = split_text(words, max_seconds=4)
+    assert all(set(segment.text.split()) == {"word"} for segment in cut)
+
+
+def test_a_combining_mark_stays_with_its_letter() -> None:
+    for segment in split_text("x\u0323" * 1_000, max_seconds=2):
+        assert not unicodedata.combining(segment.text[0])
+
+
+def test_estimates_are_near_ordinary_speech() -> None:
+    assert 2 < estimate_seconds("The birch canoe slid on the smooth planks.") < 4
+    assert 1.5 < estimate_seconds("今天天气很好，我们去公园吧。") < 4
+    assert estimate_seconds("1984") > estimate_seconds("abcd")
+
+
+def test_scripts_are_told_apart() -> None:
+    assert detect_script("今天 is OK") == "alphabet" and detect_script("今天天气 OK") == "cjk"
+    assert detect_script("안녕하세요") == "cjk" and detect_script("") == "alphabet"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=300), st.floats(0.5, 20), st.floats(0, 3))
+def test_nothing_speakable_is_lost_or_reordered(text: str, longest: float, shortest: float) -> None:
+    normal = normalise_text(text).text
+    assert normalise_text(normal).text == normal
+    try:
+        segments = split_text(normal, max_seconds=longest, min_seconds=shortest)
+    except InputError:
+        assert not any(map(str.isalnum, normal))
+        return
+    said = "".join(char for segment in segments for char in segment.text if char.isalnum())
+    assert said == "".join(filter(str.isalnum, normal))
+    assert segments[-1].paragraph
+    for segment in segments:
+        assert segment.text == segment.text.strip() and any(map(str.isalnum, segment.text))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([*"ab .,!?\n\"'好。…1", "Dr. ", "e.g. ", "... "]), max_size=80))
+def test_segments_hold_every_character_but_blanks(pieces: list[str]) -> None:
+    normal = normalise_text("".join(pieces)).text
+    sentences = split_sentences(normal)
+    assert solid("".join(sentences)) == solid(normal)
