@@ -1,8 +1,8 @@
 """Golden cases: upstream's own outputs on small random models, found in a folder and classified by array name.
 
 The folder is the one named by `VALL_E_GOLDEN_CHECKPOINTS`, else `checkpoints/` beside this file. A case is a pair
-`NAME.npz` (arrays) and `NAME.json` (parameters) with a model file; `NAME.VARIANT.npz` holds outputs of the same model and
-inputs under another state of the code. Every array belongs to exactly one rule, and each kind of rule to one test file.
+`NAME.npz` (arrays) and `NAME.json` (parameters) with a model file; `NAME.VARIANT.npz` holds outputs of the same model
+and inputs under another state of the code. Every array belongs to exactly one rule, and each kind of rule to one test file.
 """
 
 from __future__ import annotations

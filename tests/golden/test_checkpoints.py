@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def test_folder_name_is_upstreams(case: Case) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.pth")), ids=lambda p: p.name)
-def test_pickled_twin_is_the_same_model(path: Any) -> None:
+def test_pickled_twin_is_the_same_model(path: Path) -> None:
     a, b = load_model(path, allow_pickle=True), load_model(path.with_suffix(".sft"))
     assert a.config == b.config
     state = b.model.state_dict()
