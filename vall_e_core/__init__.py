@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
-    from .output import OutputTarget, check_output, write_atomic, write_json
+    from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
         Chain,
@@ -73,13 +73,13 @@ if TYPE_CHECKING:
     from .session import Session
     from .synthesis.chains import ChainRequest, plan_chain
     from .synthesis.engine import VallE
+    from .synthesis.hearing_options import HearingOptions
     from .synthesis.loading import find_model
     from .synthesis.model_options import ModelOptions
     from .synthesis.record import check_unchanged, read_record
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech, Transcription
     from .synthesis.speech_options import SpeechOptions
-    from .synthesis.transcribing import Listening
     from .tensorfile import load_strictly, read_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
 
@@ -133,7 +133,9 @@ _LAZY: dict[str, str] = {
     "SpeechRequest": ".synthesis.request",
     "Speech": ".synthesis.results",
     "Transcription": ".synthesis.results",
-    "Listening": ".synthesis.transcribing",
+    "HearingOptions": ".synthesis.hearing_options",
+    "check_file": ".output",
+    "check_folder": ".output",
     "load_strictly": ".tensorfile",
     "read_tensors": ".tensorfile",
     "NormalText": ".text",
@@ -170,9 +172,9 @@ __all__ = [
     "Engine",
     "Flag",
     "GreedySelector",
+    "HearingOptions",
     "InputError",
     "LazyCommand",
-    "Listening",
     "ModelError",
     "ModelOptions",
     "ModelSource",
@@ -210,6 +212,8 @@ __all__ = [
     "cache_home",
     "cached_model",
     "chain_from_flags",
+    "check_file",
+    "check_folder",
     "check_output",
     "check_unchanged",
     "compile_chain",

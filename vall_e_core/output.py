@@ -22,9 +22,9 @@ from vall_e_core.errors import InputError, UsageError
 
 STDOUT = "-"
 #: File suffix -> the container that is written for it.
-SUFFIXES: Mapping[str, str] = {".wav": "wav", ".flac": "flac", ".ogg": "ogg"}
+SUFFIXES: Mapping[str, str] = {".wav": "wav", ".flac": "flac", ".ogg": "ogg", ".opus": "opus", ".mp3": "mp3"}
 #: What `--format` takes: the containers, and raw little-endian samples.
-FORMATS: tuple[str, ...] = ("wav", "flac", "ogg", "pcm_s16le", "pcm_f32le")
+FORMATS: tuple[str, ...] = (*SUFFIXES.values(), "pcm_s16le", "pcm_f32le")
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,6 @@ def check_output(
     if format is not None and format not in FORMATS:
         raise UsageError(f"unknown format: {format}", try_=f"one of: {', '.join(FORMATS)}")
     if text == STDOUT:
-        if format in ("flac", "ogg"):
-            raise UsageError(
-                f"{format} can't be written to standard output",
-                cause="its writer needs to seek",
-                try_="--format wav, or a file name",
-            )
         return OutputTarget(None, format or "wav")
     if not text or "\0" in text:
         raise UsageError("the output's name is empty" if not text else "the output's name holds a NUL character")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vall_e_core import Component, ModelOptions, Session, SpeechOptions, Task, hookimpl, param
+from vall_e_core import Component, ModelOptions, SpeechOptions, Task, hookimpl, param
+
+if TYPE_CHECKING:
+    from vall_e_core import Session
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,12 @@ class _TtsFlags(Component):
     voice: str | None = param(None, help="a packaged reference voice; then no REF", metavar="NAME")
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
     output: str | None = param(
-        None, help="file to write (.wav .flac .ogg), or - for standard output; then no OUT", metavar="FILE",
+        None, help="file to write (.wav .flac .ogg .opus .mp3), or - for standard output; then no OUT", metavar="FILE",
         aliases=("-o", "--out-path"),
     )  # fmt: skip
     overwrite: bool = param(False, help="replace OUT if it exists", aliases=("-y",))
     format: str | None = param(
-        None, choices=("wav", "flac", "ogg", "pcm_s16le", "pcm_f32le"),
+        None, choices=("wav", "flac", "ogg", "opus", "mp3", "pcm_s16le", "pcm_f32le"),
         help="what to write; the file's suffix chooses if absent, pcm_* are raw samples",
     )  # fmt: skip
     no_sidecar: bool = param(False, help="don't write the record OUT.wav.json beside the audio")

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vall_e_core.component import BuildContext, Codec
 from vall_e_core.errors import ModelError, UsageError
 
 from .chains import ChainRequest, parse_chain
 from .device import Device, choose_device, set_threads
+from .hearing_options import HearingOptions
 from .loading import ModelPlace, find_codec, find_model
 from .model_options import ModelOptions, parse_overrides
-from .request import SpeechRequest
+from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class VallE:
 
     def speak(
         self,
-        request: SpeechRequest,
+        request: SpeechRequest | PreparedSpeech,
         chains: Mapping[str, ChainRequest] | None = None,
         *,
         progress: Progress | None = None,
@@ -150,26 +151,42 @@ class VallE:
         """As `synthesize`, from a request; one that has been prepared already isn't prepared again."""
         from .speech import make_speech
 
-        prepared = request.prepare(self.registry, notify=self.notify)
+        prepared = request if isinstance(request, PreparedSpeech) else request.prepare(self.registry, notify=self.notify)
         return make_speech(self, prepared, {} if chains is None else chains, progress)
 
     def transcribe(
         self,
-        audio: Path | str | AudioClip,
+        audio: Path | str | BinaryIO | AudioClip,
         *,
-        language: str = "en",
+        options: HearingOptions | None = None,
         stt: Sequence[Sampler | str] | None = None,
-        seed: int = 0,
-        window: float | None = None,
-        max_steps: int | None = None,
-        batch_size: int = 8,
+        progress: Progress | None = None,
+        **settings: Any,  # noqa: ANN401 - HearingOptions' own fields
+    ) -> Transcription:
+        """The phonemes heard in `audio`, however long it is.
+
+        Args:
+            audio: a path, an open binary file, or a clip.
+            options: how to listen; `settings` are fields of it (`language="de"`, `window=6`, ...).
+            stt: the sampling chain; the likeliest phoneme each time if None.
+
+        Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
+        """
+        how = replace(HearingOptions() if options is None else options, **settings)
+        return self.hear(audio, how, self._chains(stt=stt).get("stt"), progress=progress)
+
+    def hear(
+        self,
+        audio: Path | str | BinaryIO | AudioClip,
+        how: HearingOptions,
+        chain: ChainRequest | None = None,
+        *,
         progress: Progress | None = None,
     ) -> Transcription:
-        """The phonemes heard in `audio`, however long it is. Raises InputError, and ModelError for a model without STT."""
-        from .transcribing import Listening, transcribe
+        """As `transcribe`, from options and a chain as the command line has them."""
+        from .transcribing import transcribe
 
-        how = Listening(language, seed, window, max_steps, batch_size)
-        return transcribe(self, audio, how, self._chains(stt=stt).get("stt"), progress)
+        return transcribe(self, audio, how, chain, progress)
 
     def _chains(self, **given: Sequence[Sampler | str] | None) -> dict[str, ChainRequest]:
         known = {each.name: each for each in self.registry.samplers()}

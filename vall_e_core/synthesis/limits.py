@@ -18,6 +18,8 @@ SECONDS_PER_LETTER = 0.075
 PACE_RANGE = (0.04, 0.18)
 #: The bound is this many times the expected length, plus a second for pauses at both ends.
 SLACK_FACTOR, SLACK_SECONDS = 2.5, 1.0
+#: How long a part of a long text is made, unless the checkpoint advises otherwise.
+USUAL_PART_SECONDS = 10.0
 #: Under this share of the expected length a result is reported as short.
 SHORT_FACTOR = 0.4
 

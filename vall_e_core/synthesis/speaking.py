@@ -22,15 +22,16 @@ from vall_e_core.decode import (
     predict_length,
 )
 from vall_e_core.errors import UsageError
-from vall_e_core.model import EarlyExit, Target
+from vall_e_core.model import Target
 
 from .finite import finite_states
+from .layer_skip import early_exit
 from .oom import in_batches
 from .takes import Take, Wanted, best_takes
 
 if TYPE_CHECKING:
     from vall_e_core.decode import Progress
-    from vall_e_core.model import Model
+    from vall_e_core.model import EarlyExit, Model
     from vall_e_core.sampling import Chain
 
     from .speech_options import SpeechOptions
@@ -124,19 +125,6 @@ def choose_modality(model: Model, asked: str) -> Modality:
     return "ar" if asked == "ar" else "nar-len"
 
 
-def early_exit(model: Model, options: SpeechOptions) -> EarlyExit | None:
-    """The rule of `--layer-skip`, or None without it. Raises UsageError for a model that wasn't trained for it."""
-    if not options.layer_skip:
-        return None
-    if not model.config.layerskip:
-        raise UsageError("--layer-skip can't be used here", cause="the model wasn't trained for early exit")
-    layers = model.config.layers
-    last = layers - 1 if options.layer_skip_exit_layer is None else options.layer_skip_exit_layer
-    if last >= layers:
-        raise UsageError(f"--layer-skip-exit-layer {last}: the model's last layer is {layers - 1}")
-    return EarlyExit(last, options.layer_skip_entropy_threshold, options.layer_skip_varentropy_threshold)
-
-
 def level0(
     model: Model,
     utterances: Sequence[Utterance],
@@ -223,6 +211,6 @@ def _capabilities(model: Model) -> str:
 
 
 __all__ = [
-    "Clock", "Modality", "Passes", "choose_modality", "early_exit", "further_levels", "level0",
+    "Clock", "Modality", "Passes", "choose_modality", "further_levels", "level0",
     "settle_passes", "trim_prompt",
 ]  # fmt: skip

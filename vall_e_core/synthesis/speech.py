@@ -22,6 +22,7 @@ from .chains import ChainRequest, plan_chain
 from .finite import require_finite
 from .joining import Placed, Wave, join
 from .languages import language_id
+from .layer_skip import describe as describe_layer_skip
 from .parts import TextPart, make_parts
 from .record import FORMAT, versions
 from .results import Part, Speech
@@ -130,10 +131,13 @@ class _Synthesis:
         rate = self.codec.frame_rate
         return _Prompt(codes, self.prepared.reference_text or "", whole / rate, len(codes) / rate)
 
-    def _lead(self, prompt: _Prompt | None) -> str:
-        """The transcript that leads each text when the reference is the start of the response."""
+    def _lead(self, prompt: _Prompt | None) -> str | None:
+        """The transcript that leads each part when the reference is the start of the response; None when it isn't.
+
+        Empty: it isn't known, so the text has to begin with it.
+        """
         if not self.passes.prefix:
-            return ""
+            return None
         if prompt is None:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
         return prompt.transcript
@@ -241,13 +245,10 @@ class _Synthesis:
 
 def describe_passes(passes: Passes) -> dict[str, object]:
     """The settled passes as the record keeps them."""
-    leave, guide = passes.early_exit, passes.ar_guidance if passes.modality == "ar" else passes.demask_guidance
+    guide = passes.ar_guidance if passes.modality == "ar" else passes.demask_guidance
     return {
         "nar_levels": passes.levels, "refine_on_stop": passes.refine, "input_prompt_prefix": passes.prefix,
-        "early_exit": None if leave is None else {
-            "exit_layer": leave.exit_layer, "entropy_threshold": leave.entropy_threshold,
-            "varentropy_threshold": leave.varentropy_threshold,
-        },
+        "early_exit": describe_layer_skip(passes.early_exit),
         "guidance": None if guide is None else {"strength": guide.strength, "rescale": guide.rescale},
         "steps": passes.steps if passes.modality == "nar-len" else None,
         "max_tries": passes.max_tries, "batch_size": passes.batch_size,

@@ -1,10 +1,15 @@
-"""How speech is made: flags of every task that speaks, keywords of `VallE.synthesize`. Importing this imports nothing heavy."""
+"""How speech is made: flags of every task that speaks, keywords of `VallE.synthesize`.
+
+Importing this imports nothing heavy.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from vall_e_core.component import Component, param
+
+from .layer_skip import check_layer_skip
 
 #: Ways to make level 0: step by step, or all frames at once from a predicted length.
 MODALITIES = ("auto", "ar", "nar-len")
@@ -21,6 +26,7 @@ class SpeechOptions(Component):
         None, help="turns text into phonemes, NAME[:k=v,…]; the model's own, else espeak; ipa takes text that is IPA already",
         metavar="NAME",
     )  # fmt: skip
+    strip_markup: bool = param(False, help="leave out XML or SSML tags instead of reading them")
     unk: str = param(
         "error", choices=("error", "skip"), help="phonemes that the model doesn't know: stop with a list, or leave them out"
     )
@@ -74,3 +80,7 @@ class SpeechOptions(Component):
         if isinstance(self.max_ar_steps, (int, float)) and not isinstance(self.max_ar_steps, bool):
             object.__setattr__(self, "max_ar_steps", str(self.max_ar_steps))  # YAML reads 900 as a number
         super().__post_init__()
+
+    def check(self) -> None:
+        """Rules between options. Raises ValueError."""
+        check_layer_skip(self)

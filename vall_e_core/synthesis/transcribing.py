@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -15,11 +14,14 @@ from torch import Tensor
 from vall_e_core.component import BuildContext
 from vall_e_core.decode import transcribe as decode_phonemes
 from vall_e_core.errors import ModelError
-from vall_e_core.model import EarlyExit, Target
+from vall_e_core.model import Target
 
 from .chains import ChainRequest, plan_chain
 from .finite import finite_states
+from .hearing_options import HearingOptions
 from .languages import language_id
+from .layer_skip import describe as describe_layer_skip
+from .layer_skip import early_exit
 from .oom import in_batches
 from .record import FORMAT, versions
 from .results import Heard, Transcription
@@ -38,18 +40,6 @@ PHONEMES_PER_SECOND = 30.0
 _WINDOWS_AT_ONCE = 32
 
 
-@dataclass(frozen=True)
-class Listening:
-    """How to transcribe."""
-
-    language: str = "en"
-    seed: int = 0
-    window: float | None = None
-    max_steps: int | None = None
-    batch_size: int = 8
-    early_exit: EarlyExit | None = None
-
-
 def require_stt(engine: VallE) -> None:
     """Raises ModelError for a model that can't transcribe."""
     if not engine.loaded.model.supports(Target("stt")):
@@ -61,8 +51,8 @@ def require_stt(engine: VallE) -> None:
 
 def transcribe(
     engine: VallE,
-    audio: Path | str | AudioClip,
-    how: Listening,
+    audio: Path | str | BinaryIO | AudioClip,
+    how: HearingOptions,
     chain: ChainRequest | None = None,
     progress: Progress | None = None,
 ) -> Transcription:
@@ -91,13 +81,15 @@ def transcribe(
 class _Run:
     """What the windows of one recording share."""
 
-    def __init__(self, engine: VallE, how: Listening, chain: ChainRequest | None, progress: Progress | None) -> None:
+    def __init__(self, engine: VallE, how: HearingOptions, chain: ChainRequest | None, progress: Progress | None) -> None:
         self.engine, self.how, self.progress = engine, how, progress
         self.model, self.codec = engine.loaded.model, engine.codec
         advised = engine.loaded.advice.get("stt-window-seconds")
         usual = float(advised) if isinstance(advised, (int, float)) else USUAL_WINDOW_SECONDS
         self.window = usual if how.window is None else how.window
         self.plan = plan_chain(engine.registry.samplers(), "stt", chain, engine.loaded.advice)
+        self.early_exit = early_exit(self.model, how)
+        self.seed = 0 if how.seed is None else how.seed
         self.warnings: list[str] = list(self.plan.warnings)
         config = engine.loaded.config
         row, known = language_id(how.language, config.langs)
@@ -122,8 +114,8 @@ class _Run:
             def work(some: Sequence[int]) -> list[Heard]:
                 results = decode_phonemes(
                     self.model, [codes[i] for i in some], [self.language] * len(some), self.chain,
-                    max_steps=[self._limit(windows[i]) for i in some], seed=self.how.seed,
-                    ids=[first + i for i in some], early_exit=self.how.early_exit, progress=self.progress,
+                    max_steps=[self._limit(windows[i]) for i in some], seed=self.seed,
+                    ids=[first + i for i in some], early_exit=self.early_exit, progress=self.progress,
                 )  # fmt: skip
                 return [
                     Heard(
@@ -154,7 +146,7 @@ class _Run:
         return {
             "format": FORMAT, "task": "stt", "phonemes": phonemes, "no_speech": not phonemes,
             "duration": round(seconds, 6), "language": self.how.language, "language_id": self.language,
-            "seed": self.how.seed, "window": self.window,
+            "seed": self.seed, "window": self.window,
             "windows": [
                 {
                     "start": round(each.start, 6), "duration": round(each.seconds, 6), "phonemes": each.phonemes,
@@ -162,7 +154,7 @@ class _Run:
                 }
                 for each in heard
             ],
-            "samplers": {"stt": self.plan.record()},
+            "early_exit": describe_layer_skip(self.early_exit), "samplers": {"stt": self.plan.record()},
             "model": {"name": engine.place.label, "path": str(loaded.path), "sha256": loaded.sha256},
             "codec": {"name": self.codec.name, "spec": engine.codec_spec},
             "device": engine.device.name, "dtype": engine.options.dtype, "versions": versions(),

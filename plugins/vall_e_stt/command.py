@@ -1,0 +1,147 @@
+"""`vall-e stt`: check every input, load once, transcribe, print or write."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from vall_e_core import (
+    BatchError,
+    ChainRequest,
+    HearingOptions,
+    ModelOptions,
+    Session,
+    Transcription,
+    UsageError,
+    VallE,
+    VallEError,
+    check_file,
+    check_folder,
+    find_model,
+    plan_chain,
+    read_audio,
+    write_atomic,
+)
+
+if TYPE_CHECKING:
+    from . import Stt
+
+STDIN = "-"
+SUFFIXES = {"txt": ".txt", "json": ".json", "ipa": ".ipa"}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One recording: what the user called it, where its result goes (None: standard output), why it can't be read."""
+
+    name: str
+    output: Path | None
+    error: VallEError | None = None
+
+
+def run(task: Stt, session: Session) -> None:
+    """All inputs, in order. Raises the error of a single one, or BatchError where some of several failed."""
+    if not task.audio:
+        raise UsageError("no audio to transcribe", try_="vall-e stt AUDIO...")
+    if task.audio.count(STDIN) > 1:
+        raise UsageError("standard input can be read only once")
+    chain = ChainRequest(
+        session.chain("stt"), {key: value for key, value in session.sampler_flags("stt").items() if session.given(key)}
+    )
+    plan_chain(session.registry.samplers(), "stt", chain)
+    outputs = outputs_of(task)
+    piped = io.BytesIO(sys.stdin.buffer.read()) if STDIN in task.audio else None
+    inputs = [Input(name, outputs[name], problem(name, piped)) for name in dict.fromkeys(task.audio)]
+    if all(each.error is not None for each in inputs):
+        return finish(inputs, [], session)
+    find_model(session.registry, pick(ModelOptions, task))
+    engine = VallE.load(options=pick(ModelOptions, task), registry=session.registry, notify=session.notice)
+    if task.device == "auto":
+        session.notice(f"device: {engine.device.name} ({engine.device.reason})")
+    session = session.advised(engine.loaded.advice)
+    how = pick(HearingOptions, cast("Stt", session.task))
+    failed: list[Input] = []
+    with session.progress("transcribing", len(inputs), "files") as bar:
+        for each in inputs:
+            if each.error is None:
+                try:
+                    source: Path | BinaryIO = Path(each.name) if piped is None or each.name != STDIN else piped
+                    write(task, session, each, engine.hear(source, how, chain), several=len(inputs) > 1)
+                except VallEError as error:
+                    failed.append(Input(each.name, each.output, error))
+            bar.advance()
+    finish(inputs, failed, session)
+
+
+def pick(kind: type[Any], task: Stt) -> Any:  # noqa: ANN401 - an instance of `kind`
+    """The fields of `task` that belong to one of its groups of options, as that group."""
+    return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
+
+
+def outputs_of(task: Stt) -> Mapping[str, Path | None]:
+    """Where each input's result goes, checked. Raises UsageError where two would share a file, or one exists."""
+    if task.output_dir is None:
+        return dict.fromkeys(task.audio)
+    try:
+        task.output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"can't make the folder {task.output_dir}", cause=error.strerror) from error
+    check_folder(task.output_dir)
+    found: dict[str, Path | None] = {}
+    for name in dict.fromkeys(task.audio):
+        stem = "stdin" if name == STDIN else Path(name).stem
+        path = task.output_dir / f"{stem}{SUFFIXES[task.format]}"
+        if path in found.values():
+            raise UsageError(f"two inputs would be written to {path}", try_="rename one, or transcribe them apart")
+        check_file(path, overwrite=task.overwrite, inputs=[Path(each) for each in task.audio])
+        found[name] = path
+    return found
+
+
+def problem(name: str, piped: BinaryIO | None) -> VallEError | None:
+    """Why an input can't be read at all, or None: its header and its first moment are looked at."""
+    try:
+        source: Path | bytes = Path(name)
+        if name == STDIN and piped is not None:
+            source = piped.read()
+            piped.seek(0)
+        read_audio(source, min_seconds=0, max_seconds=0.05, allow_silence=True)
+    except VallEError as error:
+        return error
+    return None
+
+
+def write(task: Stt, session: Session, item: Input, heard: Transcription, *, several: bool) -> None:
+    """Print one result, or write its file."""
+    for line in heard.warnings:
+        session.warn(line if line.startswith(item.name) else f"{item.name}: {line}")
+    record = {"input": item.name, **heard.record}
+    if heard.no_speech:
+        session.notice(f"{item.name}: no speech")
+    session.detail(f"{item.name}: {heard.seconds:.2f} s in {len(heard.windows)} pieces, RTF {record['rtf']}")
+    if item.output is not None:
+        text = json.dumps(record, ensure_ascii=False, indent=2) if task.format == "json" else heard.phonemes
+        data = f"{text}\n".encode("utf-8", "surrogatepass")
+        write_atomic(item.output, lambda file: file.write(data), overwrite=task.overwrite)
+        session.result({**record, "output": str(item.output)})
+    elif task.format == "json":
+        session.result(record, json.dumps(record, ensure_ascii=False))
+    else:
+        session.result(record, f"{item.name}: {heard.phonemes}" if several and task.format == "txt" else heard.phonemes)
+
+
+def finish(inputs: list[Input], failed: list[Input], session: Session) -> None:
+    """Raise for what failed, beforehand or later."""
+    bad = [each for each in (*inputs, *failed) if each.error is not None]
+    if len(inputs) == 1 and bad and bad[0].error is not None:
+        raise bad[0].error
+    for each in bad:
+        if each.error is not None:
+            session.console.stderr.write(f"{each.error.render()}\n")
+    if bad:
+        raise BatchError(f"{len(bad)} of {len(inputs)} inputs failed", cause=", ".join(each.name for each in bad))

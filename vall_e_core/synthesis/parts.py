@@ -1,0 +1,89 @@
+"""The text in parts that a model can speak in one go, as phonemes and ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vall_e_core.errors import InputError, ModelError
+from vall_e_core.text import Segment, estimate_seconds, split_text
+
+if TYPE_CHECKING:
+    from vall_e_core.tokenizer import Tokenizer
+
+    from .engine import VallE
+    from .request import PreparedSpeech
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """One part. `ids` are what level 0 is made from, with the reference's transcript in front where that leads; `own_ids`
+    are the part's alone. Both have begin and end."""
+
+    text: str
+    phonemes: str
+    ids: Sequence[int]
+    own_ids: Sequence[int]
+
+
+@dataclass(frozen=True)
+class TextParts:
+    """All parts, in order."""
+
+    text: str
+    items: Sequence[TextPart]
+    warnings: Sequence[str] = ()
+
+
+def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget: float) -> TextParts:
+    """Split, phonemize and encode a prepared text.
+
+    Args:
+        lead: the transcript that each part continues; None where parts stand for themselves, empty where the text
+            itself begins with it (it is then one part, however long).
+        budget: how long a part may be, in seconds of ordinary reading.
+
+    Raises InputError where there is nothing to say, or a phoneme isn't in the model's table.
+    """
+    tokenizer = engine.loaded.tokenizer
+    if tokenizer is None:
+        raise ModelError("the model carries no phoneme table", try_="--tokenizer FILE")
+    text = prepared.text
+    segments = split_text(text, max_seconds=budget) if lead != "" else [Segment(text, estimate_seconds(text), True)]
+    texts = [each.text.replace("\n", " ") for each in segments]
+    spoken = prepared.phonemizer.phonemize(texts, prepared.language)
+    leading = prepared.reference_phonemes if lead else None
+    pairs = [(text, phonemes) for text, phonemes in zip(texts, spoken, strict=True) if any(map(str.isalpha, phonemes))]
+    if not pairs:
+        raise InputError("nothing to say: the text has no phonemes", cause=f"read as {prepared.language}")
+    skip = prepared.request.options.unk == "skip"
+    strange = dict.fromkeys(char for _, phonemes in pairs for char in tokenizer.unknown(phonemes))
+    if leading:
+        strange |= dict.fromkeys(tokenizer.unknown(leading))
+    warnings: list[str] = []
+    if strange:
+        shown = " ".join(f"{char!r}" for char in list(strange)[:20])
+        if not skip:
+            raise InputError(
+                f"phonemes that the model doesn't know: {shown}",
+                cause="they aren't in its phoneme table",
+                try_="--unk skip to leave them out, or another --language",
+            )
+        warnings.append(f"phonemes left out, the model doesn't know them: {shown}")
+    items = []
+    for said, phonemes in pairs:
+        own = _without(phonemes, strange)
+        whole = own if not leading else f"{_without(leading, strange)} {own}"
+        if not any(map(str.isalpha, own)):
+            raise InputError("nothing to say: the model knows none of the text's phonemes", cause=f"they are: {phonemes}")
+        items.append(TextPart(said, own, _encode(tokenizer, whole), _encode(tokenizer, own)))
+    return TextParts(text, items, warnings)
+
+
+def _without(phonemes: str, strange: dict[str, None]) -> str:
+    return " ".join("".join(char for char in phonemes if char not in strange).split()) if strange else phonemes
+
+
+def _encode(tokenizer: Tokenizer, phonemes: str) -> list[int]:
+    return tokenizer.encode(phonemes)

@@ -1,0 +1,156 @@
+"""What is to be said, in whose voice, and every check that needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from vall_e_core.audio import AudioClip, read_audio
+from vall_e_core.component import BuildContext, Voice
+from vall_e_core.errors import InputError, UsageError
+from vall_e_core.text import normalise_text, require_speech, strip_markup
+
+from .limits import parse_bound
+from .loading import find_phonemizer
+from .record import sha256_file
+from .speech_options import SpeechOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vall_e_core.protocols import PhonemizerModel
+    from vall_e_core.registry import Registry
+
+AUTO = "auto"
+TASKS = ("tts", "ns", "sr")
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A checked reference recording. `path` and `sha256` are None for a clip that was handed in."""
+
+    clip: AudioClip
+    path: Path | None = None
+    sha256: str | None = None
+    voice: str | None = None
+    max_seconds: float = 30.0
+
+    def wave(self, sample_rate: int) -> Tensor:
+        """The samples [n] at the codec's rate, as a float32 tensor."""
+        if self.clip.sample_rate == sample_rate:
+            return self.clip.tensor()
+        if self.path is not None:  # from the file again, rather than from samples that were resampled once
+            return read_audio(self.path, sample_rate=sample_rate, max_seconds=self.max_seconds).tensor()
+        import torch
+
+        from vall_e_core.audio.signal import resample
+
+        return torch.from_numpy(resample(self.clip.samples, self.clip.sample_rate, sample_rate))
+
+    def record(self) -> dict[str, object]:
+        """What the record keeps of it."""
+        return {
+            "path": None if self.path is None else str(self.path.absolute()), "sha256": self.sha256,
+            "voice": self.voice, "seconds": round(self.clip.seconds, 6), "sample_rate": self.clip.original_rate,
+            "channels": self.clip.original_channels,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """One synthesis. `references` are files or clips; `voice` names a packaged one instead."""
+
+    text: str
+    references: Sequence[Path | str | AudioClip] = ()
+    voice: str | None = None
+    reference_text: str | None = None
+    task: str = "tts"
+    options: SpeechOptions = field(default_factory=SpeechOptions)
+
+    def prepare(self, registry: Registry, *, notify: Callable[[str], None] = _silent) -> PreparedSpeech:
+        """Check everything that needs no model: references, text, lengths, language, phonemizer.
+
+        Raises InputError for audio or text that can't be used, UsageError for settings that can't be meant, ModelError
+        for a phonemizer that doesn't work here.
+        """
+        if self.task not in TASKS:
+            raise UsageError(f"unknown task: {self.task}", try_=f"one of {', '.join(TASKS)}")
+        options = self.options
+        parse_bound(options.max_ar_steps)
+        warnings: list[str] = []
+        references, transcript = self._references(registry, warnings.append)
+        if self.task != "tts" and not references:
+            raise UsageError(f"the task {self.task} needs a recording to work on", try_="--ref FILE")
+        if options.input_prompt_prefix and not references:
+            raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
+        normal = normalise_text(strip_markup(self.text) if options.strip_markup else self.text)
+        require_speech(normal.text)
+        component = find_phonemizer(registry, options.phonemizer)
+        phonemizer = component.build(BuildContext(notify=notify, component=registry.get))
+        language = settle_language(phonemizer, options.language, normal.text)
+        spoken = None if not transcript else phonemizer.phonemize([normalise_text(transcript).text], language)[0]
+        return PreparedSpeech(
+            self, references, transcript, spoken, normal.text, normal.removed, language, phonemizer, tuple(warnings)
+        )
+
+    def _references(
+        self, registry: Registry, notify: Callable[[str], None]
+    ) -> tuple[tuple[Reference, ...], str | None]:
+        """The recordings, checked, and what they say where it is known."""
+        if self.voice is not None:
+            if self.references:
+                raise UsageError("a voice and references are both given", try_="leave out one")
+            voice = cast("type[Voice]", registry.get("voice", self.voice))()
+            said = voice.transcript or None if self.reference_text is None else self.reference_text
+            return (self._read(voice.audio_path(), notify, voice.name),), said
+        found = [
+            Reference(each, max_seconds=self.options.max_ref_seconds)
+            if isinstance(each, AudioClip)
+            else self._read(Path(each), notify)
+            for each in self.references
+        ]
+        for each in found:
+            if each.clip.silent:
+                raise InputError(f"the reference {each.clip.source} is silent")
+        return tuple(found), self.reference_text or None
+
+    def _read(self, path: Path, notify: Callable[[str], None], voice: str | None = None) -> Reference:
+        most = self.options.max_ref_seconds
+        clip = read_audio(path.expanduser(), max_seconds=most, notify=notify)
+        return Reference(clip, path.expanduser(), sha256_file(path.expanduser()), voice, most)
+
+
+@dataclass(frozen=True)
+class PreparedSpeech:
+    """A request whose checks are done. `text` is in normal form; `removed` characters were taken out of it."""
+
+    request: SpeechRequest
+    references: tuple[Reference, ...]
+    reference_text: str | None
+    reference_phonemes: str | None
+    text: str
+    removed: int
+    language: str
+    phonemizer: PhonemizerModel
+    warnings: tuple[str, ...] = ()
+
+    def with_options(self, options: SpeechOptions) -> PreparedSpeech:
+        """With options that leave what was checked as it is (a seed, a length)."""
+        return replace(self, request=replace(self.request, options=options))
+
+
+def settle_language(phonemizer: PhonemizerModel, language: str, text: str) -> str:
+    """The language code to use; `auto` is detected. Raises UsageError for one that the phonemizer doesn't know."""
+    if language.strip().lower() == AUTO:
+        detect = getattr(phonemizer, "detect", None)
+        if detect is None:
+            raise UsageError(f"the phonemizer {phonemizer.name} can't detect a language", try_="--language en")
+        return str(detect([text]))
+    phonemizer.phonemize([], language)
+    return language
