@@ -2,7 +2,7 @@
 
 The folder is the one named by `VALL_E_GOLDEN_CHECKPOINTS`, else `checkpoints/` beside this file. A case is a pair
 `NAME.npz` (arrays) and `NAME.json` (parameters) with a model file; `NAME.VARIANT.npz` holds outputs of the same model
-and inputs under another state of the code. Every array belongs to exactly one rule, and each kind of rule to one test file.
+and inputs under another state of the code. Every array belongs to exactly one rule, each kind of rule to one test file.
 """
 
 from __future__ import annotations
@@ -116,6 +116,11 @@ class Case:
         """An array of ids, or None if there is none of that name."""
         return self.ids(name) if name in self.arrays else None
 
+    def language(self, prefix: str) -> int | None:
+        """The language of the case `prefix`, or None."""
+        found = self.maybe(f"{prefix}.lang")
+        return None if found is None else int(found[0])
+
     def inputs(
         self,
         prefix: str,
@@ -127,7 +132,7 @@ class Case:
         """The conditioning of the case `prefix` (`c0`, `c1`, ...) with this response; its own prompt unless given."""
         return Inputs(
             phonemes=self.ids(f"{prefix}.phns"),
-            language=int(self.ids(f"{prefix}.lang")[0]),
+            language=self.language(prefix),
             prompt=self.maybe(f"{prefix}.prom") if prompt is None else prompt,
             response=response,
             tokens=tokens,
@@ -166,7 +171,7 @@ def forward_inputs(case: Case, name: str) -> tuple[Inputs, Target]:
     first, *rest = name.split(".")
     if first == "stt":
         given = {"response": case.ids("stt.resp"), "tokens": case.ids("stt.text_prefix")}
-        return Inputs(language=int(case.ids("stt.lang")[0]), **given), Target("stt")
+        return Inputs(language=case.language("stt"), **given), Target("stt")
     if first == "layerskip":
         return case.inputs("c0", response=case.ids("c0.resp")[:, 0]), Target("ar")
     if first in ("ns", "sr", "tts-c"):

@@ -125,7 +125,8 @@ def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: di
     later = not shifted and sum(evidence) >= 2
     layout = forced.get("layout") or experimental.get("layout") or ("later" if later else "era")
     split = forced.get("split_classifiers", experimental.get("split_classifiers", False))
-    if "classifier.weight" in shapes or heads_found:
+    has_heads = "classifier.weight" in shapes or bool(heads_found)
+    if has_heads:
         split = bool(heads_found)
     if layout == "later" and not split:
         raise CheckpointError(
@@ -155,7 +156,7 @@ def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: di
         "layout": layout,
         "sums": sums,
         "split_classifiers": split,
-        "classifiers_bias": biases or (bool(experimental.get("classifiers_bias", True)) and not heads_found),
+        "classifiers_bias": biases or (bool(experimental.get("classifiers_bias", True)) and not has_heads),
         "stt_head": extra_heads >= 1 if split else True,
         "causal_size": limited("causal_size", experimental.get("causal_size", 1)),
         "layerskip": bool(experimental.get("layerskip", False)),

@@ -13,6 +13,7 @@ that needs a layer first brings the tokens that lack it up to date, all in one p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ class EarlyExit:
 
 def entropy_and_varentropy(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Of each distribution, [..., V] -> two [...]: H = -sum p log2 p, and sum p (log2 p + H)^2."""
-    log_p = torch.log_softmax(logits.float(), dim=-1) / torch.log(torch.tensor(2.0)).item()
+    log_p = torch.log_softmax(logits.float(), dim=-1) / math.log(2)
     p = torch.exp2(log_p)
     entropy = -(p * log_p).sum(-1)
     return entropy, (p * (log_p + entropy[..., None]) ** 2).sum(-1)

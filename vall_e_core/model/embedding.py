@@ -31,7 +31,7 @@ class AudioTables(nn.Module):
 
 
 def look_up(table: nn.Module, ids: Tensor, what: str) -> Tensor:  # [L] -> [L, D]
-    """Embed ids; on the CPU an id outside of the table is an InputError that names it."""
+    """Embed ids; one outside of the table is an InputError that names it, where the ids come from the host."""
     ids = ids.long()
     if not isinstance(table, nn.Embedding):
         raise TypeError(f"{what}: not an embedding table")
@@ -40,7 +40,7 @@ def look_up(table: nn.Module, ids: Tensor, what: str) -> Tensor:  # [L] -> [L, D
         if low < 0 or high >= table.num_embeddings:
             bad = low if low < 0 else high
             raise InputError(f"{what}: id {bad} is not one of this model's {table.num_embeddings}")
-    out: Tensor = table(ids)
+    out: Tensor = table(ids.to(table.weight.device))
     return out
 
 
