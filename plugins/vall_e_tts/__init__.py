@@ -20,7 +20,7 @@ class _TtsFlags(Component):
         help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav), file to write",
     )  # fmt: skip
     text: str | None = param(None, help="text to speak, by name; then no TEXT")
-    file: Path | None = param(None, help="read the text from a file (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
+    file: Path | None = param(None, help="a file with the text (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
     ref: tuple[str, ...] = param((), help="reference audio; repeatable; then no REF", metavar="FILE", multiple=True)
     voice: str | None = param(None, help="a packaged reference voice; then no REF", metavar="NAME")
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
@@ -40,8 +40,8 @@ class _TtsFlags(Component):
     )  # fmt: skip
     task: str = param(
         "tts", choices=("tts", "ns", "sr", "stt"),
-        help="tts speaks; ns takes noise off the reference and sr separates its speech (TEXT is what it says), with models "
-        "trained for it; stt is `vall-e stt`",
+        help="tts speaks; ns takes noise off the reference and sr takes speech off it (TEXT is what it says), with "
+        "models trained for it; stt is `vall-e stt`",
     )  # fmt: skip
     strict: bool = param(False, help="end with exit code 6 when a part never stopped by itself")
 

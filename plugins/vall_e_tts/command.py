@@ -135,8 +135,7 @@ def report(session: Session, speech: Speech, record: dict[str, Any], target: Out
     rtf = f", RTF {record['rtf']:.2f}" if record["rtf"] is not None else ""
     session.notice(f"{where}: {speech.seconds:.2f} s of speech{rtf}, seed {record['seed']}")
     for stage, members in record["samplers"].items():
-        chain = " → ".join(each["spec"] + (" (off)" if "off" in each else "") for each in members)
-        session.detail(f"{stage} chain: {chain}")
+        session.detail(f"{stage} chain: {' → '.join(map(described, members))}")
     for part in record["parts"]:
         session.detail(
             f"part {part['index'] + 1}: {part['duration']:.2f} s, {part['stop_reason']}, {part['tries']} tries"
@@ -145,6 +144,12 @@ def report(session: Session, speech: Speech, record: dict[str, Any], target: Out
         )
     session.detail("timings: " + ", ".join(f"{stage} {value:.2f} s" for stage, value in record["timings"].items()))
     session.result(record)
+
+
+def described(member: dict[str, Any]) -> str:
+    """A member of a chain with all its numbers: `top-p:p=0.9`."""
+    numbers = ",".join(f"{key}={value}" for key, value in member["parameters"].items())
+    return member["name"] + (f":{numbers}" if numbers else "") + (" (off)" if "off" in member else "")
 
 
 def transcribe_instead(task: Tts, session: Session) -> None:

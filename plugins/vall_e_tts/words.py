@@ -40,8 +40,10 @@ def understand(task: Tts) -> Words:
     if not references and task.voice is None:
         if not words or (len(words) == 1 and task.output is None):
             raise UsageError(
-                "no reference audio", cause="a voice to speak with is needed", try_="TEXT REF OUT, --ref FILE, or --voice NAME"
-            )  # fmt: skip
+                "no reference audio",
+                cause="a voice to speak with is needed",
+                try_="TEXT REF OUT, --ref FILE, or --voice NAME",
+            )
         references = [Path(each) for each in split_references(words.pop(0))]
     output = task.output
     if output is None and words:
@@ -49,7 +51,12 @@ def understand(task: Tts) -> Words:
     if output is None:
         raise UsageError("no file to write", try_="TEXT REF OUT, or -o OUT.wav (- for standard output)")
     if words:
-        raise UsageError(f"one argument too many: {words[0]!r}", try_="quote a text that has spaces; vall-e tts --help")
+        given = [name for name, on in (("--voice", task.voice), ("--ref", task.ref), ("-o", task.output)) if on]
+        raise UsageError(
+            f"one argument too many: {words[0]!r}",
+            cause=f"{' and '.join(given)} takes the place of an argument" if given else None,
+            try_="quote a text that has spaces; vall-e tts --help",
+        )
     return Words(_text(task, text_word), tuple(references), output)
 
 

@@ -28,7 +28,10 @@ SYMMAP = {
     **{char: 5 + i for i, char in enumerate(LETTERS + ".,!?;:'-")},
 }  # fmt: skip
 TEXT = "the birch canoe slid on the smooth planks."
-LONG = "Glue the sheet to the dark blue background. It is easy to tell the depth of a well! These days a chicken leg is rare?"
+LONG = (
+    "Glue the sheet to the dark blue background. It is easy to tell the depth of a well! "
+    "These days a chicken leg is rare?"
+)
 
 
 def tiny_plugin() -> ModuleType:
@@ -49,8 +52,13 @@ def registry() -> Registry:
     return made
 
 
-def make_model(path: Path, *, seed: int = 0, extra: dict[str, Any] | None = None, symmap: bool = True, **config: Any) -> Path:
-    """A random checkpoint: AR, NAR and STT unless `config` says otherwise."""
+def make_model(
+    path: Path, *, seed: int = 0, extra: dict[str, Any] | None = None, symmap: bool = True, stop: float = -1.0,
+    **config: object,
+) -> Path:
+    """A random checkpoint: AR, NAR and STT unless `config` says otherwise; `stop` is the stop token's bias."""
+    import torch
+
     from vall_e_core.checkpoint import save_model
     from vall_e_core.model import Model, ModelConfig
 
@@ -59,8 +67,27 @@ def make_model(path: Path, *, seed: int = 0, extra: dict[str, Any] | None = None
         "sum_mode": "inclusive", "capabilities": frozenset({"ar", "nar", "stt"}),
     }  # fmt: skip
     model = Model(ModelConfig(**{**settings, **config}), seed=seed)
+    gains = {"emb": 1.0, "self_attn": 2.0, "mlp": 3.0, "classifiers": 5.0}
+    with torch.no_grad():  # weights large enough for every condition to be heard
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(next((gain for part, gain in gains.items() if part in name), 1.0))
+            if name == "classifiers.proj.0.bias" and parameter.shape[0] == 33:
+                parameter[32] = stop
     save_model(path, model, symmap=SYMMAP if symmap else None, extra={"audio_backend": "tiny", **(extra or {})})
     return path
+
+
+@pytest.fixture(scope="session", name="make_model")
+def make_model_fixture() -> Callable[..., Path]:
+    """`make_model(path, seed=…, extra=metadata, symmap=False, **model config)`."""
+    return make_model
+
+
+@pytest.fixture(scope="session")
+def symmap() -> dict[str, int]:
+    """The tiny models' phonemes."""
+    return dict(SYMMAP)
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +158,9 @@ class Tts:
     folder: Path
     count: int = 0
 
-    def run(self, *flags: object, text: str = TEXT, model: Path | None = None, seed: int | None = 1, code: int = 0) -> Done:
+    def run(
+        self, *flags: object, text: str = TEXT, model: Path | None = None, seed: int | None = 1, code: int = 0
+    ) -> Done:
         self.count += 1
         chosen = ["--seed", seed] if seed is not None else []
         return self.cli(
@@ -139,7 +168,7 @@ class Tts:
             "--phonemizer", "letters", "--device", "cpu", "-y", *chosen, *flags, code=code,
         )  # fmt: skip
 
-    def __call__(self, *flags: object, **settings: Any) -> dict[str, Any]:
+    def __call__(self, *flags: object, **settings: Any) -> dict[str, Any]:  # noqa: ANN401
         """Run, and the record it wrote."""
         self.run(*flags, **settings)
         return self.record()

@@ -48,6 +48,14 @@ def plan_chain(
     return compile_chain(chain, stage)
 
 
+def ar_only(request: ChainRequest | None) -> list[str]:
+    """What was said about the AR chain that says nothing about another stage, as flags: for models without that pass."""
+    if request is None:
+        return []
+    named = [f"--sampler {each.name}" for each in request.explicit or () if "nar" not in each.stages]
+    return named if request.explicit is not None else [f"--{key}" for key in request.flags]
+
+
 def parse_chain(members: Sequence[Sampler | str], find: Mapping[str, type[Sampler]]) -> tuple[Sampler, ...]:
     """`["top-p:0.9", TopK(40)]` as samplers. Raises UsageError for an unknown name."""
     from vall_e_core.errors import UsageError, suggestion

@@ -151,7 +151,9 @@ class VallE:
         """As `synthesize`, from a request; one that has been prepared already isn't prepared again."""
         from .speech import make_speech
 
-        prepared = request if isinstance(request, PreparedSpeech) else request.prepare(self.registry, notify=self.notify)
+        prepared = request
+        if isinstance(prepared, SpeechRequest):
+            prepared = prepared.prepare(self.registry, notify=self.notify)
         return make_speech(self, prepared, {} if chains is None else chains, progress)
 
     def transcribe(

@@ -21,7 +21,8 @@ class HearingOptions(Component):
     language: str = param("en", help="language spoken: the condition of models trained with one")
     window: float | None = param(
         None, min=1.0, max=60.0, unit="s",
-        help="longest piece transcribed at once; long audio is cut where it is quiet; 10, or the checkpoint's advice, if absent",
+        help="longest piece transcribed at once, long audio is cut where it is quiet; if absent as the checkpoint "
+        "advises, else 10",
     )  # fmt: skip
     max_steps: int | None = param(None, min=1, help="most phonemes of one piece; from its length if absent")
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, for a chain that draws; 0 if absent")

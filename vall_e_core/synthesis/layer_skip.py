@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from vall_e_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from vall_e_core.model import EarlyExit, Model
+    from vall_e_core.model import BaseModel, EarlyExit
 
 
 class LayerSkip(Protocol):
@@ -23,7 +23,7 @@ class LayerSkip(Protocol):
     def layer_skip_varentropy_threshold(self) -> float: ...
 
 
-def early_exit(model: Model, options: LayerSkip) -> EarlyExit | None:
+def early_exit(model: BaseModel, options: LayerSkip) -> EarlyExit | None:
     """The rule, or None without `--layer-skip`. Raises UsageError for a model that wasn't trained for it."""
     from vall_e_core.model import EarlyExit
 

@@ -1,7 +1,7 @@
 """How long an utterance may get, and how long it ought to be.
 
-Two bounds hold at once: the user's (`--max-ar-steps 900`, or `12s`), and one from the text, so that a model which misses
-its stop token is cut after two and a half times the usual length of such a text and not after the full 12 seconds.
+Two bounds hold at once: the user's (`--max-ar-steps 900`, or `12s`), and one from the text, so that a model which
+misses its stop token is cut after two and a half times the usual length of such a text, not after the full 12 seconds.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Bound:
 
 
 def parse_bound(text: str) -> Bound:
-    """`900` is a number of steps; `12s`, `800ms` and `1.5m` are durations. UsageError for anything else, or for none."""
+    """`900` is a number of steps; `12s`, `800ms` and `1.5m` are durations. Raises UsageError for anything else."""
     word = text.strip().lower()
     number = word.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = word[len(number) :]

@@ -20,8 +20,8 @@ class ModelOptions(Component):
     name = "model options"
 
     model: str | None = param(
-        None, help="checkpoint file (.sft, .safetensors), or a name from `vall-e models list`; the embedded voice if absent",
-        metavar="FILE",
+        None, metavar="FILE",
+        help="checkpoint file (.sft, .safetensors), or a name from `vall-e models list`; the embedded voice if absent",
     )  # fmt: skip
     yaml: Path | None = param(None, help="model from a YAML config; wins over --model", metavar="FILE")
     lora: tuple[Path, ...] = param((), help="LoRA file to add to the model; repeatable", metavar="FILE", multiple=True)
@@ -38,7 +38,7 @@ class ModelOptions(Component):
     )
     device: str = param("auto", help="auto, cpu, cuda, cuda:1 or mps")
     dtype: str = param(
-        "float32", choices=("float32", "bfloat16", "float16"), help="number format of the model's weights and activations"
+        "float32", choices=("float32", "bfloat16", "float16"), help="number format of the model's weights and states"
     )
     threads: int | None = param(None, min=1, max=4096, help="CPU threads; torch's own choice if absent")
     offline: bool = param(False, help="never touch the network (nothing but `vall-e models download` does)")

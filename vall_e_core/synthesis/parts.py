@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TextPart:
-    """One part. `ids` are what level 0 is made from, with the reference's transcript in front where that leads; `own_ids`
-    are the part's alone. Both have begin and end."""
+    """One part. `ids` are what level 0 is made from, with the reference's transcript in front where that leads;
+    `own_ids` are the part's alone. Both have begin and end."""
 
     text: str
     phonemes: str
@@ -76,7 +76,7 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
         own = _without(phonemes, strange)
         whole = own if not leading else f"{_without(leading, strange)} {own}"
         if not any(map(str.isalpha, own)):
-            raise InputError("nothing to say: the model knows none of the text's phonemes", cause=f"they are: {phonemes}")
+            raise InputError("nothing to say: the model knows none of the phonemes", cause=f"they are: {phonemes}")
         items.append(TextPart(said, own, _encode(tokenizer, whole), _encode(tokenizer, own)))
     return TextParts(text, items, warnings)
 

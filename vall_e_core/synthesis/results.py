@@ -37,6 +37,7 @@ class Part:
     log_probability: float | None = None
     refined: str | None = None
     alternative_log_probability: float | None = None
+    degenerate: int = 0
 
     def record(self, index: int) -> dict[str, object]:
         """What the record keeps of it."""
@@ -47,6 +48,7 @@ class Part:
             "duration": round(self.seconds, 6), "pause": round(self.pause, 6), "frames": len(self.codes),
             "levels": self.codes.shape[1], "codes_sha256": sha256_codes(self.codes), "stop_reason": self.stop_reason,
             "seed": self.seed, "tries": self.tries, "verdict": self.verdict, "findings": list(self.findings),
+            "degenerate_steps": self.degenerate,
         }  # fmt: skip
         if self.log_probability is not None:
             found["log_probability"] = self.log_probability
@@ -79,7 +81,8 @@ class Speech:
     def save(self, path: Path | str, *, overwrite: bool = False, sidecar: bool = True) -> Path:
         """Write the audio (.wav .flac .ogg by its suffix) and the record beside it, each whole or not at all.
 
-        Raises UsageError for an existing file without `overwrite` or an unknown suffix, InputError where it can't be written.
+        Raises UsageError for an existing file without `overwrite` or an unknown suffix, InputError where it can't be
+        written.
         """
         from vall_e_core.output import check_output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,15 +32,17 @@ from .takes import Take, Wanted, best_takes
 
 if TYPE_CHECKING:
     from vall_e_core.decode import Progress
-    from vall_e_core.model import EarlyExit, Model
+    from vall_e_core.model import BaseModel, EarlyExit
     from vall_e_core.sampling import Chain
 
     from .speech_options import SpeechOptions
 
 Modality = Literal["ar", "nar-len"]
 
+LENGTH_PADDING = 1.05
+"""Lengths are predicted to the frame; a little room keeps the last sound whole."""
 RESCALE = 0.7
-"""Of guidance in the AR pass and the NAR levels, where it is asked for and this isn't. Demasking has defaults of its own."""
+"""Of guidance in the AR pass and the NAR levels, where it is asked for and this isn't. Demasking has its own."""
 
 
 @dataclass
@@ -76,7 +79,7 @@ class Passes:
     steps: int = 25
 
 
-def settle_passes(model: Model, options: SpeechOptions, seed: int, given_ar: Sequence[str] = ()) -> Passes:
+def settle_passes(model: BaseModel, options: SpeechOptions, seed: int, given_ar: Sequence[str] = ()) -> Passes:
     """Match the options with what the model can do.
 
     `given_ar` names further AR-only settings that were asked for. Raises UsageError where they can't apply.
@@ -93,10 +96,11 @@ def settle_passes(model: Model, options: SpeechOptions, seed: int, given_ar: Seq
     ]
     refused = [*only_ar, *given_ar]
     if modality != "ar" and refused:
-        why = "the model has no AR pass" if not model.supports(Target("ar")) else "--modality nar-len runs no AR pass"
+        why = "--modality nar-len runs no AR pass" if has_ar_pass(model) else "the model has no AR pass"
         raise UsageError(f"{', '.join(refused)} can't be used here", cause=f"AR only: {why}")
     strength = options.cfg_strength
-    shared = None if not strength else Guidance(strength, RESCALE if options.cfg_rescale is None else options.cfg_rescale)
+    rescale = RESCALE if options.cfg_rescale is None else options.cfg_rescale
+    shared = None if not strength else Guidance(strength, rescale)
     demask = Guidance(
         DEFAULT_GUIDANCE.strength if strength is None else strength,
         DEFAULT_GUIDANCE.rescale if options.cfg_rescale is None else options.cfg_rescale,
@@ -108,10 +112,15 @@ def settle_passes(model: Model, options: SpeechOptions, seed: int, given_ar: Seq
     )  # fmt: skip
 
 
-def choose_modality(model: Model, asked: str) -> Modality:
+def has_ar_pass(model: BaseModel) -> bool:
+    """Whether the model was trained for the AR pass; tables and heads for it are there in any case."""
+    return "ar" in model.config.capabilities and model.supports(Target("ar"))
+
+
+def choose_modality(model: BaseModel, asked: str) -> Modality:
     """`ar` or `nar-len`. Raises UsageError where the model can't do what is asked."""
-    has_ar = model.supports(Target("ar"))
-    has_len = model.supports(Target("nar-len")) and model.supports(Target("len"))
+    has_ar = has_ar_pass(model)
+    has_len = "len" in model.config.capabilities and all(model.supports(Target(kind)) for kind in ("nar-len", "len"))
     if asked == "auto":
         if not has_ar and not has_len:
             raise UsageError("the model can't speak", cause=f"its capabilities: {_capabilities(model)}")
@@ -126,7 +135,7 @@ def choose_modality(model: Model, asked: str) -> Modality:
 
 
 def level0(
-    model: Model,
+    model: BaseModel,
     utterances: Sequence[Utterance],
     wanted: Sequence[Wanted],
     chain: Chain,
@@ -145,17 +154,17 @@ def level0(
         )  # fmt: skip
         return [
             Take(
-                each.codes, each.stop_reason, seed, each.log_probability, each.refined, each.alternative_log_probability
-            )
+                each.codes, each.stop_reason, seed, each.log_probability, each.refined, each.alternative_log_probability,
+                each.degenerate,
+            )  # fmt: skip
             for each in results
         ]
 
     def at_once(parts: Sequence[int], seed: int) -> list[Take]:
         mine = [spoken[i] for i in parts]
         with finite_states(model, "len"):
-            lengths = [
-                min(max(length, 1), wanted[i].limit) for i, length in zip(parts, predict_length(model, mine), strict=True)
-            ]
+            predicted = predict_length(model, mine)
+            lengths = [padded_length(each, wanted[i], frame_rate) for i, each in zip(parts, predicted, strict=True)]
         results = generate_nar_len(
             model, mine, lengths, chain, seed=seed, demasking=Demasking(passes.steps), guidance=passes.demask_guidance,
             max_frames=None, frame_rate=frame_rate, progress=progress,
@@ -172,7 +181,7 @@ def level0(
 
 
 def further_levels(
-    model: Model,
+    model: BaseModel,
     utterances: Sequence[Utterance],
     takes: Sequence[Take],
     chain: Chain,
@@ -197,6 +206,12 @@ def further_levels(
         return in_batches(range(len(takes)), passes.batch_size, work)
 
 
+def padded_length(predicted: int, wanted: Wanted, frame_rate: float) -> int:
+    """A predicted length in frames as it is used: a little longer, and not below a second (or the text's own length)."""
+    least = math.ceil(min(frame_rate, wanted.expected))
+    return min(max(math.ceil(predicted * LENGTH_PADDING), least, 1), wanted.limit)
+
+
 def trim_prompt(codes: Tensor, frames: int, *, repeat: bool = False) -> Tensor:
     """The first `frames` of a reference's codes [T, Q], all of them for 0; with `repeat` a short one is said again."""
     if frames <= 0 or len(codes) == 0:
@@ -206,7 +221,7 @@ def trim_prompt(codes: Tensor, frames: int, *, repeat: bool = False) -> Tensor:
     return codes[:frames]
 
 
-def _capabilities(model: Model) -> str:
+def _capabilities(model: BaseModel) -> str:
     return ", ".join(sorted(model.config.capabilities)) or "none"
 
 

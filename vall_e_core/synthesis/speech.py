@@ -18,7 +18,7 @@ from vall_e_core.decode import Utterance
 from vall_e_core.errors import InputError, ModelError, UsageError
 
 from . import limits
-from .chains import ChainRequest, plan_chain
+from .chains import ChainRequest, ar_only, plan_chain
 from .finite import require_finite
 from .joining import Placed, Wave, join
 from .languages import language_id
@@ -69,14 +69,14 @@ class _Synthesis:
         known = engine.registry.samplers()
         advice = engine.loaded.advice
         self.plans = {stage: plan_chain(known, stage, chains.get(stage), advice) for stage in ("ar", "nar")}
-        for plan in self.plans.values():
-            self.warnings += plan.warnings
-        asked = chains.get("ar")
-        given_ar = ["sampler settings for AR"] if asked is not None and asked.given else []
-        self.passes = settle_passes(self.model, self.options, self.seed, given_ar)
+        self.passes = settle_passes(self.model, self.options, self.seed, ar_only(chains.get("ar")))
+        if self.passes.modality != "ar":
+            del self.plans["ar"]
 
     def run(self) -> Speech:
         began = time.perf_counter()
+        for plan in self.plans.values():
+            self.warnings += plan.warnings
         language = self._language()
         with self.clock("encode"):
             prompt = self._prompt()
@@ -192,7 +192,7 @@ class _Synthesis:
             Part(
                 text.text, text.phonemes, ids.cpu(), place.start / rate, place.length / rate, place.pause / rate,
                 take.stop_reason, take.seed, take.tries, take.verdict, take.findings, take.log_probability,
-                take.refined, take.alternative_log_probability,
+                take.refined, take.alternative_log_probability, take.degenerate,
             )
             for text, take, ids, place in zip(texts, takes, codes, places, strict=True)
         ]  # fmt: skip
@@ -201,6 +201,10 @@ class _Synthesis:
         for i, part in enumerate(parts):
             where = f"part {i + 1} of {len(parts)}" if len(parts) > 1 else "the speech"
             self.warnings += [f"{where} {finding} (after {part.tries} tries)" for finding in part.findings]
+            if part.degenerate:
+                self.warnings.append(
+                    f"{where}: the sampling chain left no token at {part.degenerate} steps; the model's own choice was taken"
+                )
 
     def _record(
         self, text: str, language: int | None, prompt: _Prompt | None, parts: Sequence[Part], wave: Wave, spent: float

@@ -23,21 +23,20 @@ class SpeechOptions(Component):
 
     language: str = param("en", help="language of the text, also the model's condition; auto detects it")
     phonemizer: str | None = param(
-        None, help="turns text into phonemes, NAME[:k=v,…]; the model's own, else espeak; ipa takes text that is IPA already",
-        metavar="NAME",
+        None, metavar="NAME", help="turns text into phonemes, NAME[:k=v,…]; espeak if absent, ipa for text that is IPA",
     )  # fmt: skip
     strip_markup: bool = param(False, help="leave out XML or SSML tags instead of reading them")
     unk: str = param(
-        "error", choices=("error", "skip"), help="phonemes that the model doesn't know: stop with a list, or leave them out"
+        "error", choices=("error", "skip"), help="phonemes that the model doesn't know: stop with a list, or skip them"
     )
     modality: str = param(
         "auto", choices=MODALITIES,
-        help="how the first level is made: ar step by step, nar-len at once from a predicted length; auto takes ar if the "
-        "model has it",
+        help="how the first level is made: ar step by step, nar-len at once from a predicted length; auto takes ar if "
+        "the model has it",
     )  # fmt: skip
     max_ar_steps: str = param(
-        "12s", help="longest utterance, in steps (900) or as a duration (12s); a text-length bound of 2.5 times the usual "
-        "holds as well", metavar="N|12s", aliases=("--max-duration",),
+        "12s", metavar="N|12s", aliases=("--max-duration",),
+        help="longest utterance, in steps (900) or seconds (12s); 2.5 times the text's usual length bounds it too",
     )  # fmt: skip
     max_nar_levels: int | None = param(
         None, min=0, help="how many NAR levels to run; all if absent, 0 for level 0 alone", aliases=("--max-levels",)
@@ -51,9 +50,9 @@ class SpeechOptions(Component):
         False, help="AR only: start the response with the reference; needs --ref-text, which is put before the text"
     )
     max_ref_seconds: float = param(30.0, min=0.5, max=3600.0, unit="s", help="read no more than this of each reference")
-    layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (models trained for it)")
+    layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (if trained for it)")
     layer_skip_exit_layer: int | None = param(
-        None, min=0, help="last layer that may be used, counted from 0, never below half the stack; the model's own if absent"
+        None, min=0, help="last layer that may be used, from 0, never below half the stack; the last if absent"
     )
     layer_skip_entropy_threshold: float = param(
         0.1, min=0.0, max=float("inf"), unit="bits", help="leave early when the entropy is at most this"
@@ -65,13 +64,13 @@ class SpeechOptions(Component):
         False, help="AR only: take the sequence again from the final step's logits and keep the more probable one"
     )
     cfg_strength: float | None = param(
-        None, min=0.0, max=100.0, help="classifier-free guidance, 0 is off; nar-len needs 2.5 or so and has it if absent"
+        None, min=0.0, max=100.0, help="classifier-free guidance, 0 is off; if absent off, but 2.5 for nar-len"
     )
     cfg_rescale: float | None = param(
         None, min=0.0, max=1.0, help="how far guidance's spread is brought back; 0.7, for nar-len 0.75, if absent"
     )
     steps: int = param(25, min=1, max=1000, help="nar-len: demasking steps")
-    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed; chosen and printed if absent, and 0 is a seed")
+    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, 0 is one; chosen and printed if absent")
     max_tries: int = param(3, min=1, max=100, help="tries for an utterance that ends at once or never")
     batch_size: int = param(8, min=1, max=1024, help="utterances worked on together; doesn't change the result")
     pause: float = param(0.1, min=0.0, max=60.0, unit="s", help="silence between the parts of a long text")

@@ -42,6 +42,8 @@ class Take:
     log_probability: float | None = None
     refined: str | None = None
     alternative_log_probability: float | None = None
+    degenerate: int = 0
+    """Steps at which the sampling chain left nothing to choose from and fell back."""
     tries: int = 1
     verdict: Verdict = "ok"
     findings: tuple[str, ...] = field(default=())
@@ -60,7 +62,8 @@ def judge(take: Take, wanted: Wanted, frame_rate: float) -> tuple[Verdict, tuple
     if take.stop_reason == "length":
         return "length", (f"didn't stop by itself and was ended at {seconds:.2f} s",)
     if frames < SHORT_FACTOR * wanted.expected:
-        return "short", (f"is short for its text: {seconds:.2f} s where {wanted.expected / frame_rate:.1f} s are usual",)
+        usual = wanted.expected / frame_rate
+        return "short", (f"is short for its text: {seconds:.2f} s where {usual:.1f} s are usual",)
     return "ok", ()
 
 
@@ -79,7 +82,7 @@ def best_takes(
 ) -> list[Take]:
     """A take for every part, in order: the first good one, or the best of `max_tries`.
 
-    `make(parts, seed)` makes takes for some parts. A take that a retry only repeats (nothing is drawn) isn't tried again.
+    `make(parts, seed)` makes takes for some parts. What a retry only repeats (nothing is drawn) isn't tried again.
     Raises InputError where a part has no speech in any of its takes.
     """
     best: dict[int, Take] = {}

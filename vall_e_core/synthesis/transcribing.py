@@ -81,7 +81,9 @@ def transcribe(
 class _Run:
     """What the windows of one recording share."""
 
-    def __init__(self, engine: VallE, how: HearingOptions, chain: ChainRequest | None, progress: Progress | None) -> None:
+    def __init__(
+        self, engine: VallE, how: HearingOptions, chain: ChainRequest | None, progress: Progress | None
+    ) -> None:
         self.engine, self.how, self.progress = engine, how, progress
         self.model, self.codec = engine.loaded.model, engine.codec
         advised = engine.loaded.advice.get("stt-window-seconds")

@@ -1,0 +1,286 @@
+"""Every flag of `vall-e tts` does what it says: each run is held against one without the flag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from vall_e_core import Registry, SpeechOptions
+
+Record = dict[str, Any]
+Check = Callable[[Record, Record], bool]
+GREEDY = ("--ar-temp", 0, "--max-tries", 1, "--max-ar-steps", 40)
+
+
+def codes(record: Record) -> list[str]:
+    return [part["codes_sha256"] for part in record["parts"]]
+
+
+def chain(record: Record, stage: str = "ar") -> dict[str, dict[str, Any]]:
+    return {each["name"]: each["parameters"] for each in record["samplers"][stage] if "off" not in each}
+
+
+def differs(new: Record, old: Record) -> bool:
+    return codes(new) != codes(old)
+
+
+def same(new: Record, old: Record) -> bool:
+    return codes(new) == codes(old)
+
+
+SAMPLERS: list[tuple[str, tuple[object, ...], Check]] = [
+    ("ar-temp", ("--ar-temp", 0.5), lambda n, o: chain(n)["temperature"]["t"] == 0.5 and differs(n, o)),
+    ("ar-temperature", ("--ar-temperature", 0.5), lambda n, o: chain(n)["temperature"]["t"] == 0.5),
+    ("ar-temp 0 is greedy", ("--ar-temp", 0), lambda n, o: list(chain(n)) == ["greedy"]),
+    ("nar-temp", ("--nar-temp", 0.8), lambda n, o: chain(n, "nar")["temperature"]["t"] == 0.8 and differs(n, o)),
+    ("nar-temperature", ("--nar-temperature", 0.8), lambda n, o: chain(n, "nar")["temperature"]["t"] == 0.8),
+    ("min-ar-temp", ("--min-ar-temp", 0.1), lambda n, o: "dynamic-temperature" in chain(n) and differs(n, o)),
+    ("min-nar-temp", ("--nar-temp", 1, "--min-nar-temp", 0.1), lambda n, o: "dynamic-temperature" in chain(n, "nar")),
+    ("top-p", ("--top-p", 0.3), lambda n, o: chain(n)["top-p"]["p"] == 0.3 and differs(n, o)),
+    ("top-k", ("--top-k", 3), lambda n, o: chain(n)["top-k"]["k"] == 3 and differs(n, o)),
+    ("min-p", ("--min-p", 0.7), lambda n, o: "min-p" in chain(n) and differs(n, o)),
+    ("repetition-penalty", ("--repetition-penalty", 5), lambda n, o: "repetition-penalty" in chain(n) and differs(n, o)),
+    (
+        "repetition-penalty-decay", ("--repetition-penalty", 5, "--repetition-penalty-decay", 0.5),
+        lambda n, o: 0.5 in chain(n)["repetition-penalty"].values(),
+    ),
+    ("length-penalty", ("--length-penalty", 5), lambda n, o: "length-penalty" in chain(n) and differs(n, o)),
+    ("sampler", ("--sampler", "top-k:4"), lambda n, o: "top-k" in chain(n) and "temperature" not in chain(n)),
+    (
+        "samplers keep their order", ("--sampler", "min-p:0.1", "--sampler", "top-k:5"),
+        lambda n, o: list(chain(n))[:2] == ["min-p", "top-k"],
+    ),
+    ("ar-sampler", ("--ar-sampler", "top-k:4"), lambda n, o: "top-k" in chain(n) and "top-k" not in chain(n, "nar")),
+    ("nar-sampler", ("--nar-sampler", "top-k:9"), lambda n, o: "top-k" in chain(n, "nar") and "top-k" not in chain(n)),
+]  # fmt: skip
+
+PASSES: list[tuple[str, tuple[object, ...], Check]] = [
+    ("language", ("--language", "de"), lambda n, o: n["language_id"] == 2 and differs(n, o)),
+    ("language auto detects", ("--language", "auto"), lambda n, o: n["language"] == "en" and same(n, o)),
+    ("max-ar-steps", ("--max-ar-steps", 7), lambda n, o: [p["frames"] for p in n["parts"]] == [7]),
+    ("max-duration", ("--max-duration", "0.2s"), lambda n, o: [p["frames"] for p in n["parts"]] == [10]),
+    ("max-nar-levels", ("--max-nar-levels", 1), lambda n, o: [p["levels"] for p in n["parts"]] == [2]),
+    ("max-levels", ("--max-levels", 0), lambda n, o: [p["levels"] for p in n["parts"]] == [1]),
+    ("seed", ("--seed", 7), lambda n, o: n["seed"] == 7 and differs(n, o)),
+    ("input-prompt-length", ("--input-prompt-length", 1), lambda n, o: n["prompt"]["frames"] == 50 and differs(n, o)),
+    ("input-prompt-length 0", ("--input-prompt-length", 0), lambda n, o: n["prompt"]["frames"] == 100),
+    ("input-prompt-repeat", ("--input-prompt-repeat",), lambda n, o: n["prompt"]["frames"] == 150 and differs(n, o)),
+    (
+        "input-prompt-prefix", ("--input-prompt-prefix", "--ref-text", "la la"),
+        lambda n, o: n["passes"]["input_prompt_prefix"] and n["prompt"]["transcript"] == "la la" and differs(n, o),
+    ),
+    ("max-ref-seconds", ("--max-ref-seconds", 1), lambda n, o: n["prompt"]["frames"] == 50),
+    (
+        "layer-skip", ("--layer-skip", "--layer-skip-exit-layer", 2, *GREEDY),
+        lambda n, o: n["passes"]["early_exit"]["exit_layer"] == 2 and differs(n, o),
+    ),
+    (
+        "layer-skip thresholds", (
+            "--layer-skip", "--layer-skip-entropy-threshold", 99.5, "--layer-skip-varentropy-threshold", 99.5, *GREEDY,
+        ),
+        lambda n, o: n["passes"]["early_exit"]["entropy_threshold"] == 99.5
+        and n["passes"]["early_exit"]["varentropy_threshold"] == 99.5 and differs(n, o),
+    ),
+    (
+        "refine-on-stop", ("--refine-on-stop",),
+        lambda n, o: n["refined"] in ("sampled", "refined") and "alternative_log_probability" in n["parts"][0],
+    ),
+    ("cfg-strength", ("--cfg-strength", 3), lambda n, o: n["passes"]["guidance"]["strength"] == 3 and differs(n, o)),
+    (
+        "cfg-rescale", ("--cfg-strength", 3, "--cfg-rescale", 0),
+        lambda n, o: n["passes"]["guidance"] == {"strength": 3, "rescale": 0} and differs(n, o),
+    ),
+    ("modality", ("--modality", "ar"), lambda n, o: n["modality"] == "ar" and same(n, o)),
+    ("max-tries", ("--max-tries", 1), lambda n, o: n["tries"] == 1),
+    ("batch-size", ("--batch-size", 1), lambda n, o: n["passes"]["batch_size"] == 1 and same(n, o)),
+    ("phonemizer", ("--phonemizer", "ipa"), lambda n, o: n["phonemizer"] == "ipa" and same(n, o)),
+    ("phonemizer settings", ("--phonemizer", "letters:extra=z"), lambda n, o: n["phonemes"].endswith("z")),
+    ("unk", ("--phonemizer", "letters:extra=ʃ", "--unk", "skip"), lambda n, o: same(n, o) and "'ʃ'" in n["warnings"][0]),
+    ("codec", ("--codec", "tiny:gain=0.1"), lambda n, o: n["codec"]["spec"] == "tiny:gain=0.1" and same(n, o)),
+    ("dtype", ("--dtype", "bfloat16"), lambda n, o: n["dtype"] == "bfloat16"),
+    ("device", ("--device", "auto"), lambda n, o: bool(n["device_reason"])),
+    ("threads", ("--threads", 1), lambda n, o: n["threads"] == 1 and same(n, o)),
+    ("offline", ("--offline",), lambda n, o: n["arguments"]["offline"] is True and same(n, o)),
+    ("set", ("--set", "lang_mode=false"), lambda n, o: n["language_id"] is None and differs(n, o)),
+    ("set layout", ("--set", "sum_mode=exclusive"), lambda n, o: n["model"]["config"]["sum_mode"] == "exclusive"),
+    ("strict", ("--strict",), same),
+    ("task", ("--task", "tts"), same),
+]  # fmt: skip
+
+
+@pytest.fixture
+def base(tts: Any) -> Record:
+    found: Record = tts()
+    return found
+
+
+@pytest.mark.parametrize(("name", "flags", "check"), SAMPLERS, ids=[each[0] for each in SAMPLERS])
+def test_sampler_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check) -> None:
+    assert check(tts(*flags), base), name
+
+
+@pytest.mark.parametrize(("name", "flags", "check"), PASSES, ids=[each[0] for each in PASSES])
+def test_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check) -> None:
+    if name.startswith("layer-skip"):
+        base = tts(*GREEDY)
+    assert check(tts(*flags), base), name
+
+
+def test_no_option_is_without_a_test() -> None:
+    """A new speech option needs a row above (or a test of its own, named here)."""
+    elsewhere = {"steps", "pause", "strip-markup"}
+    tested = {str(flag)[2:] for _, flags, _ in (*SAMPLERS, *PASSES) for flag in flags if str(flag).startswith("--")}
+    assert {each.key for each in SpeechOptions.params()} - tested - elsewhere == set()
+
+
+def test_every_flag_has_help_with_its_default(cli: Any, registry: Registry) -> None:
+    text = " ".join(cli("tts", "--help").stdout.split())
+    for each in registry.task("tts").params():
+        if not each.positional:
+            assert f"--{each.key}" in text and " ".join(each.help.split())[:30] in text, each.key
+    for spelling in ("--max-duration", "--max-levels", "--ar-temperature", "--transcript", "--from", "--out-path"):
+        assert spelling in text
+    for default in ("12s", "3.0", "30.0", "float32", "auto", "0.1", "en"):
+        assert f"[default: {default}]" in text
+
+
+def test_flags_may_come_from_a_file_and_the_command_line_wins(tts: Any, tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("max-ar-steps: 9\nseed: 5\ntop_k: 4\nlanguage: de\n")
+    record = tts("--config", config, "--language", "en", seed=None)
+    assert record["parts"][0]["frames"] == 9 and record["seed"] == 5 and record["language"] == "en"
+    assert chain(record)["top-k"]["k"] == 4
+
+
+def test_snake_case_is_understood(tts: Any) -> None:
+    assert tts("--max_ar_steps", 6)["parts"][0]["frames"] == 6
+
+
+@pytest.mark.parametrize("given", ["0", "-3", "3.5", "12 parsecs", "s", "", "nan", "inf", "1e999s"])
+def test_a_length_that_is_none_is_refused(tts: Any, given: str) -> None:
+    done = tts.run(f"--max-ar-steps={given}", code=2)
+    assert "length" in done.stderr or "unit" in done.stderr or "steps" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--layer-skip-exit-layer", 2), "layer-skip"), (("--layer-skip", "--layer-skip-exit-layer", 9), "last layer is 3"),
+        (("--device", "gpu"), "unknown device"), (("--dtype", "int8"), "float32"), (("--set", "layout=up"), "layout"),
+        (("--set", "colour=red"), "colour"), (("--set", "layout"), "KEY=VALUE"), (("--seed", -1), "at least 0"),
+        (("--sampler", "top-q"), "top-"), (("--sampler", "top-p:2"), "at most 1"), (("--top-p", 7), "at most 1"),
+        (("--sampler", "top-k:3", "--top-p", 0.5), "--sampler"), (("--phonemizer", "leters"), "letters"),
+        (("--voice", "tim"), "voice"), (("--modality", "nar-len"), "nar-len"), (("--input-prompt-length", -1), "at least 0"),
+        (("--ar-temp", -1), "at least 0"), (("--codec", "tony"), "tiny"), (("--voice", "tam"), "voice"),
+        (("--min-ar-temp", 2), "temp"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_a_usage_error(tts: Any, flags: tuple[object, ...], says: str) -> None:
+    done = tts.run(*flags, code=2)
+    assert says in done.stderr and done.stderr.count("error:") == 1 and "Traceback" not in done.stderr
+    assert not tts.out.exists() and not Path(f"{tts.out}.json").exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--input-prompt-prefix", "--ref-text", "a"), ("--refine-on-stop",), ("--length-penalty", 1), ("--top-k", 3), ("--ar-temp", 1)],
+)
+def test_ar_only_flags_are_refused_by_a_model_without_ar(
+    tts: Any, len_model_path: Path, flags: tuple[object, ...]
+) -> None:
+    done = tts.run(*flags, model=len_model_path, code=2)
+    assert f"{flags[0]} can't be used here" in done.stderr and "AR only: the model has no AR pass" in done.stderr
+
+
+def test_layer_skip_is_refused_by_a_model_not_trained_for_it(tts: Any, make_model: Any, tmp_path: Path) -> None:
+    done = tts.run("--layer-skip", model=make_model(tmp_path / "plain.sft"), code=2)
+    assert "wasn't trained for early exit" in done.stderr
+
+
+def test_a_model_with_length_prediction_speaks_without_ar(tts: Any, len_model_path: Path) -> None:
+    record = tts("--max-tries", 1, model=len_model_path)
+    assert record["modality"] == "nar-len" and record["stop_reason"] == "predicted" and "ar" not in record["samplers"]
+    assert record["passes"]["steps"] == 25 and record["passes"]["guidance"] == {"strength": 2.5, "rescale": 0.75}
+    fewer = tts("--max-tries", 1, "--steps", 3, model=len_model_path)
+    assert fewer["passes"]["steps"] == 3 and codes(fewer) != codes(record)
+    explicit = tts("--max-tries", 1, "--modality", "nar-len", "--sampler", "top-k:1", model=len_model_path)
+    assert codes(explicit) == codes(record)
+
+
+@pytest.mark.parametrize("task", ["ns", "sr"])
+def test_prompt_tasks_put_their_token_before_the_codes(tts: Any, base: Record, task: str) -> None:
+    record = tts("--task", task)
+    assert record["task"] == task and record["prompt"]["frames"] == 100 and codes(record) != codes(base)
+
+
+def test_a_pause_lies_between_parts_and_is_counted(tts: Any) -> None:
+    text = "One two three four five six seven eight. Nine ten eleven twelve thirteen fourteen."
+    short, long = tts("--pause", 0, text=text), tts("--pause", 0.5, text=text)
+    assert len(long["parts"]) == 2 and long["duration"] == pytest.approx(short["duration"] + 0.5)
+    assert [part["pause"] for part in long["parts"]] == [0.5, 0]
+
+
+def test_yaml_names_the_model_and_wins_over_model(tts: Any, model_path: Path, tmp_path: Path, base: Record) -> None:
+    folder = tmp_path / "ckpt" / "ar+nar-llama-4"
+    folder.mkdir(parents=True)
+    (folder / "fp32.sft").write_bytes(model_path.read_bytes())
+    settings = tmp_path / "model.yaml"
+    settings.write_text("models:\n- name: ar+nar\n  resp_levels: 4\naudio_backend: tiny\n")
+    record = tts("--yaml", settings, model=tmp_path / "ignored-because-yaml-wins.sft")
+    assert record["model"]["path"].endswith("fp32.sft") and codes(record) == codes(base)
+
+
+def test_lora_changes_the_model_and_is_recorded(tts: Any, base: Record, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    name = "model.layers.0.self_attn.q_proj"
+    torch.manual_seed(0)
+    tensors = {f"{name}.lora_A": torch.randn(2, 32), f"{name}.lora_B": torch.randn(32, 2)}
+    path = tmp_path / "lora.sft"
+    save_file(tensors, str(path), metadata={"config": json.dumps({"name": "lora", "rank": 2, "alpha": 2})})
+    record = tts("--lora", path)
+    assert record["model"]["loras"] == [str(path)] and codes(record) != codes(base)
+
+
+def test_tokenizer_is_needed_and_taken_for_a_checkpoint_without_one(
+    tts: Any, base: Record, make_model: Any, symmap: dict[str, int], tmp_path: Path
+) -> None:
+    bare = make_model(tmp_path / "bare.sft", symmap=False, layerskip=True)
+    assert "--tokenizer FILE" in tts.run(model=bare, code=4).stderr
+    (tmp_path / "tokenizer.json").write_text(json.dumps(symmap))
+    record = tts("--tokenizer", tmp_path / "tokenizer.json", model=bare)
+    assert codes(record) == codes(base)
+
+
+def test_pickles_need_to_be_allowed(tts: Any, model_path: Path, base: Record, tmp_path: Path) -> None:
+    import torch
+    from safetensors import safe_open
+
+    with safe_open(str(model_path), framework="pt") as file:
+        module = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+    path = tmp_path / "model.pth"
+    torch.save({"module": module, **metadata}, path)
+    assert "--allow-pickle" in tts.run(model=path, code=4).stderr
+    assert codes(tts("--allow-pickle", "--codec", "tiny", model=path)) == codes(base)
+
+
+def test_codec_of_another_size_is_refused(tts: Any) -> None:
+    done = tts.run("--codec", "tiny-wide", code=4)
+    assert "doesn't fit the model" in done.stderr and "--codec tiny" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_the_suffix_chooses_the_format(tts: Any, suffix: str) -> None:
+    out = tts.folder / f"speech.{suffix}"
+    tts.run("-o", out, "--no-sidecar", text="hello there", code=2)  # OUT is given already
+    tts.cli(
+        "tts", "hello there", tts.reference, out, "--model", tts.model, "--phonemizer", "letters", "--device", "cpu"
+    )  # fmt: skip
+    assert soundfile.info(out).format == {"wav": "WAV", "flac": "FLAC", "ogg": "OGG", "mp3": "MP3"}[suffix]
