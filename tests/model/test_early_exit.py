@@ -39,8 +39,8 @@ def by_hand(model: Model, inputs: Inputs, rule: EarlyExit) -> tuple[torch.Tensor
             continue
         if i >= rule.exit_layer:
             break
-        entropy, varentropy = entropy_and_varentropy(model.logits(x, AR))
-        if rule.measures and entropy.mean() <= rule.entropy_threshold and varentropy.mean() <= rule.varentropy_threshold:
+        entropy, varentropy = (m.mean() for m in entropy_and_varentropy(model.logits(x, AR)))
+        if rule.measures and entropy <= rule.entropy_threshold and varentropy <= rule.varentropy_threshold:
             break
     return model.model.norm(x)[0], i
 
@@ -128,7 +128,7 @@ def test_cached_steps_equal_the_uncached_rule(make: Make, lengths: tuple[int, ..
 def test_tokens_do_catch_up(make: Make) -> None:
     """With thresholds that some steps meet and others don't, layers are left out and made up for."""
     caught_up = 0
-    for seed in range(8):
+    for seed in range(3):
         model = make(layers=8, seed=seed)
         inputs = utterance(seed, 2)
         rule = middle_rule(model, [inputs], 7)

@@ -95,8 +95,8 @@ def read_safetensors(path: Path) -> Container:
     check_file(path)
     size = path.stat().st_size
     with path.open("rb") as file:
-        start = file.read(8)
-        if start[:2] == b"PK" or start[:1] == b"\x80":
+        start, brace = file.read(8), file.read(1)
+        if brace != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
             raise CheckpointError(
                 f"{path} is a pickle by its content, not a safetensors file",
                 cause="a pickle can run code when it is opened",
@@ -105,7 +105,7 @@ def read_safetensors(path: Path) -> Container:
         length = int.from_bytes(start, "little")
         if len(start) < 8 or length > HEADER_LIMIT or 8 + length > size:
             raise damaged(path, f"its header would be {length} bytes long, the file has {size}")
-        header = file.read(length)
+        header = (brace + file.read(max(length - 1, 0)))[:length]
     try:
         entries = json.loads(header, object_pairs_hook=unique)
     except (ValueError, RecursionError) as e:

@@ -99,12 +99,12 @@ def derive(stored: Mapping[str, Any], shapes: Shapes, overrides: Mapping[str, ob
     if version >= 7:
         from .derive7 import derive7
 
-        return ModelConfig(**(derive7(stored, shapes) | forced))
+        return ModelConfig(**(derive7(stored, shapes, forced) | forced))
     return _derive5(version, stored, shapes, forced)
 
 
 def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: dict[str, Any]) -> ModelConfig:
-    found = common(stored, shapes, levels_pattern=r"proms_emb\.embeddings\.(\d+)\.weight$")
+    found = common(stored, shapes, forced, levels_pattern=r"proms_emb\.embeddings\.(\d+)\.weight$")
     experimental = experimental_of(stored)
     size = stored["size"] if isinstance(stored.get("size"), Mapping) else {}
     capabilities = forced.get("capabilities", found["capabilities"])
@@ -133,7 +133,7 @@ def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: di
             "the model has one head for everything, in the later layout",
             cause="published code can't decode with such a model",
         )
-    extra_heads = heads_found - levels - (layout == "later")
+    extra_heads = heads_found - levels - (layout == "later") - ("len" in capabilities)
     biases = any(re.match(r"classifiers?\.(proj\.\d+\.)?bias$", n) for n in shapes)
     text = 0
     if layout == "later":
@@ -170,7 +170,9 @@ def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: di
     return ModelConfig(**(derived | forced))
 
 
-def common(stored: Mapping[str, Any], shapes: Shapes, *, levels_pattern: str) -> dict[str, Any]:
+def common(
+    stored: Mapping[str, Any], shapes: Shapes, forced: Mapping[str, Any], *, levels_pattern: str
+) -> dict[str, Any]:
     """The fields that every version derives in the same way: sizes of the backbone, small tables, plain switches."""
     experimental = experimental_of(stored)
     tables = [n for n in sorted(shapes) if re.match(levels_pattern, n)]
@@ -178,7 +180,7 @@ def common(stored: Mapping[str, Any], shapes: Shapes, *, levels_pattern: str) ->
     width = vote([shapes[n].shape[-1] for n in names if n in shapes and shapes[n].shape], 0)
     if width == 0:
         raise CheckpointError("the model file holds no VALL-E model", cause="tensor sep [width] is missing")
-    heads, layers = backbone_size(stored.get("size", "full"), limited("dim", width))
+    heads, layers = backbone_size(stored.get("size", "full"), limited("dim", width), forced.get("heads"))
     found_layers = count(shapes, r"model\.layers\.(\d+)\.")
     languages = rows(shapes, "langs_emb.weight")
     capabilities = stored.get("capabilities", ("ar", "nar"))
@@ -197,11 +199,11 @@ def common(stored: Mapping[str, Any], shapes: Shapes, *, levels_pattern: str) ->
     }
 
 
-def backbone_size(size: object, width: int) -> tuple[int, int | None]:
+def backbone_size(size: object, width: int, forced: int | None = None) -> tuple[int, int | None]:
     """Attention heads, and layers where they are stated, of a model whose width is `width`.
 
     A stated size counts only if its width is the tensors': the era code ignores sizes given as a mapping. Otherwise
-    heads are 64 wide, as in every named size.
+    heads are 64 wide, as in every named size. `forced` heads go before either.
     """
     heads: int | None = None
     layers: int | None = None
@@ -219,7 +221,9 @@ def backbone_size(size: object, width: int) -> tuple[int, int | None]:
             raise CheckpointError(f"the model's configuration says size: {size}", cause="expected a factor up to 64")
         if math.floor(1024 * size) == width:
             heads, layers = math.floor(16 * size), 12
-    if heads is None:
+    if forced is not None:
+        heads = limited("heads", forced)
+    elif heads is None:
         heads = width // 64 if width % 64 == 0 else 0
     if heads < 1 or width % heads or (width // heads) % 2:
         raise CheckpointError(

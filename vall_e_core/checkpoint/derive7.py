@@ -8,11 +8,11 @@ from typing import Any
 from .derive import Shapes, common, count, experimental_of, limited, nar_levels, rows, vote
 
 
-def derive7(stored: Mapping[str, Any], shapes: Shapes) -> dict[str, Any]:
+def derive7(stored: Mapping[str, Any], shapes: Shapes, forced: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of ModelConfig: which parts exist is seen in the tensors, what they mean is read from `experimental`."""
     monolithic = any(name.startswith("audio_emb.") for name in shapes)
     prompt, response = ("audio_emb", "audio_emb") if monolithic else ("proms_emb", "resps_emb")
-    found = common(stored, shapes, levels_pattern=rf"{prompt}\.embs\.(\d+)\.weight$")
+    found = common(stored, shapes, forced, levels_pattern=rf"{prompt}\.embs\.(\d+)\.weight$")
     experimental = experimental_of(stored)
     width = found["width"]
     levels = vote(

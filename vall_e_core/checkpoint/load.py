@@ -88,6 +88,8 @@ def load_model(
     ignored = check_fit(container, names, model, optional=frozenset(UNUSED) - needed)
     vocabulary = Path(tokenizer) if tokenizer is not None else named.tokenizer if named is not None else None
     pieces = find_tokenizer(container, vocabulary, given=tokenizer is not None)
+    if pieces is not None:
+        check_vocabulary(pieces, config, source)
     adapters = [read_adapter(Path(p), model, allow_pickle=allow_pickle) for p in lora or (named.loras if named else ())]
     where, kind = resolve(device, dtype)
     try:
@@ -167,6 +169,17 @@ def find_tokenizer(container: Container, path: Path | None, *, given: bool) -> T
     if container.symmap is not None:
         return Tokenizer.from_symmap(container.symmap)
     return Tokenizer.from_file(path) if path is not None else None
+
+
+def check_vocabulary(tokenizer: Tokenizer, config: ModelConfig, path: Path) -> None:
+    """Every id has a row in the phoneme table. Raises CheckpointError."""
+    if tokenizer.size > config.phoneme_tokens:
+        piece = max(tokenizer.pieces, key=lambda p: tokenizer.pieces[p])
+        table = "phn_emb.weight" if config.version >= 7 else "text_emb.weight"
+        raise CheckpointError(
+            f"{path}: tensor {table} is too small for the vocabulary",
+            cause=f"expected at least {tokenizer.size} rows for the piece {piece!r}, found {config.phoneme_tokens}",
+        )
 
 
 def codec_name(config: ModelConfig, stored: Mapping[str, Any], container: Container, backend: str | None) -> str:

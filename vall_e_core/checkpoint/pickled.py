@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
         )
     paths: list[Any] = [pathlib.PosixPath, pathlib.PurePosixPath]
     try:
-        with torch.serialization.safe_globals(paths):
+        with torch.serialization.safe_globals(paths), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about pickle protocols other than torch's own
             stored = torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_zip(path))
     except pickle.UnpicklingError as e:
         raise CheckpointError(f"{path} holds more than tensors and plain values", cause=first_line(e)) from e
