@@ -38,24 +38,22 @@ def logits(model: Model, target: Target) -> Tensor:
 @pytest.mark.parametrize("sums", [True, False, "prom", "resp"])
 def test_what_is_saved_is_loaded(
     tmp_path: Path,
-    layout: Any,
-    sum_mode: Any,
+    layout: str,
+    sum_mode: str,
     noncausal: bool,
-    sums: Any,  # noqa: ANN401
+    sums: bool | str,
 ) -> None:
     """The five switches and all else travel in the file."""
-    config = ModelConfig(
-        **BASE,
-        layout=layout,
-        sum_mode=sum_mode,
-        noncausal_masks=noncausal,
-        lang_mode=not noncausal,
-        sums=sums,
-        stt_mode="cumulative" if sums else "plain",
-        unified_position_ids=noncausal,
-        layerskip=True,
-        nar_levels=2,
-    )
+    switches: dict[str, Any] = {
+        "layout": layout,
+        "sum_mode": sum_mode,
+        "noncausal_masks": noncausal,
+        "lang_mode": not noncausal,
+        "sums": sums,
+        "stt_mode": "cumulative" if sums else "plain",
+        "unified_position_ids": noncausal,
+    }
+    config = ModelConfig(**BASE, **switches, layerskip=True, nar_levels=2)
     model = Model(config, seed=2)
     save_model(tmp_path / "m.sft", model, symmap=SYMMAP, extra={"audio_backend": "mini", "advice": {"ar-temp": 0.8}})
     loaded = load_model(tmp_path / "m.sft")
