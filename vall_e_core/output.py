@@ -46,7 +46,7 @@ class OutputTarget:
     def write(self, data: bytes) -> None:
         """Write all of `data`: atomically to the file, or to standard output.
 
-        Raises InputError when the file can't be written and BrokenPipeError when the reader of standard output has gone.
+        Raises InputError when the file can't be written, BrokenPipeError when the reader of standard output has gone.
         """
         if self.path is None:
             write_stdout(data)
@@ -90,7 +90,9 @@ def check_file(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = 
     for source in inputs:
         if _same_file(path, source):
             raise UsageError(
-                f"the output is also an input: {path}", cause="it would be overwritten", try_="another name for the output"
+                f"the output is also an input: {path}",
+                cause="it would be overwritten",
+                try_="another name for the output",
             )
     try:
         mode = os.stat(path).st_mode
@@ -126,9 +128,9 @@ def check_folder(folder: Path) -> None:
 def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
     """Make the file at `path` with what `write` puts into it: all of it, or nothing.
 
-    The data goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step. Without
-    `overwrite` a file that has appeared meanwhile stays (UsageError). A failed write leaves no temporary file and raises
-    InputError with the system's reason (disk full, no permission, ...).
+    The data goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step.
+    Without `overwrite` a file that has appeared meanwhile stays (UsageError). A failed write leaves no temporary file
+    and raises InputError with the system's reason (disk full, no permission, ...).
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".vall-e-{secrets.token_hex(6)}.part")
@@ -146,13 +148,14 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: 
     except FileExistsError as error:
         raise UsageError(f"the output exists already: {path}", try_="-y to overwrite it, or another name") from error
     except OSError as error:
-        hint = "free some space, or another folder" if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) else None
+        full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+        hint = "free some space, or another folder" if full else None
         raise InputError(f"can't write {path}", cause=error.strerror or str(error), try_=hint) from error
 
 
 def write_json(path: Path, value: object, *, overwrite: bool = False) -> None:
     """Write `value` as indented JSON, atomically."""
-    data = (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8", "surrogatepass")
+    data = (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8", "replace")
     write_atomic(path, lambda file: file.write(data), overwrite=overwrite)
 
 

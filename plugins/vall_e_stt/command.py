@@ -126,7 +126,7 @@ def write(task: Stt, session: Session, item: Input, heard: Transcription, *, sev
     session.detail(f"{item.name}: {heard.seconds:.2f} s in {len(heard.windows)} pieces, RTF {record['rtf']}")
     if item.output is not None:
         text = json.dumps(record, ensure_ascii=False, indent=2) if task.format == "json" else heard.phonemes
-        data = f"{text}\n".encode("utf-8", "surrogatepass")
+        data = f"{text}\n".encode("utf-8", "replace")
         write_atomic(item.output, lambda file: file.write(data), overwrite=task.overwrite)
         session.result({**record, "output": str(item.output)})
     elif task.format == "json":

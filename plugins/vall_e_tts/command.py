@@ -114,7 +114,7 @@ def arguments_of(session: Session, words: Words, options: SpeechOptions) -> dict
     found = session.record()
     for key in ("words", "output", "overwrite", "repeat", "file", "no-sidecar", "format", "strict"):
         found.pop(key, None)
-    found["text"] = words.text
+    found["text"] = words.text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates can't be written
     found["ref"] = [str(path.absolute()) for path in words.references]
     found["seed"] = options.seed
     for key in ("model", "yaml", "tokenizer"):

@@ -207,3 +207,15 @@ def codes(record: dict[str, Any]) -> list[str]:
     """The hashes of all parts' codes: equal records of codes mean equal codes."""
     found: Sequence[dict[str, Any]] = record["parts"]
     return [part["codes_sha256"] for part in found]
+
+
+@pytest.fixture
+def command() -> Callable[..., tuple[list[str], dict[str, str]]]:
+    """`command("tts", …)`: the program as a process of its own, and its environment."""
+    return subprocess_command
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The environment of such a process."""
+    return subprocess_command()[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core.audio import pcm16_bytes
+from vall_e_core.audio import pcm16_bytes, stream_header
 from vall_e_core.audio.write import encoded, prepared
 
 
@@ -18,4 +18,6 @@ def encode_wave(wave: NDArray[np.float32], sample_rate: int, format: str) -> byt
         return prepared(wave).astype("<f4").tobytes()
     if format == "pcm_s16le":
         return pcm16_bytes(wave)
+    if format == "wav":
+        return stream_header(sample_rate, len(wave)) + pcm16_bytes(wave)
     return encoded(wave, sample_rate, format=format)

@@ -20,6 +20,8 @@ PACE_RANGE = (0.04, 0.18)
 SLACK_FACTOR, SLACK_SECONDS = 2.5, 1.0
 #: How long a part of a long text is made, unless the checkpoint advises otherwise.
 USUAL_PART_SECONDS = 10.0
+#: However short utterances may be, a text isn't cut into less than this.
+LEAST_PART_SECONDS = 3.0
 #: Under this share of the expected length a result is reported as short.
 SHORT_FACTOR = 0.4
 

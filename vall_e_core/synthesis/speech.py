@@ -147,7 +147,7 @@ class _Synthesis:
         bound = limits.parse_bound(self.options.max_ar_steps).frames(self.codec.frame_rate) / self.codec.frame_rate
         advised = self.engine.loaded.advice.get("segment-seconds")
         usual = float(advised) if isinstance(advised, (int, float)) else limits.USUAL_PART_SECONDS
-        return min(bound, usual)
+        return max(min(bound, usual), limits.LEAST_PART_SECONDS)
 
     def _wanted(self, part: TextPart, prompt: _Prompt | None) -> Wanted:
         rate = self.codec.frame_rate

@@ -16,6 +16,8 @@ from .loops import find_loop
 
 #: A result that stops within this is no speech at all.
 EMPTY_SECONDS = 0.08
+#: Less than this is short even for a single letter.
+SHORTEST_SECONDS = 0.2
 
 Verdict = Literal["ok", "short", "loop", "length", "empty"]
 _BEST_FIRST: tuple[Verdict, ...] = ("ok", "short", "length", "loop", "empty")
@@ -61,7 +63,7 @@ def judge(take: Take, wanted: Wanted, frame_rate: float) -> tuple[Verdict, tuple
         return "loop", (f"repeats itself from {start / frame_rate:.2f} s on, every {period} frames",)
     if take.stop_reason == "length":
         return "length", (f"didn't stop by itself and was ended at {seconds:.2f} s",)
-    if frames < SHORT_FACTOR * wanted.expected:
+    if frames < SHORT_FACTOR * wanted.expected or seconds < SHORTEST_SECONDS:
         usual = wanted.expected / frame_rate
         return "short", (f"is short for its text: {seconds:.2f} s where {usual:.1f} s are usual",)
     return "ok", ()
@@ -100,7 +102,7 @@ def best_takes(
             if old is None or _BEST_FIRST.index(verdict) < _BEST_FIRST.index(old.verdict):
                 best[part] = take
             settled = verdict == "ok" or (verdict == "length" and wanted[part].bounded_by_user)
-            repeated = old is not None and torch.equal(old.codes, made.codes)
+            repeated = old is not None and len(made.codes) > 0 and torch.equal(old.codes, made.codes)
             if not settled and not repeated:
                 again.append(part)
         pending = again

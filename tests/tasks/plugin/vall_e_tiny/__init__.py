@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core import BuildContext, Codec, Phonemizer, Voice, hookimpl, param
+from vall_e_core import BuildContext, Codec, Phonemizer, Sampler, Voice, hookimpl, param
 
 if TYPE_CHECKING:
-    from vall_e_core import CodecModel, PhonemizerModel
+    from vall_e_core import CodecModel, PhonemizerModel, Transform
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,24 @@ class Tim(Voice):
 
     def audio_path(self) -> Path:
         return Path(__file__).with_name("tim.wav")
+
+
+@dataclass(frozen=True)
+class BanAll(Sampler):
+    """Leave no token at all."""
+
+    name = "ban-all"
+    order = 100
+
+    def build(self, ctx: BuildContext) -> Transform:
+        from .codec import BanAllTransform
+
+        return BanAllTransform()
+
+
+@hookimpl
+def vall_e_samplers() -> Iterable[type[Sampler]]:
+    return [BanAll]
 
 
 @hookimpl

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from vall_e_core import StatelessTransform, Step
+
 HOP = 160
 
 
@@ -33,3 +35,10 @@ class TinyCodecModel:
         phase = torch.cumsum(2 * math.pi * pitch.repeat_interleave(HOP) / self.sample_rate, 0)
         loud = self.gain * (0.5 + 0.1 * codes.float().mean(1) / 32).repeat_interleave(HOP)
         return torch.sin(phase) * loud
+
+
+class BanAllTransform(StatelessTransform):
+    """Every token removed."""
+
+    def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return torch.full_like(logits, -math.inf)

@@ -1,0 +1,212 @@
+"""Generation that goes wrong is noticed, tried again, and said: the rows E of the reliability list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vall_e_core import InputError, Registry, VallE
+from vall_e_core.synthesis import limits
+from vall_e_core.synthesis.loops import find_loop
+from vall_e_core.synthesis.oom import in_batches
+from vall_e_core.synthesis.takes import Take, Wanted, best_takes, retry_seed
+
+RATE = 50.0
+
+
+def test_e1_a_model_that_never_stops_ends_at_the_bound_and_it_is_said(tts: Any, make_model: Any) -> None:
+    model = make_model(tts.folder / "endless.sft", stop=-1e4)
+    done = tts.run(model=model, text="hello there")
+    record = tts.record()
+    assert record["stop_reason"] == "length" and record["tries"] == 3
+    assert record["parts"][0]["verdict"] in ("length", "loop") and "warning: the speech " in done.stderr
+    assert record["duration"] <= limits.expected_seconds("hello there") * 2.5 + 1.02
+    done = tts.run("--strict", model=model, text="hello there", code=6)
+    assert tts.out.exists() and "never stopped by itself" in done.stderr
+
+
+def test_e1_a_bound_the_user_set_below_the_texts_length_is_no_fault(tts: Any) -> None:
+    record = tts("--max-ar-steps", 5)
+    assert record["stop_reason"] == "length" and record["tries"] == 1
+
+
+def test_e2_a_model_that_stops_at_once_is_tried_again_and_then_said(tts: Any, make_model: Any) -> None:
+    """Regression: an empty result raised a bare SyntaxError."""
+    done = tts.run(model=make_model(tts.folder / "mute.sft", stop=1e4), code=3)
+    assert "no speech produced" in done.stderr and "in 3 tries" in done.stderr and "--seed" in done.stderr
+    assert not tts.out.exists()
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 7, 19, 40])
+def test_e3_a_loop_is_found_within_two_seconds_of_its_start(period: int) -> None:
+    rng = np.random.default_rng(period)
+    speech = rng.integers(0, 1024, 100)
+    loop = np.tile(rng.permutation(1024)[:period], 400 // period + 1)
+    for rate in (31.25, 50.0, 75.0):
+        heard = round(2 * rate)
+        found = find_loop(np.concatenate([speech, loop[: heard + period]]), rate)
+        assert found is not None and found[1] == period and abs(found[0] - 100) <= 1
+
+
+def test_e3_a_held_vowel_or_a_pause_is_no_loop() -> None:
+    rng = np.random.default_rng(0)
+    speech = rng.integers(0, 1024, 300)
+    speech[100:175] = 5  # a second at 75 frames
+    assert find_loop(speech, 75.0) is None
+    assert find_loop(np.zeros(0, np.int64), 75.0) is None and find_loop(np.zeros(1, np.int64), 75.0) is None
+
+
+def test_e3_a_looping_take_is_taken_again() -> None:
+    loop = torch.arange(7).repeat(40)
+    good = torch.arange(100)
+
+    def make(parts: Sequence[int], seed: int) -> list[Take]:
+        return [Take(loop if seed == 3 else good, "stop", seed)]
+
+    (take,) = best_takes(make, [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
+    assert torch.equal(take.codes, good) and take.tries == 2 and take.verdict == "ok"
+    (take,) = best_takes(lambda parts, seed: make(parts, 3), [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
+    assert take.verdict == "loop" and take.tries == 2 and "repeats itself" in take.findings[0]  # nothing is drawn
+
+
+@pytest.fixture
+def engine(registry: Registry, model_path: Any) -> VallE:
+    return VallE.load(model_path, registry=registry, device="cpu")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_e4_degenerate_logits_end_in_a_result_or_an_error(
+    engine: VallE, bad: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: Any = engine.loaded.model
+    original = type(model).logits
+
+    def logits(self: Any, hidden: Any, target: Any) -> Any:
+        return torch.full_like(original(self, hidden, target), bad)
+
+    monkeypatch.setattr(type(model), "logits", logits)
+    try:
+        speech = engine.synthesize("hello", voice="tim", phonemizer="letters", max_ar_steps="6", seed=1, max_tries=1)
+    except InputError as error:
+        assert "no speech" in error.message  # noqa: PT017
+    else:
+        assert len(speech.parts[0].codes) <= 6 and np.isfinite(speech.wave).all()
+        assert speech.parts[0].degenerate > 0 and any("left no token" in line for line in speech.warnings)
+
+
+def test_e5_a_chain_that_leaves_nothing_falls_back_and_says_so(tts: Any) -> None:
+    limits_ = ("--max-ar-steps", 8, "--max-tries", 1)
+    done = tts.run("--ar-sampler", "ban-all", *limits_)
+    assert "the sampling chain left no token at 8 steps" in done.stderr
+    codes = tts.record()["parts"][0]["codes_sha256"]
+    assert codes == tts("--ar-temp", 0, *limits_)["parts"][0]["codes_sha256"]
+
+
+def test_e6_the_same_seed_gives_the_same_bytes(tts: Any) -> None:
+    first = tts.run() and tts.out.read_bytes()
+    second = tts.run() and tts.out.read_bytes()
+    assert first == second
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_e6_the_batch_around_a_part_does_not_show(tts: Any, batch: int) -> None:
+    text = "The first sentence stands here. The second one is there, and long. The third ends it all. And a fourth one."
+    codes = [part["codes_sha256"] for part in tts(text=text)["parts"]]
+    assert [part["codes_sha256"] for part in tts("--batch-size", batch, text=text)["parts"]] == codes
+
+
+def test_e6_the_number_of_threads_does_not_show(tts: Any) -> None:
+    before = torch.get_num_threads()
+    try:
+        one, two = tts("--threads", 1), tts("--threads", 2)
+    finally:
+        torch.set_num_threads(before)
+    assert (one["threads"], two["threads"]) == (1, 2)
+    assert [part["codes_sha256"] for part in one["parts"]] == [part["codes_sha256"] for part in two["parts"]]
+
+
+def test_e7_seed_zero_is_a_seed(tts: Any) -> None:
+    """Regression: seed 0 was replaced by the clock."""
+    first, second = tts(seed=0), tts(seed=0)
+    assert first["seed"] == 0 and first["parts"][0]["codes_sha256"] == second["parts"][0]["codes_sha256"]
+    assert tts(seed=1)["parts"][0]["codes_sha256"] != first["parts"][0]["codes_sha256"]
+
+
+def takes(lengths: Sequence[int], stops: Sequence[str]) -> Any:
+    """What `best_takes` calls: each call of a part gives the next of these."""
+    calls = iter(zip(lengths, stops, strict=True))
+
+    def make(parts: Sequence[int], seed: int) -> list[Take]:
+        found = []
+        for _ in parts:
+            length, stop = next(calls)
+            generator = torch.Generator().manual_seed(length)
+            found.append(Take(torch.randint(0, 1024, (length,), generator=generator), stop, seed))
+        return found
+
+    return make
+
+
+WANTED = [Wanted(100.0, 300, False)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "stops", "kept", "tries"),
+    [
+        ([100], ["stop"], 100, 1), ([300, 90], ["length", "stop"], 90, 2), ([0, 0, 80], ["stop"] * 3, 80, 3),
+        ([300, 299, 298], ["length"] * 3, 300, 3), ([20, 300, 300], ["stop", "length", "length"], 20, 3),
+        ([0, 300, 30], ["stop", "length", "stop"], 30, 3), ([300, 300], ["length", "length"], 300, 2),
+    ],
+)  # fmt: skip
+def test_the_best_take_is_kept(lengths: list[int], stops: list[str], kept: int, tries: int) -> None:
+    (take,) = best_takes(takes(lengths, stops), WANTED, RATE, seed=0, max_tries=3)
+    assert len(take.codes) == kept and take.tries == tries
+
+
+def test_only_parts_that_failed_are_taken_again() -> None:
+    asked: list[tuple[list[int], int]] = []
+
+    def make(parts: Sequence[int], seed: int) -> list[Take]:
+        asked.append((list(parts), seed))
+        again = len(asked) > 1
+        return [Take(torch.arange(100 if again or part != 1 else 0) % 997, "stop", seed) for part in parts]
+
+    found = best_takes(make, WANTED * 3, RATE, seed=7, max_tries=3)
+    assert asked == [([0, 1, 2], 7), ([1], retry_seed(7, 1))] and [take.tries for take in found] == [1, 2, 1]
+    assert retry_seed(0, 0) == 0 and len({retry_seed(0, i) for i in range(100)}) == 100
+
+
+def test_out_of_memory_halves_the_batch_and_then_says_so() -> None:
+    sizes: list[int] = []
+
+    def work(some: Sequence[int]) -> list[int]:
+        sizes.append(len(some))
+        if len(some) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return [-i for i in some]
+
+    assert in_batches(range(9), 8, work) == [-i for i in range(9)]
+    assert sizes == [8, 4, 2, 2, 2, 2, 1]
+
+    def never(some: Sequence[int]) -> list[int]:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    from vall_e_core import DeviceError
+
+    with pytest.raises(DeviceError, match="out of memory"):
+        in_batches(range(3), 2, never)
+
+
+def test_the_bound_follows_the_texts_length_and_the_references_pace() -> None:
+    twelve = limits.parse_bound("12s")
+    assert limits.longest("a" * 20, twelve, 75) == round((20 * 0.075 * 2.5 + 1) * 75 + 0.499)
+    assert limits.longest("a" * 2000, twelve, 75) == 900 == limits.longest("a" * 2000, limits.parse_bound("900"), 31.25)
+    assert limits.letters("ˈbɜːtʃ kəˈnuː, slɪd.") == 12
+    assert limits.pace("la la la", 0.6) == pytest.approx(0.1)
+    assert limits.pace("la", 9.0) == 0.18 and limits.pace(None, 3.0) == limits.SECONDS_PER_LETTER
+    assert limits.parse_bound("1.5m").frames(75) == 6750 and limits.parse_bound("800ms").frames(75) == 60
+    assert str(limits.parse_bound("12s")) == "12s" and str(limits.parse_bound("900")) == "900"

@@ -1,0 +1,114 @@
+"""Text through the command line: the rows B of the reliability list."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHORT = ("--max-ar-steps", 5, "--max-tries", 1)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "?!", "🙂🙂", "\u202e\u200b", "\n\n"])
+def test_b1_nothing_to_say_is_an_input_error(tts: Any, text: str) -> None:
+    done = tts.run(text=text, model=Path("never-looked-at.sft"), code=3)
+    assert "nothing to say" in done.stderr and not tts.out.exists()
+
+
+@pytest.mark.parametrize("text", ["a", "Hi", "No."])
+def test_b2_a_word_takes_its_time_and_no_more(tts: Any, text: str) -> None:
+    """A random model never stops where it should: the text's own bound does."""
+    record = tts(text=text)
+    assert record["duration"] <= 2.0
+    assert record["duration"] >= 0.2 or record["warnings"]
+
+
+@pytest.mark.parametrize("text", ["word " * 4000, "a" * 20_000, "((((" * 2_500 + " ok", "one. " * 4000])
+def test_b3_long_text_is_split_in_linear_time(tts: Any, text: str) -> None:
+    from vall_e_core import Registry, SpeechOptions, SpeechRequest
+    from vall_e_core.text import split_text
+
+    registry = Registry.load(third_party=False)
+
+    def cost(times: int) -> float:
+        began = time.perf_counter()
+        request = SpeechRequest(text * times, ["ref"], options=SpeechOptions(phonemizer="ipa", unk="skip"))
+        prepared = SpeechRequest(request.text, [], options=request.options).prepare(registry)
+        split_text(prepared.text, max_seconds=10)
+        return time.perf_counter() - began
+
+    cost(1)
+    one = max(min(cost(1) for _ in range(3)), 1e-3)
+    assert cost(10) < 20 * one + 0.2
+
+
+def test_b4_controls_are_removed_and_counted_and_nfc_is_nfd(tts: Any) -> None:
+    plain = tts(*SHORT, text="hello there")
+    hidden = tts(*SHORT, text="he\u200bllo \u202ethere\u0007")
+    assert hidden["text"] == "hello there" and hidden["characters_removed"] == 3 and plain["characters_removed"] == 0
+    assert hidden["parts"][0]["codes_sha256"] == plain["parts"][0]["codes_sha256"]
+    texts = [tts(*SHORT, "--unk", "skip", text=unicodedata.normalize(form, "café")) for form in ("NFC", "NFD")]
+    assert texts[0]["phonemes"] == texts[1]["phonemes"] and texts[0]["text"] == texts[1]["text"]
+
+
+def test_b4_lone_surrogates_and_nul_do_not_crash(tts: Any) -> None:
+    done = tts.run(*SHORT, text="hel\udc80lo", code=0)
+    assert tts.record()["text"] == "hello" and "Traceback" not in done.stderr
+
+
+def test_b5_an_unknown_language_is_refused_with_the_list(tts: Any) -> None:
+    done = tts.run("--language", "xx", code=2)
+    assert "'xx'" in done.stderr and "de, en" in done.stderr
+
+
+def test_b5_auto_reaches_the_models_condition(tts: Any) -> None:
+    """Regression: a detected language was used for phonemes and never reached the model."""
+    named = tts("--language", "de", text="straße und haus")
+    found = tts("--language", "auto", text="straße und haus")
+    assert found["language"] == "de" and found["language_id"] == 2
+    assert found["parts"][0]["codes_sha256"] == named["parts"][0]["codes_sha256"]
+
+
+def test_b5_a_language_the_model_was_not_trained_on_is_said(tts: Any, make_model: Any, tmp_path: Path) -> None:
+    record = tts("--language", "de", *SHORT, model=make_model(tmp_path / "english.sft", langs=1))
+    assert record["language_id"] == 0 and any("wasn't trained on the language de" in line for line in record["warnings"])
+
+
+def test_b7_unknown_phonemes_are_listed_or_skipped(tts: Any) -> None:
+    done = tts.run(text="naïve café", code=3)
+    assert "'ï'" in done.stderr and "'é'" in done.stderr and "--unk skip" in done.stderr
+    record = tts("--unk", "skip", *SHORT, text="naïve café")
+    assert record["phonemes"] == "nave caf" and "'ï' 'é'" in record["warnings"][0]
+    assert tts.run("--unk", "skip", text="ïé", code=3).stderr.count("nothing to say") == 1
+
+
+def test_b8_markup_is_text_or_left_out(tts: Any) -> None:
+    markup = '<speak version="1.0">hello &amp; <break/>there</speak>'
+    plain = tts("--strip-markup", "--unk", "skip", *SHORT, text=markup)
+    assert plain["text"] == "hello & there"
+    assert "speak" in tts("--unk", "skip", *SHORT, text=markup)["phonemes"]
+    bomb = '<!DOCTYPE a [<!ENTITY x "y"><!ENTITY z "&x;&x;">]>&z; hello'
+    assert "hello" in tts("--unk", "skip", *SHORT, text=bomb)["phonemes"]
+
+
+def test_several_lines_make_one_file_in_order(tts: Any) -> None:
+    """Regression: every line's audio went to the same path, so the file held the last line alone."""
+    import soundfile
+
+    lines = "First comes this long line.\nSecond comes that long line.\nThird comes the last line."
+    record = tts("--pause", 0, text=lines)
+    assert [part["text"][:5] for part in record["parts"]] == ["First", "Secon", "Third"]
+    starts = [part["start"] for part in record["parts"]]
+    ends = [part["start"] + part["duration"] for part in record["parts"]]
+    assert starts == pytest.approx([0, *ends[:-1]]) and soundfile.info(tts.out).duration == pytest.approx(ends[-1])
+
+
+def test_batched_results_keep_the_order_of_the_text(tts: Any) -> None:
+    """Regression: batches were sorted by length and came back sorted."""
+    text = "This is the longest sentence of all of them by far. A middle sized sentence it is. Here is a short one."
+    together, alone = tts("--batch-size", 8, text=text), tts("--batch-size", 1, text=text)
+    assert [part["text"] for part in together["parts"]] == [part["text"] for part in alone["parts"]]
+    assert [part["codes_sha256"] for part in together["parts"]] == [part["codes_sha256"] for part in alone["parts"]]
