@@ -67,6 +67,14 @@ def test_every_used_parameter_learns() -> None:
     assert idle == {"tones_emb.weight", "dropout_token", "proms_emb.embeddings.2.weight"}
 
 
+def test_full_size_has_upstreams_number_of_parameters() -> None:
+    """Published: 228,126,977 (era, with an unused table of 1025 x 1024) and 237,968,641 (later)."""
+    full = Model(ModelConfig(langs=4, tasks=9), seed=None)
+    assert sum(p.numel() for p in full.parameters()) + 1025 * 1024 == 228_126_977
+    later = Model(ModelConfig(langs=4, tasks=9, layout="later", text_tokens=8575), seed=None)
+    assert sum(p.numel() for p in later.parameters()) == 237_968_641
+
+
 def test_names_are_upstreams() -> None:
     names = set(Model(ModelConfig(**SMALL), seed=None).state_dict())
     assert {"text_emb.weight", "sep", "proms_emb.embeddings.3.weight", "resps_emb.embeddings.0.weight"} <= names
