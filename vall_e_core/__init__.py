@@ -43,9 +43,11 @@ from .protocols import CodecModel, PhonemizerModel
 if TYPE_CHECKING:
     from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
     from .cache import cache_home, cached_model, sha256_file
+    from .checkpoint import Loaded, inspect_model, load_model, save_model
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
+    from .model import EarlyExit, Inputs, KVCache, Model, ModelConfig, Target
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from .synthesis.speech_options import SpeechOptions
     from .tensorfile import load_strictly, read_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
+    from .tokenizer import Tokenizer
 
 _LAZY: dict[str, str] = {
     "Console": ".console",
@@ -100,6 +103,17 @@ _LAZY: dict[str, str] = {
     "sha256_file": ".cache",
     "DownloadError": ".download",
     "fetch": ".download",
+    "Loaded": ".checkpoint",
+    "inspect_model": ".checkpoint",
+    "load_model": ".checkpoint",
+    "save_model": ".checkpoint",
+    "EarlyExit": ".model",
+    "Inputs": ".model",
+    "KVCache": ".model",
+    "Model": ".model",
+    "ModelConfig": ".model",
+    "Target": ".model",
+    "Tokenizer": ".tokenizer",
     "Chain": ".sampling",
     "ChainPlan": ".sampling",
     "ChainState": ".sampling",
@@ -169,12 +183,18 @@ __all__ = [
     "Console",
     "DeviceError",
     "DownloadError",
+    "EarlyExit",
     "Engine",
     "Flag",
     "GreedySelector",
     "HearingOptions",
     "InputError",
+    "Inputs",
+    "KVCache",
     "LazyCommand",
+    "Loaded",
+    "Model",
+    "ModelConfig",
     "ModelError",
     "ModelOptions",
     "ModelSource",
@@ -200,7 +220,9 @@ __all__ = [
     "StatelessSelector",
     "StatelessTransform",
     "Step",
+    "Target",
     "Task",
+    "Tokenizer",
     "Trace",
     "Transcription",
     "Transform",
@@ -223,6 +245,8 @@ __all__ = [
     "fetch",
     "find_model",
     "hookimpl",
+    "inspect_model",
+    "load_model",
     "load_strictly",
     "normalise_text",
     "param",
@@ -233,6 +257,7 @@ __all__ = [
     "read_text",
     "read_windows",
     "recent",
+    "save_model",
     "sha256_file",
     "split_text",
     "take_maximum",
