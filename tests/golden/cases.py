@@ -44,9 +44,9 @@ RULES: dict[str, Kind] = {
     r"c\d+\.ar\.greedy_cfg[\d.]+_rescale[\d.]+": "decoding",
     r"c\d+\.ar\.(refine_on_stop|input_prompt_prefix|prefix_silence_[\d.]+)": "decoding",
     r"c\d+\.len\.result": "decoding",
-    r"c\d+\.narlen\.(steps\d+\w*|full_codes\w*(\.\d+)?)": "decoding",
+    r"c\d+\.narlen\.(steps\d+|full_codes)[\w.]*": "decoding",
     r"stt\.greedy": "decoding",
-    r"layerskip\.ar\.greedy_exit": "decoding",
+    r"layerskip\.ar\.greedy_exit\w*": "decoding",
     r"(c\d+\.)?quirk\..+": "quirk",
 }
 """Array names (whole) and who checks them: `forward` and `measure` test_checkpoints.py, `decoding` test_decoding.py;

@@ -229,7 +229,7 @@ def backbone_size(size: object, width: int, forced: int | None = None) -> tuple[
         raise CheckpointError(
             f"the number of attention heads can't be known: {heads or 'none'} stated for a width of {width}",
             cause="tensors don't show it, and the configuration doesn't fit them",
-            try_="state it: override `heads`",
+            try_="--set heads=N",
         )
     return heads, layers
 
