@@ -10,7 +10,7 @@ from vall_e_core.component import Component, param
 from vall_e_core.errors import UsageError, suggestion
 
 #: What `--set` may name: how a checkpoint was trained, where it doesn't say.
-SWITCHES = ("layout", "sum_mode", "stt_mode", "causal_mode", "noncausal_masks", "lang_mode")
+SWITCHES = ("layout", "sum_mode", "sums", "stt_mode", "causal_mode", "noncausal_masks", "lang_mode", "heads")
 
 
 @dataclass(frozen=True)
