@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vall_e_core import Component, HearingOptions, ModelOptions, Task, hookimpl, param
 
@@ -35,6 +35,7 @@ class Stt(ModelOptions, HearingOptions, _SttFlags, Task):
 
     name = "stt"
     sampler_stages = ("stt",)
+    flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "0"}
 
     def run(self, session: Session) -> None:
         from .command import run

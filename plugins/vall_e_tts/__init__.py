@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vall_e_core import Component, ModelOptions, SpeechOptions, Task, hookimpl, param
 
@@ -55,6 +55,7 @@ class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
 
     name = "tts"
     sampler_stages = ("ar", "nar")
+    flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "the checkpoint's advice, else 0.95", "nar-temp": "0"}
 
     def run(self, session: Session) -> None:
         from .command import run

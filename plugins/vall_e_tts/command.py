@@ -149,7 +149,7 @@ def report(session: Session, speech: Speech, record: dict[str, Any], target: Out
 def described(member: dict[str, Any]) -> str:
     """A member of a chain with all its numbers: `top-p:p=0.9`."""
     numbers = ",".join(f"{key}={value}" for key, value in member["parameters"].items())
-    return member["name"] + (f":{numbers}" if numbers else "") + (" (off)" if "off" in member else "")
+    return f"{member['name']}{f':{numbers}' if numbers else ''}{' (off)' if 'off' in member else ''}"
 
 
 def transcribe_instead(task: Tts, session: Session) -> None:

@@ -196,7 +196,7 @@ def subprocess_command(*args: object) -> tuple[list[str], dict[str, str]]:
 
 @pytest.fixture
 def process() -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    def run(*args: object, **settings: Any) -> subprocess.CompletedProcess[bytes]:
+    def run(*args: object, **settings: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401
         command, environment = subprocess_command(*args)
         return subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False, **settings)
 

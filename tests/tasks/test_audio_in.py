@@ -1,5 +1,6 @@
 """References through the command line: the rows A of the reliability list, for speech."""
 
+# ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
 import os
@@ -102,8 +103,9 @@ def test_a10_compressed_wav_is_refused(refused: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "code"),
     [
-        (("-o", "/proc/none/out.wav"), 3), (("--format", "wav2"), 2), (("--max-ar-steps", "0"), 2), (("--sampler", "nope"), 2),
-        (("--language", "xx"), 2), (("--phonemizer", "nope"), 2), (("--device", "tpu"), 2), (("--task", "sing"), 2),
+        (("-o", "/proc/none/out.wav"), 3), (("--format", "wav2"), 2), (("--max-ar-steps", "0"), 2),
+        (("--sampler", "nope"), 2), (("--language", "xx"), 2), (("--phonemizer", "nope"), 2), (("--device", "tpu"), 2),
+        (("--task", "sing"), 2),
     ],
 )  # fmt: skip
 def test_everything_checkable_is_checked_before_a_weight_is_read(

@@ -1,5 +1,6 @@
 """Every flag of `vall-e tts` does what it says: each run is held against one without the flag."""
 
+# ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
 import json
@@ -44,7 +45,10 @@ SAMPLERS: list[tuple[str, tuple[object, ...], Check]] = [
     ("top-p", ("--top-p", 0.3), lambda n, o: chain(n)["top-p"]["p"] == 0.3 and differs(n, o)),
     ("top-k", ("--top-k", 3), lambda n, o: chain(n)["top-k"]["k"] == 3 and differs(n, o)),
     ("min-p", ("--min-p", 0.7), lambda n, o: "min-p" in chain(n) and differs(n, o)),
-    ("repetition-penalty", ("--repetition-penalty", 5), lambda n, o: "repetition-penalty" in chain(n) and differs(n, o)),
+    (
+        "repetition-penalty", ("--repetition-penalty", 5),
+        lambda n, o: "repetition-penalty" in chain(n) and differs(n, o),
+    ),
     (
         "repetition-penalty-decay", ("--repetition-penalty", 5, "--repetition-penalty-decay", 0.5),
         lambda n, o: 0.5 in chain(n)["repetition-penalty"].values(),
@@ -100,7 +104,10 @@ PASSES: list[tuple[str, tuple[object, ...], Check]] = [
     ("batch-size", ("--batch-size", 1), lambda n, o: n["passes"]["batch_size"] == 1 and same(n, o)),
     ("phonemizer", ("--phonemizer", "ipa"), lambda n, o: n["phonemizer"] == "ipa" and same(n, o)),
     ("phonemizer settings", ("--phonemizer", "letters:extra=z"), lambda n, o: n["phonemes"].endswith("z")),
-    ("unk", ("--phonemizer", "letters:extra=ʃ", "--unk", "skip"), lambda n, o: same(n, o) and "'ʃ'" in n["warnings"][0]),
+    (
+        "unk", ("--phonemizer", "letters:extra=ʃ", "--unk", "skip"),
+        lambda n, o: same(n, o) and "'ʃ'" in n["warnings"][0],
+    ),
     ("codec", ("--codec", "tiny:gain=0.1"), lambda n, o: n["codec"]["spec"] == "tiny:gain=0.1" and same(n, o)),
     ("dtype", ("--dtype", "bfloat16"), lambda n, o: n["dtype"] == "bfloat16"),
     ("device", ("--device", "auto"), lambda n, o: bool(n["device_reason"])),
@@ -120,7 +127,9 @@ def base(tts: Any) -> Record:
 
 
 @pytest.mark.parametrize(("name", "flags", "check"), SAMPLERS, ids=[each[0] for each in SAMPLERS])
-def test_sampler_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check) -> None:
+def test_sampler_flag_has_its_effect(
+    tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check
+) -> None:
     assert check(tts(*flags), base), name
 
 
@@ -170,12 +179,14 @@ def test_a_length_that_is_none_is_refused(tts: Any, given: str) -> None:
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (("--layer-skip-exit-layer", 2), "layer-skip"), (("--layer-skip", "--layer-skip-exit-layer", 9), "last layer is 3"),
-        (("--device", "gpu"), "unknown device"), (("--dtype", "int8"), "float32"), (("--set", "layout=up"), "layout"),
+        (("--layer-skip-exit-layer", 2), "layer-skip"),
+        (("--layer-skip", "--layer-skip-exit-layer", 9), "last layer is 3"), (("--device", "gpu"), "unknown device"),
+        (("--dtype", "int8"), "float32"), (("--set", "layout=up"), "layout"),
         (("--set", "colour=red"), "colour"), (("--set", "layout"), "KEY=VALUE"), (("--seed", -1), "at least 0"),
         (("--sampler", "top-q"), "top-"), (("--sampler", "top-p:2"), "at most 1"), (("--top-p", 7), "at most 1"),
         (("--sampler", "top-k:3", "--top-p", 0.5), "--sampler"), (("--phonemizer", "leters"), "letters"),
-        (("--voice", "tim"), "voice"), (("--modality", "nar-len"), "nar-len"), (("--input-prompt-length", -1), "at least 0"),
+        (("--voice", "tim"), "voice"), (("--modality", "nar-len"), "nar-len"),
+        (("--input-prompt-length", -1), "at least 0"),
         (("--ar-temp", -1), "at least 0"), (("--codec", "tony"), "tiny"), (("--voice", "tam"), "voice"),
         (("--min-ar-temp", 2), "temp"),
     ],
@@ -188,8 +199,11 @@ def test_what_cannot_be_meant_is_a_usage_error(tts: Any, flags: tuple[object, ..
 
 @pytest.mark.parametrize(
     "flags",
-    [("--input-prompt-prefix", "--ref-text", "a"), ("--refine-on-stop",), ("--length-penalty", 1), ("--top-k", 3), ("--ar-temp", 1)],
-)
+    [
+        ("--input-prompt-prefix", "--ref-text", "a"), ("--refine-on-stop",), ("--length-penalty", 1), ("--top-k", 3),
+        ("--ar-temp", 1),
+    ],
+)  # fmt: skip
 def test_ar_only_flags_are_refused_by_a_model_without_ar(
     tts: Any, len_model_path: Path, flags: tuple[object, ...]
 ) -> None:

@@ -1,5 +1,6 @@
 """What is written, and how: the rows D of the reliability list."""
 
+# ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
 import json
@@ -27,7 +28,8 @@ from vall_e_core import write_atomic
 data = bytes(range(256)) * 4096
 print("ready", flush=True)
 while True:
-    write_atomic(Path(sys.argv[1]), lambda file: [file.write(data[i : i + 4096]) for i in range(0, len(data), 4096)], overwrite=True)
+    write = lambda file: [file.write(data[i : i + 4096]) for i in range(0, len(data), 4096)]
+    write_atomic(Path(sys.argv[1]), write, overwrite=True)
 """
 
 
@@ -37,11 +39,8 @@ def test_d1_a_kill_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path, env
     seen = 0
     for attempt in range(50):
         out = tmp_path / f"{attempt}.wav"
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-c", KILLED.replace("import sys", "import sys; sys.path[:0] = sys.argv[2].split(':')", 1),
-             str(out), environment["PYTHONPATH"]],
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
+        command = [sys.executable, "-c", KILLED, str(out)]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         time.sleep(random.random() * 0.01)
         process.send_signal(signal.SIGKILL)
@@ -103,7 +102,8 @@ def test_d2_the_output_may_not_be_an_input(tts: Any) -> None:
 def test_d2_a_place_that_cannot_be_written_is_refused(tts: Any, out: str, code: int, says: str) -> None:
     (tts.folder / "folder.wav").mkdir()
     (tts.folder / "file.txt").write_text("x")
-    done = tts.cli("tts", "hello", tts.reference, str(tts.folder / out) if out else "", "--model", "none.sft", code=code)
+    place = str(tts.folder / out) if out else ""
+    done = tts.cli("tts", "hello", tts.reference, place, "--model", "none.sft", code=code)
     assert says in done.stderr
 
 
@@ -127,9 +127,8 @@ def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
         "try: write_atomic(Path(sys.argv[1]), lambda file: file.write(b'x' * 5000))\n"
         "except InputError as error: print(error.exit_code, error.try_)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "out.wav")], preexec_fn=limited, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code, str(tmp_path / "out.wav")]
+    done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, check=True)
     assert done.stdout == "3 free some space, or another folder\n" and list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,6 @@
 """Arguments: text, references and output from words or flags, files and pipes."""
 
+# ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
 import io
@@ -85,8 +86,9 @@ def test_text_comes_from_standard_input(
         (["hello", "REF", "OUT", "more"], "too many"), (["hello", "REF", "OUT", "--voice", "tim"], "too many"),
         (["hello", "--voice", "tim"], "no file to write"), (["hello", "--ref", "REF"], "no file to write"),
         (["hello", "OUT", "--voice", "tim", "--ref", "REF"], "both give the reference"),
-        (["REF", "OUT", "--text", "a", "-f", "REF"], "both give the text"), (["hello", "REF", "OUT.xyz"], "unknown suffix"),
-        (["hello", "REF", "OUT", "--voise", "tim"], "--voice"), (["hello", "OUT", "--voice", "timm"], "tim"),
+        (["REF", "OUT", "--text", "a", "-f", "REF"], "both give the text"),
+        (["hello", "REF", "OUT.xyz"], "unknown suffix"), (["hello", "REF", "OUT", "--voise", "tim"], "--voice"),
+        (["hello", "OUT", "--voice", "timm"], "tim"),
     ],
 )  # fmt: skip
 def test_words_that_do_not_fit_are_explained(
@@ -144,9 +146,8 @@ def test_progress_is_drawn_on_a_terminal_only(tts: Any) -> None:
 def test_the_default_chain_is_the_checkpoints_advice(tts: Any, make_model: Any, tmp_path: Path) -> None:
     advised = make_model(tmp_path / "m.sft", extra={"advice": {"ar-temp": 0.6, "top-k": 7, "input-prompt-length": 1}})
     chain = tts(model=advised)["samplers"]["ar"]
-    assert [(each["name"], list(each["parameters"].values())[0]) for each in chain[:2]] == [
-        ("top-k", 7), ("temperature", 0.6)
-    ]  # fmt: skip
+    numbers = [(each["name"], next(iter(each["parameters"].values()))) for each in chain[:2]]
+    assert numbers == [("top-k", 7), ("temperature", 0.6)]
     assert tts.record()["prompt"]["frames"] == 50
     assert tts("--ar-temp", 0.9, model=advised)["samplers"]["ar"][1]["parameters"]["t"] == 0.9
     assert tts("--input-prompt-length", 2, model=advised)["prompt"]["frames"] == 100
@@ -157,7 +158,9 @@ def test_a_reference_may_start_with_a_dash_and_text_too(cli: Any, model_path: Pa
     assert record["text"] == "x"
 
 
-@pytest.mark.parametrize("text", ["-5 degrees", "@file", "$(touch canary) there", "%s %d", "a\nb", "a\r\nb", "\ufeffhello"])
+@pytest.mark.parametrize(
+    "text", ["-5 degrees", "@file", "$(touch canary) there", "%s %d", "a\nb", "a\r\nb", "\ufeffhello"]
+)
 def test_b6_text_is_taken_literally(cli: Any, model_path: Path, reference: Path, tmp_path: Path, text: str) -> None:
     out = tmp_path / "o.wav"
     cli(

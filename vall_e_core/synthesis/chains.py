@@ -49,7 +49,7 @@ def plan_chain(
 
 
 def ar_only(request: ChainRequest | None) -> list[str]:
-    """What was said about the AR chain that says nothing about another stage, as flags: for models without that pass."""
+    """What was said about the AR chain and about no other, as flags: what a model without that pass can't follow."""
     if request is None:
         return []
     named = [f"--sampler {each.name}" for each in request.explicit or () if "nar" not in each.stages]

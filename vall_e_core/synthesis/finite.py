@@ -14,7 +14,7 @@ from vall_e_core.errors import VallEError
 
 @contextmanager
 def finite_states(model: nn.Module, stage: str) -> Iterator[None]:
-    """While the block lasts, look at each state [N, T, D] that `model` hands out; raise at the end if one wasn't finite.
+    """Look at every state [N, T, D] that `model` hands out in the block; raise at its end if one wasn't finite.
 
     The verdict is gathered on the device and fetched once, at the end. Raises VallEError that names the `stage`.
     """

@@ -154,9 +154,14 @@ def level0(
         )  # fmt: skip
         return [
             Take(
-                each.codes, each.stop_reason, seed, each.log_probability, each.refined, each.alternative_log_probability,
-                each.degenerate,
-            )  # fmt: skip
+                codes=each.codes,
+                stop_reason=each.stop_reason,
+                seed=seed,
+                log_probability=each.log_probability,
+                refined=each.refined,
+                alternative_log_probability=each.alternative_log_probability,
+                degenerate=each.degenerate,
+            )
             for each in results
         ]
 
@@ -207,7 +212,7 @@ def further_levels(
 
 
 def padded_length(predicted: int, wanted: Wanted, frame_rate: float) -> int:
-    """A predicted length in frames as it is used: a little longer, and not below a second (or the text's own length)."""
+    """A predicted length in frames as it is used: a little longer, at least a second (or the text's own length)."""
     least = math.ceil(min(frame_rate, wanted.expected))
     return min(max(math.ceil(predicted * LENGTH_PADDING), least, 1), wanted.limit)
 

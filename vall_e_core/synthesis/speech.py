@@ -203,7 +203,7 @@ class _Synthesis:
             self.warnings += [f"{where} {finding} (after {part.tries} tries)" for finding in part.findings]
             if part.degenerate:
                 self.warnings.append(
-                    f"{where}: the sampling chain left no token at {part.degenerate} steps; the model's own choice was taken"
+                    f"{where}: the sampling chain left no token at {part.degenerate} steps; the likeliest was taken"
                 )
 
     def _record(

@@ -101,7 +101,8 @@ class BanAll(Sampler):
     """Leave no token at all."""
 
     name = "ban-all"
-    order = 100
+    order = 20
+    bans = True
 
     def build(self, ctx: BuildContext) -> Transform:
         from .codec import BanAllTransform

@@ -1,0 +1,144 @@
+"""The Python API: load once, then any number of calls."""
+
+# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from vall_e_core import AudioClip, InputError, ModelError, Registry, SpeechOptions, UsageError, VallE, read_audio
+
+
+@pytest.fixture
+def engine(registry: Registry, model_path: Path) -> VallE:
+    return VallE.load(model_path, registry=registry, device="cpu")
+
+
+def speak(engine: VallE, **settings: Any) -> Any:
+    return engine.synthesize("hello there", voice="tim", **{"phonemizer": "letters", "seed": 1, **settings})
+
+
+def test_it_says_what_the_command_line_says(tts: Any, engine: VallE, reference: Path, tmp_path: Path) -> None:
+    record = tts("--top-p", 0.8)
+    chain = ["top-p:0.8", "temperature:0.95"]
+    speech = engine.synthesize(record["text"], [reference], seed=1, phonemizer="letters", ar=chain)
+    assert [part.record(i)["codes_sha256"] for i, part in enumerate(speech.parts)] == [
+        part["codes_sha256"] for part in record["parts"]
+    ]
+    out = speech.save(tmp_path / "api.wav")
+    assert out.read_bytes() == tts.out.read_bytes()
+    with pytest.raises(UsageError, match="exists already"):
+        speech.save(out)
+    assert speech.save(out, overwrite=True, sidecar=False) == out
+
+
+def test_calls_do_not_depend_on_each_other(engine: VallE) -> None:
+    first = speak(engine)
+    speak(engine, seed=5, language="de")
+    second = speak(engine)
+    np.testing.assert_array_equal(first.wave, second.wave)
+
+
+def test_audio_is_finite_float_at_the_codecs_rate(engine: VallE) -> None:
+    speech = speak(engine)
+    assert speech.sample_rate == 8_000 and speech.wave.dtype == np.float32 and np.isfinite(speech.wave).all()
+    assert speech.seconds == pytest.approx(sum(part.seconds + part.pause for part in speech.parts))
+
+
+def test_a_clip_in_memory_is_a_reference_and_can_be_transcribed(engine: VallE, reference: Path) -> None:
+    clip = read_audio(reference)
+    assert isinstance(clip, AudioClip)
+    from_clip = engine.synthesize("hello there", [clip], seed=1, phonemizer="letters")
+    from_file = engine.synthesize("hello there", [reference], seed=1, phonemizer="letters")
+    assert len(from_clip.parts[0].codes) > 0 and from_file.record["references"][0]["sha256"]
+    assert from_clip.record["references"][0]["path"] is None
+    heard = engine.transcribe(clip)
+    assert heard.seconds == pytest.approx(2.0) and heard.windows and not heard.no_speech
+
+
+def test_speech_can_be_heard_again(engine: VallE, tmp_path: Path) -> None:
+    path = speak(engine, max_ar_steps="2s").save(tmp_path / "a.wav")
+    heard = engine.transcribe(path, window=5)
+    assert heard.record["window"] == 5 and heard.phonemes == " ".join(w.phonemes for w in heard.windows if w.phonemes)
+
+
+def test_progress_is_told_and_may_end_the_run(engine: VallE) -> None:
+    told: list[tuple[str, int, int]] = []
+    speak(engine, progress=lambda *step: told.append(step))
+    assert {"ar", "nar"} <= {stage for stage, _, _ in told} and all(done <= most for _, done, most in told)
+
+    class Enough(Exception):
+        pass
+
+    def stop(stage: str, done: int, most: int) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        speak(engine, progress=stop)
+
+
+def test_settings_are_checked(engine: VallE, reference: Path) -> None:
+    wrong = ({"language": "xx"}, {"seed": -1}, {"max_ar_steps": "never"}, {"ar": ["nope:1"]}, {"voice": "nobody"})
+    for settings in wrong:
+        with pytest.raises(UsageError):
+            engine.synthesize("hello", **{"voice": "tim", "phonemizer": "letters", **settings})  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        speak(engine, colour="red")
+    with pytest.raises(InputError, match="nothing to say"):
+        engine.synthesize("", voice="tim", phonemizer="letters")
+    with pytest.raises(UsageError, match="both given"):
+        engine.synthesize("hello", [reference], voice="tim", phonemizer="letters")
+    assert SpeechOptions(max_ar_steps=900).max_ar_steps == "900"  # type: ignore[arg-type]
+
+
+def test_a_seed_of_none_draws_one_each_time(engine: VallE) -> None:
+    seeds = {speak(engine, seed=None, max_ar_steps="5").record["seed"] for _ in range(4)}
+    assert len(seeds) == 4
+
+
+def test_no_reference_at_all_is_possible(engine: VallE) -> None:
+    speech = engine.synthesize("hello there", seed=1, phonemizer="letters")
+    assert speech.record["prompt"] is None
+
+
+def test_a_missing_model_and_codec_are_model_errors(registry: Registry, make_model: Any, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model file"):
+        VallE.load(tmp_path / "none.sft", registry=registry)
+    with pytest.raises(ModelError, match="no such model: no-such-model"):
+        VallE.load("no-such-model", registry=registry)
+    foreign = make_model(tmp_path / "m.sft", extra={"audio_backend": "unheard-of"})
+    with pytest.raises(ModelError, match="codec that isn't installed: unheard-of"):
+        VallE.load(foreign, registry=registry, device="cpu")
+
+
+def test_nothing_touches_the_network(engine: VallE, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import socket
+
+    def blocked(*_args: object, **_settings: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", blocked)
+    monkeypatch.setattr(socket, "create_connection", blocked)
+    again = VallE.load(engine.loaded.path, registry=engine.registry, device="cpu")
+    engine_path = speak(again).save(tmp_path / "a.wav")
+    assert soundfile.info(engine_path).frames > 0
+    again.transcribe(engine_path)
+
+
+def test_importing_the_options_and_the_tasks_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "import vall_e_tts, vall_e_stt\n"
+        "from vall_e_core import ModelOptions, SpeechOptions, HearingOptions, check_output\n"
+        "print([name for name in ('torch', 'numpy', 'soundfile', 'yaml') if name in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", code, str(root), str(root / "plugins")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
