@@ -116,6 +116,7 @@ def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: di
     shifted = "len" in capabilities and bool(without_stop) and all(without_stop)
     level_rows = rows(shapes, "rvq_l_emb.weight")
     stated = stored.get("resp_levels", size.get("resp_levels"))
+    stated = None if stated is None else limited("resp_levels", stated)
     levels = vote([levels_found, level_rows if level_rows is None else level_rows - shifted, stated], 8)
     evidence = [
         f"resps_emb.embeddings.{levels}.weight" in shapes,
