@@ -45,7 +45,7 @@ def tiny_plugin() -> ModuleType:
     return sys.modules["vall_e_tiny"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def registry() -> Registry:
     made = Registry.load(third_party=False)
     made.register(tiny_plugin(), name="tiny")

@@ -3,7 +3,11 @@
 # ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -211,3 +215,25 @@ def test_the_bound_follows_the_texts_length_and_the_references_pace() -> None:
     assert limits.pace("la", 9.0) == 0.18 and limits.pace(None, 3.0) == limits.SECONDS_PER_LETTER
     assert limits.parse_bound("1.5m").frames(75) == 6750 and limits.parse_bound("800ms").frames(75) == 60
     assert str(limits.parse_bound("12s")) == "12s" and str(limits.parse_bound("900")) == "900"
+
+
+def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
+    command: Any, make_model: Any, reference: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.wav"
+    model = make_model(tmp_path / "endless.sft", stop=-1e4)
+    arguments, environment = command(
+        "tts", "one two three four five six. " * 40, reference, out, "--model", model, "--phonemizer", "letters",
+        "--seed", 1, "--batch-size", 1,
+    )  # fmt: skip
+    process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "device: " not in (line := process.stderr.readline()):
+        assert line, "the program ended by itself"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert process.wait(30) == 130 and time.monotonic() - began < 1
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert not out.exists() and list(tmp_path.glob(".vall-e-*")) == []

@@ -183,6 +183,7 @@ def test_flags_have_their_effect(stt: Any, speech: Path) -> None:
 def test_no_input_and_no_such_task_are_usage_errors(stt: Any, speech: Path) -> None:
     assert "no audio" in stt(code=2).stderr
     assert "only once" in stt("-", "-", code=2).stderr
+    assert "isn't detected" in stt(speech, "--language", "auto", code=2).stderr
     stt(speech, "--task", "sing", code=2)
 
 

@@ -144,7 +144,8 @@ def test_progress_is_drawn_on_a_terminal_only(tts: Any) -> None:
 
 
 def test_the_default_chain_is_the_checkpoints_advice(tts: Any, make_model: Any, tmp_path: Path) -> None:
-    advised = make_model(tmp_path / "m.sft", extra={"advice": {"ar-temp": 0.6, "top-k": 7, "input-prompt-length": 1}})
+    advice = {"ar_temperature": 0.6, "top-k": 7, "input-prompt-length": 1}
+    advised = make_model(tmp_path / "m.sft", extra={"advice": advice})
     chain = tts(model=advised)["samplers"]["ar"]
     numbers = [(each["name"], next(iter(each["parameters"].values()))) for each in chain[:2]]
     assert numbers == [("top-k", 7), ("temperature", 0.6)]

@@ -43,9 +43,23 @@ def plan_chain(
     if asked.explicit is not None:
         chain = chain_from_flags(known, {}, stage, explicit=asked.explicit)
     else:
-        defaults = {**DEFAULTS.get(stage, _GREEDY), **(advice or {} if stage in DEFAULTS else {})}
-        chain = chain_from_flags(known, asked.flags, stage, defaults)
+        classes = list(known)
+        advised = as_flags(classes, advice or {}) if stage in DEFAULTS else {}
+        chain = chain_from_flags(classes, asked.flags, stage, {**DEFAULTS.get(stage, _GREEDY), **advised})
     return compile_chain(chain, stage)
+
+
+def as_flags(known: Iterable[type[Sampler]], advice: Mapping[str, object]) -> dict[str, object]:
+    """What of a checkpoint's advice is a plain sampler flag, in any spelling (`ar_temperature`), by its own name."""
+    spellings = {
+        name.lstrip("-"): flag.key
+        for sampler in known
+        for parameter in sampler.params()
+        for flag in parameter.flags
+        for name in (flag.name, *flag.aliases)
+    }
+    keys = {key: spellings.get(str(key).replace("_", "-")) for key in advice}
+    return {flag: advice[key] for key, flag in keys.items() if flag is not None}
 
 
 def ar_only(request: ChainRequest | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,13 @@ def find_model(registry: Registry, options: ModelOptions, cache_dir: Path | None
         if source.default:
             return _from_source(source, cache_dir)
     raise ModelError("no model is installed", try_="--model FILE, or `vall-e models list`")
+
+
+def advised_seconds(advice: Mapping[str, object], key: str, usual: float) -> float:
+    """A duration among a checkpoint's advice, in either spelling of its key; `usual` where there is none."""
+    value = advice.get(key, advice.get(key.replace("-", "_")))
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and value > 0 else usual  # type: ignore[arg-type, operator]
 
 
 def find_component(registry: Registry, kind: type[Codec] | type[Phonemizer], spec: str) -> Codec | Phonemizer:

@@ -23,6 +23,7 @@ from .finite import require_finite
 from .joining import Placed, Wave, join
 from .languages import language_id
 from .layer_skip import describe as describe_layer_skip
+from .loading import advised_seconds
 from .parts import TextPart, make_parts
 from .record import FORMAT, versions
 from .results import Part, Speech
@@ -145,8 +146,7 @@ class _Synthesis:
     def _budget(self) -> float:
         """How long a part of the text may be, in seconds of ordinary reading."""
         bound = limits.parse_bound(self.options.max_ar_steps).frames(self.codec.frame_rate) / self.codec.frame_rate
-        advised = self.engine.loaded.advice.get("segment-seconds")
-        usual = float(advised) if isinstance(advised, (int, float)) else limits.USUAL_PART_SECONDS
+        usual = advised_seconds(self.engine.loaded.advice, "segment-seconds", limits.USUAL_PART_SECONDS)
         return max(min(bound, usual), limits.LEAST_PART_SECONDS)
 
     def _wanted(self, part: TextPart, prompt: _Prompt | None) -> Wanted:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vall_e_core.component import BuildContext
 from vall_e_core.decode import transcribe as decode_phonemes
-from vall_e_core.errors import ModelError
+from vall_e_core.errors import ModelError, UsageError
 from vall_e_core.model import Target
 
 from .chains import ChainRequest, plan_chain
@@ -22,6 +22,7 @@ from .hearing_options import HearingOptions
 from .languages import language_id
 from .layer_skip import describe as describe_layer_skip
 from .layer_skip import early_exit
+from .loading import advised_seconds
 from .oom import in_batches
 from .record import FORMAT, versions
 from .results import Heard, Transcription
@@ -86,14 +87,15 @@ class _Run:
     ) -> None:
         self.engine, self.how, self.progress = engine, how, progress
         self.model, self.codec = engine.loaded.model, engine.codec
-        advised = engine.loaded.advice.get("stt-window-seconds")
-        usual = float(advised) if isinstance(advised, (int, float)) else USUAL_WINDOW_SECONDS
+        usual = advised_seconds(engine.loaded.advice, "stt-window-seconds", USUAL_WINDOW_SECONDS)
         self.window = usual if how.window is None else how.window
         self.plan = plan_chain(engine.registry.samplers(), "stt", chain, engine.loaded.advice)
         self.early_exit = early_exit(self.model, how)
         self.seed = 0 if how.seed is None else how.seed
         self.warnings: list[str] = list(self.plan.warnings)
         config = engine.loaded.config
+        if how.language.strip().lower() == "auto":
+            raise UsageError("the language of a recording isn't detected", try_="--language en")
         row, known = language_id(how.language, config.langs)
         self.language = row if config.lang_mode else None
         if config.lang_mode and not known:
