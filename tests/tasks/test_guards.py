@@ -185,6 +185,13 @@ def test_only_parts_that_failed_are_taken_again() -> None:
     assert retry_seed(0, 0) == 0 and len({retry_seed(0, i) for i in range(100)}) == 100
 
 
+def test_a_slow_reference_makes_parts_shorter_so_that_they_fit_the_bound(tts: Any) -> None:
+    text = "Here is one sentence, and it goes on, and on, for quite a while, until it comes to its end, at last."
+    fast = tts("--ref-text", "one two three four five six seven", text=text, seed=4)
+    slow = tts("--ref-text", "one", text=text, seed=4)
+    assert max(len(part["text"]) for part in slow["parts"]) < max(len(part["text"]) for part in fast["parts"])
+
+
 def test_out_of_memory_halves_the_batch_and_then_says_so() -> None:
     sizes: list[int] = []
 

@@ -82,7 +82,7 @@ class _Synthesis:
         with self.clock("encode"):
             prompt = self._prompt()
         with self.clock("text"):
-            parts = make_parts(self.engine, self.prepared, self._lead(prompt), self._budget())
+            parts = make_parts(self.engine, self.prepared, self._lead(prompt), self._budget(prompt))
         self.warnings += parts.warnings
         wanted = [self._wanted(part, prompt) for part in parts.items]
         rate = self.codec.frame_rate
@@ -143,21 +143,24 @@ class _Synthesis:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
         return prompt.transcript
 
-    def _budget(self) -> float:
-        """How long a part of the text may be, in seconds of ordinary reading."""
+    def _pace(self, prompt: _Prompt | None) -> float:
+        """Seconds that a letter takes: the reference's pace, where its words are known."""
+        return limits.pace(self.prepared.reference_phonemes, 0.0 if prompt is None else prompt.seconds)
+
+    def _budget(self, prompt: _Prompt | None) -> float:
+        """How long a part of the text may be, in seconds of ordinary reading; a slow reference takes longer for it."""
         bound = limits.parse_bound(self.options.max_ar_steps).frames(self.codec.frame_rate) / self.codec.frame_rate
         usual = advised_seconds(self.engine.loaded.advice, "segment-seconds", limits.USUAL_PART_SECONDS)
-        return max(min(bound, usual), limits.LEAST_PART_SECONDS)
+        slower = max(self._pace(prompt) / limits.SECONDS_PER_LETTER, 1.0)
+        return max(min(bound / limits.ROOM, usual) / slower, limits.LEAST_PART_SECONDS)
 
     def _wanted(self, part: TextPart, prompt: _Prompt | None) -> Wanted:
         rate = self.codec.frame_rate
-        pace = limits.SECONDS_PER_LETTER
-        if prompt is not None and self.prepared.reference_phonemes:
-            pace = limits.pace(self.prepared.reference_phonemes, prompt.seconds)
+        pace = self._pace(prompt)
         bound = limits.parse_bound(self.options.max_ar_steps)
         expected = limits.expected_seconds(part.phonemes, pace) * rate
         limit = limits.longest(part.phonemes, bound, rate, pace)
-        return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < 1.5 * expected)
+        return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < limits.ROOM * expected)
 
     def _utterance(self, index: int, ids: Sequence[int], language: int | None, prompt: _Prompt | None) -> Utterance:
         device = next(self.model.parameters()).device
@@ -200,7 +203,8 @@ class _Synthesis:
     def _warn_about(self, parts: Sequence[Part]) -> None:
         for i, part in enumerate(parts):
             where = f"part {i + 1} of {len(parts)}" if len(parts) > 1 else "the speech"
-            self.warnings += [f"{where} {finding} (after {part.tries} tries)" for finding in part.findings]
+            tried = f"after {part.tries} tries" if part.tries > 1 else "at the first try"
+            self.warnings += [f"{where} {finding} ({tried})" for finding in part.findings]
             if part.degenerate:
                 self.warnings.append(
                     f"{where}: the sampling chain left no token at {part.degenerate} steps; the likeliest was taken"
