@@ -61,12 +61,14 @@ def make_model(
 
     from vall_e_core.checkpoint import save_model
     from vall_e_core.model import Model, ModelConfig
+    from vall_e_core.model.version7 import Model7
 
     settings: dict[str, Any] = {
         "width": 32, "heads": 4, "layers": 4, "levels": 4, "audio_tokens": 32, "phoneme_tokens": 48, "langs": 4,
         "sum_mode": "inclusive", "capabilities": frozenset({"ar", "nar", "stt"}),
     }  # fmt: skip
-    model = Model(ModelConfig(**{**settings, **config}), seed=seed)
+    made = ModelConfig(**{**settings, **config})
+    model = Model7(made, seed=seed) if made.version >= 7 else Model(made, seed=seed)
     gains = {"emb": 1.0, "self_attn": 2.0, "mlp": 3.0, "classifiers": 5.0}
     with torch.no_grad():  # weights large enough for every condition to be heard
         for name, parameter in model.named_parameters():

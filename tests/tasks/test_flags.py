@@ -188,7 +188,7 @@ def test_a_length_that_is_none_is_refused(tts: Any, given: str) -> None:
         (("--voice", "tim"), "voice"), (("--modality", "nar-len"), "nar-len"),
         (("--input-prompt-length", -1), "at least 0"),
         (("--ar-temp", -1), "at least 0"), (("--codec", "tony"), "tiny"), (("--voice", "tam"), "voice"),
-        (("--min-ar-temp", 2), "temp"),
+        (("--min-ar-temp", 2), "temp"), (("--steps", 9), "nar-len"), (("--cfg-rescale", 0.5), "--cfg-strength"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_a_usage_error(tts: Any, flags: tuple[object, ...], says: str) -> None:
@@ -299,3 +299,16 @@ def test_the_suffix_chooses_the_format(tts: Any, suffix: str) -> None:
         "tts", "hello there", tts.reference, out, "--model", tts.model, "--phonemizer", "letters", "--device", "cpu"
     )  # fmt: skip
     assert soundfile.info(out).format == {"wav": "WAV", "flac": "FLAC", "ogg": "OGG", "mp3": "MP3"}[suffix]
+
+
+@pytest.mark.parametrize("capabilities", [("nar", "len"), ("ar", "nar", "len")])
+def test_a_model_of_version_7_speaks_all_levels_at_once(
+    tts: Any, make_model: Any, tmp_path: Path, capabilities: tuple[str, ...]
+) -> None:
+    model = make_model(
+        tmp_path / "seven.sft", version=7, layout="later", capabilities=frozenset(capabilities), len_use_logits=True,
+        final_norm=False, noncausal_masks=True,
+    )  # fmt: skip
+    record = tts("--max-tries", 1, "--max-ar-steps", 30, model=model)
+    assert record["modality"] == "nar-len" and record["parts"][0]["levels"] == 4 and record["parts"][0]["frames"] <= 30
+    assert tts("--max-tries", 1, "--max-levels", 1, model=model)["parts"][0]["levels"] == 2

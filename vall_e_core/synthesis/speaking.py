@@ -28,6 +28,7 @@ from vall_e_core.model import Target
 from .finite import finite_states
 from .layer_skip import early_exit
 from .oom import in_batches
+from .speech_options import DEMASKING_STEPS
 from .takes import Take, Wanted, best_takes
 
 if TYPE_CHECKING:
@@ -98,7 +99,11 @@ def settle_passes(model: BaseModel, options: SpeechOptions, seed: int, given_ar:
     if modality != "ar" and refused:
         why = "--modality nar-len runs no AR pass" if has_ar_pass(model) else "the model has no AR pass"
         raise UsageError(f"{', '.join(refused)} can't be used here", cause=f"AR only: {why}")
+    if modality == "ar" and options.steps != DEMASKING_STEPS:
+        raise UsageError("--steps does nothing here", cause="it is for --modality nar-len; the AR pass runs")
     strength = options.cfg_strength
+    if modality == "ar" and not strength and options.cfg_rescale is not None:
+        raise UsageError("--cfg-rescale does nothing without guidance", try_="--cfg-strength 2")
     rescale = RESCALE if options.cfg_rescale is None else options.cfg_rescale
     shared = None if not strength else Guidance(strength, rescale)
     demask = Guidance(
@@ -124,7 +129,8 @@ def choose_modality(model: BaseModel, asked: str) -> Modality:
     if asked == "auto":
         if not has_ar and not has_len:
             raise UsageError("the model can't speak", cause=f"its capabilities: {_capabilities(model)}")
-        return "ar" if has_ar else "nar-len"
+        at_once = has_len and model.config.version >= 7  # what models of version 7 are made for
+        return "ar" if has_ar and not at_once else "nar-len"
     if asked == "ar" and not has_ar:
         raise UsageError("the model has no AR pass", cause=f"its capabilities: {_capabilities(model)}")
     if asked == "nar-len" and not has_len:

@@ -171,10 +171,12 @@ class _Synthesis:
 
     def _chain(self, stage: str) -> Chain:
         plan: ChainPlan = self.plans[stage]
-        tokens = self.engine.loaded.config.audio_tokens
+        config = self.engine.loaded.config
+        tokens = config.audio_tokens
+        stops = stage == "ar"
         ctx = BuildContext(
             self.engine.device.name, self.engine.options.dtype, threads=self.engine.threads,
-            vocab_size=tokens + 1 if stage == "ar" else tokens, stop_token=tokens if stage == "ar" else None,
+            vocab_size=tokens + (stops or config.version >= 7), stop_token=tokens if stops else None,
             frame_rate=self.codec.frame_rate, stage=stage, notify=self.engine.notify,
             component=self.engine.registry.get,
         )  # fmt: skip

@@ -11,6 +11,8 @@ from vall_e_core.component import Component, param
 
 from .layer_skip import check_layer_skip
 
+#: Rounds of demasking unless asked otherwise.
+DEMASKING_STEPS = 25
 #: Ways to make level 0: step by step, or all frames at once from a predicted length.
 MODALITIES = ("auto", "ar", "nar-len")
 
@@ -69,7 +71,7 @@ class SpeechOptions(Component):
     cfg_rescale: float | None = param(
         None, min=0.0, max=1.0, help="how far guidance's spread is brought back; 0.7, for nar-len 0.75, if absent"
     )
-    steps: int = param(25, min=1, max=1000, help="nar-len: demasking steps")
+    steps: int = param(DEMASKING_STEPS, min=1, max=1000, help="nar-len: demasking steps")
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, 0 is one; chosen and printed if absent")
     max_tries: int = param(3, min=1, max=100, help="tries for an utterance that ends at once or never")
     batch_size: int = param(8, min=1, max=1024, help="utterances worked on together; doesn't change the result")
