@@ -57,7 +57,7 @@ def run(task: Tts, session: Session) -> None:
         session.notice(f"device: {engine.device.name} ({engine.device.reason})")
     session = session.advised(engine.loaded.advice)
     options = with_seed(pick(SpeechOptions, cast("Tts", session.task)), session)
-    with progress_of(session) as show:
+    with ShownProgress(session) as show:
         speech = engine.speak(request.with_options(options), chains, progress=show)
     for line in speech.warnings:
         session.warn(line)
@@ -88,7 +88,7 @@ def with_seed(options: SpeechOptions, session: Session) -> SpeechOptions:
     return replace(options, seed=seed)
 
 
-class progress_of:
+class ShownProgress:
     """A progress bar as a callback for decoding."""
 
     def __init__(self, session: Session) -> None:

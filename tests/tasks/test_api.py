@@ -112,6 +112,9 @@ def test_a_missing_model_and_codec_are_model_errors(registry: Registry, make_mod
         VallE.load(tmp_path / "none.sft", registry=registry)
     with pytest.raises(ModelError, match="no such model: no-such-model"):
         VallE.load("no-such-model", registry=registry)
+    with pytest.raises(ModelError, match="isn't on this machine") as absent:
+        VallE.load("ar+nar-llama-8", registry=registry)
+    assert "vall-e models download ar-nar-llama-8" in str(absent.value.try_)
     foreign = make_model(tmp_path / "m.sft", extra={"audio_backend": "unheard-of"})
     with pytest.raises(ModelError, match="codec that isn't installed: unheard-of"):
         VallE.load(foreign, registry=registry, device="cpu")

@@ -312,3 +312,13 @@ def test_a_model_of_version_7_speaks_all_levels_at_once(
     record = tts("--max-tries", 1, "--max-ar-steps", 30, model=model)
     assert record["modality"] == "nar-len" and record["parts"][0]["levels"] == 4 and record["parts"][0]["frames"] <= 30
     assert tts("--max-tries", 1, "--max-levels", 1, model=model)["parts"][0]["levels"] == 2
+
+
+def test_a_device_that_is_not_there_is_a_device_error(tts: Any) -> None:
+    import torch
+
+    missing = [name for name, there in (("cuda:7", False), ("mps", torch.backends.mps.is_available())) if not there]
+    for name in missing:
+        done = tts.run("--device", name, code=5)
+        assert f"no device {name}" in done.stderr or "no mps device" in done.stderr
+        assert "--device auto" in done.stderr

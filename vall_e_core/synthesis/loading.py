@@ -94,11 +94,11 @@ def find_phonemizer(registry: Registry, spec: str | None) -> Phonemizer:
 
 
 def _source(registry: Registry, name: str) -> type[ModelSource]:
-    found = registry.all(ModelSource).get(name)
+    known = registry.all(ModelSource)
+    found = known.get(name, known.get(name.replace("+", "-")))  # published names have a plus: ar+nar-llama-8
     if found is None:
         from vall_e_core.errors import suggestion
 
-        known = registry.all(ModelSource)
         raise ModelError(
             f"no such model: {name}",
             cause="it is neither a file nor a known model",
