@@ -145,3 +145,15 @@ def test_importing_the_options_and_the_tasks_loads_nothing_heavy() -> None:
     command = [sys.executable, "-c", code, str(root), str(root / "plugins")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_run_does_not_import_torchs_compiler(environment: dict[str, str], model_path: Path) -> None:
+    """It takes longer than all the rest of the start."""
+    code = (
+        "import sys; from vall_e_core import VallE\n"
+        "VallE.load(sys.argv[1], device='cpu').synthesize('hello there', voice='tim', phonemizer='letters')\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(model_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .config import TASK_IDS, ModelConfig
+from .table import Table
 
 
 class AudioTables(nn.Module):
@@ -16,7 +17,7 @@ class AudioTables(nn.Module):
 
     def __init__(self, rows: Sequence[int], width: int) -> None:
         super().__init__()
-        self.embeddings = nn.ModuleList(nn.Embedding(n, width) for n in rows)
+        self.embeddings = nn.ModuleList(Table(n, width) for n in rows)
 
     def at(self, table: int, codes: Tensor) -> Tensor:  # [T] -> [T, D]
         """Look codes up in one table."""

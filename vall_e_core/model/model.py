@@ -11,6 +11,7 @@ from .config import LEN_STOP, LEN_TOKENS, PHONEME_EOS, ModelConfig
 from .embedding import AudioTables, look_up, prompt_rows, response_rows, transcription_rows
 from .heads import Classifiers, head_index, head_rows, response_tables
 from .sequence import EmbeddedSequence, Inputs, Segment, Target, join, segment_positions
+from .table import Table
 
 
 class Model(BaseModel):
@@ -23,13 +24,13 @@ class Model(BaseModel):
         super().__init__(config)
         d = config.width
         with torch.device("meta"):
-            self.text_emb = nn.Embedding(config.phoneme_tokens, d)
-            self.raw_text_emb = nn.Embedding(config.text_tokens, d) if config.text_tokens else None
-            self.langs_emb = nn.Embedding(config.langs, d)
-            self.tasks_emb = nn.Embedding(config.tasks, d)
-            self.tones_emb = nn.Embedding(config.tones, d)
-            self.rvq_l_emb = nn.Embedding(config.levels + config.era_len, d)
-            self.len_emb = nn.Embedding(LEN_TOKENS, d) if config.len_mode or config.layout == "later" else None
+            self.text_emb = Table(config.phoneme_tokens, d)
+            self.raw_text_emb = Table(config.text_tokens, d) if config.text_tokens else None
+            self.langs_emb = Table(config.langs, d)
+            self.tasks_emb = Table(config.tasks, d)
+            self.tones_emb = Table(config.tones, d)
+            self.rvq_l_emb = Table(config.levels + config.era_len, d)
+            self.len_emb = Table(LEN_TOKENS, d) if config.len_mode or config.layout == "later" else None
             self.sep = nn.Parameter(torch.empty(d))
             self.dropout_token = nn.Parameter(torch.empty(d))
             self.proms_emb = AudioTables([config.audio_tokens] * config.levels, d)

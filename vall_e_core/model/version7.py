@@ -11,6 +11,7 @@ from .base import BaseModel, initialise
 from .config import TASK_IDS, ModelConfig
 from .embedding import look_up
 from .sequence import EmbeddedSequence, Inputs, Segment, Target, join, segment_positions
+from .table import Table
 
 LEN_DIGITS = 5
 
@@ -21,7 +22,7 @@ class AudioEncoder(nn.Module):
     def __init__(self, config: ModelConfig, rows: int, roles: int) -> None:
         super().__init__()
         d, q = config.width, config.levels
-        self.embs = nn.ModuleList(nn.Embedding(rows, d) for _ in range(q))
+        self.embs = nn.ModuleList(Table(rows, d) for _ in range(q))
         self.pos_embedding = nn.Parameter(torch.empty(roles, q, d))
         self.norm: nn.Module = nn.LayerNorm(d) if config.audio_encoder_norm else nn.Identity()
         self.proj: nn.Module | None = None
@@ -87,11 +88,11 @@ class Model7(BaseModel):
         super().__init__(config)
         d, a = config.width, config.audio_tokens
         with torch.device("meta"):
-            self.phn_emb = nn.Embedding(config.phoneme_tokens, d)
-            self.text_emb = nn.Embedding(config.text_tokens, d) if config.text_tokens else None
-            self.langs_emb = nn.Embedding(config.langs, d)
-            self.tasks_emb = nn.Embedding(config.tasks, d)
-            self.tones_emb = nn.Embedding(config.tones, d)
+            self.phn_emb = Table(config.phoneme_tokens, d)
+            self.text_emb = Table(config.text_tokens, d) if config.text_tokens else None
+            self.langs_emb = Table(config.langs, d)
+            self.tasks_emb = Table(config.tasks, d)
+            self.tones_emb = Table(config.tones, d)
             self.sep = nn.Parameter(torch.empty(d))
             self.len_emb = nn.Parameter(torch.empty(d))
             self.audio_emb = self.proms_emb = self.resps_emb = None
