@@ -157,3 +157,19 @@ def test_a_run_does_not_import_torchs_compiler(environment: dict[str, str], mode
     command = [sys.executable, "-c", code, str(model_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("chosen", [None, "ACTIVE"])
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
+    environment: dict[str, str], model_path: Path, chosen: str | None
+) -> None:
+    """Spinning threads made decoding a hundred times slower on a machine with something else to do."""
+    code = (
+        "import os, sys; from vall_e_core import VallE\n"
+        "VallE.load(sys.argv[1], device='cpu'); print(os.environ['OMP_WAIT_POLICY'])"
+    )
+    inherited = {key: value for key, value in environment.items() if key != "OMP_WAIT_POLICY"}
+    given = inherited if chosen is None else {**inherited, "OMP_WAIT_POLICY": chosen}
+    command = [sys.executable, "-c", code, str(model_path)]
+    done = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (chosen or "PASSIVE")

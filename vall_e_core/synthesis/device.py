@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass
 
 from vall_e_core.errors import DeviceError, UsageError
@@ -57,8 +58,11 @@ def set_threads(threads: int | None) -> int:
     return torch.get_num_threads()
 
 
-def cpu_count() -> int:
-    """The CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def let_threads_sleep() -> None:
+    """Have idle CPU threads sleep instead of spin, unless the user chose; only before torch is first imported.
+
+    Decoding is a long row of small products. When something else uses a core, threads that spin while they wait for
+    each other make it a hundred times slower; sleeping costs next to nothing.
+    """
+    if "torch" not in sys.modules:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

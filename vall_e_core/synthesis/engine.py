@@ -12,7 +12,7 @@ from vall_e_core.component import BuildContext, Codec
 from vall_e_core.errors import ModelError, UsageError
 
 from .chains import ChainRequest, parse_chain
-from .device import Device, choose_device, set_threads
+from .device import Device, choose_device, let_threads_sleep, set_threads
 from .hearing_options import HearingOptions
 from .loading import ModelPlace, find_codec, find_model
 from .model_options import ModelOptions, parse_overrides
@@ -96,6 +96,7 @@ class VallE:
         plugins = _installed() if registry is None else registry
         place = find_model(plugins, chosen)
         began = time.perf_counter()
+        let_threads_sleep()
         from vall_e_core.checkpoint import load_model
 
         device = choose_device(chosen.device)
