@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,10 +27,6 @@ SYMMAP = {
     **{char: 5 + i for i, char in enumerate(LETTERS + ".,!?;:'-")},
 }  # fmt: skip
 TEXT = "the birch canoe slid on the smooth planks."
-LONG = (
-    "Glue the sheet to the dark blue background. It is easy to tell the depth of a well! "
-    "These days a chicken leg is rare?"
-)
 
 
 def tiny_plugin() -> ModuleType:
@@ -194,21 +189,6 @@ def subprocess_command(*args: object) -> tuple[list[str], dict[str, str]]:
     path = os.pathsep.join([str(ROOT), str(ROOT / "plugins"), str(PLUGIN), *sys.path])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     return [sys.executable, "-m", "vall_e_core", *map(str, args)], environment
-
-
-@pytest.fixture
-def process() -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    def run(*args: object, **settings: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: ANN401
-        command, environment = subprocess_command(*args)
-        return subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False, **settings)
-
-    return run
-
-
-def codes(record: dict[str, Any]) -> list[str]:
-    """The hashes of all parts' codes: equal records of codes mean equal codes."""
-    found: Sequence[dict[str, Any]] = record["parts"]
-    return [part["codes_sha256"] for part in found]
 
 
 @pytest.fixture

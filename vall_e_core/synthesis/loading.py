@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from vall_e_core.component import Codec, ModelSource, Phonemizer
+from vall_e_core.component import Codec, Component, ModelSource, Phonemizer
 from vall_e_core.errors import ModelError, UsageError
 
 from .device import check_device_name
@@ -71,26 +71,19 @@ def advised_seconds(advice: Mapping[str, object], key: str, usual: float) -> flo
     return float(value) if number and value > 0 else usual  # type: ignore[arg-type, operator]
 
 
-def find_component(registry: Registry, kind: type[Codec] | type[Phonemizer], spec: str) -> Codec | Phonemizer:
-    """`NAME[:k=v,…]` as a configured codec or phonemizer. Raises UsageError."""
-    name, _, values = spec.partition(":")
-    made = registry.get(kind.kind, name.strip()).from_spec(values)
-    assert isinstance(made, kind)
-    return made
-
-
 def find_codec(registry: Registry, spec: str) -> Codec:
-    """A configured codec. Raises UsageError."""
-    found = find_component(registry, Codec, spec)
-    assert isinstance(found, Codec)
-    return found
+    """`NAME[:k=v,…]` as a configured codec. Raises UsageError."""
+    return cast(Codec, _find(registry, Codec.kind, spec))
 
 
 def find_phonemizer(registry: Registry, spec: str | None) -> Phonemizer:
-    """A configured phonemizer; the usual one for None. Raises UsageError."""
-    found = find_component(registry, Phonemizer, DEFAULT_PHONEMIZER if spec is None else spec)
-    assert isinstance(found, Phonemizer)
-    return found
+    """The same for a phonemizer; the usual one for None. Raises UsageError."""
+    return cast(Phonemizer, _find(registry, Phonemizer.kind, DEFAULT_PHONEMIZER if spec is None else spec))
+
+
+def _find(registry: Registry, kind: str, spec: str) -> Component:
+    name, _, values = spec.partition(":")
+    return registry.get(kind, name.strip()).from_spec(values)
 
 
 def _source(registry: Registry, name: str) -> type[ModelSource]:
