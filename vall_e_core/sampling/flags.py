@@ -54,31 +54,32 @@ def _completed(
     """The explicit chain with the temperature that its flags ask for."""
     ends = next((place for place, each in enumerate(chain) if each.role != "transform"), len(chain))
     for each in classes:
-        if stage not in each.stages or not any(flag in given for flag in flag_names(each, stage)):
-            continue
-        made = each.from_flags(given, stage)
+        made = each.from_flags(given, stage) if stage in each.stages else None
         if made is None:
             continue
         tempers = each.order == _TEMPERATURES or "deterministic" in each.invariances
+        names = [flag for flag in flag_names(each, stage) if flag in given]
+        if not names:  # a selector that temperature 0 asks for
+            heated = [flag for one in classes if one.order == _TEMPERATURES for flag in flag_names(one, stage)]
+            names = [flag for flag in dict.fromkeys(heated) if flag in given]
         if not tempers:
-            _refuse(made, given, stage, "any --sampler replaces the chain that plain flags make")
+            _refuse(made, names, "any --sampler replaces the chain that plain flags make")
         if made.role == "selector":
             if any(one.role == "selector" for one in chain):
-                _refuse(made, given, stage, "the chain already has a selector")
+                _refuse(made, names, "the chain already has a selector")
             chain.insert(ends, made)
             ends += 1
         elif any(one.order == _TEMPERATURES for one in chain):
-            _refuse(made, given, stage, "the chain already sets a temperature")
+            _refuse(made, names, "the chain already sets a temperature")
         else:
             chain.insert(ends, made)
             ends += 1
     return _with_selector(chain, classes)
 
 
-def _refuse(made: Sampler, given: Mapping[str, object], stage: str, cause: str) -> None:
-    names = [f"--{flag}" for flag in flag_names(type(made), stage) if flag in given]
+def _refuse(made: Sampler, names: Sequence[str], cause: str) -> None:
     raise UsageError(
-        f"{', '.join(names)} can't accompany --sampler", cause=cause, try_=f"--sampler {made.to_spec()} in its place"
+        f"{', '.join(f'--{name}' for name in names)} can't accompany --sampler", cause=cause, try_=f"--sampler {made.to_spec()} in its place"
     )
 
 
