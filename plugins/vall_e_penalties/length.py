@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,7 @@ class LengthPenaltyTransform(StatelessTransform):
         length = (step.lengths - self.start).to(logits.dtype)
         score = logits[:, stop]
         if self.mode == "exponential":
-            growth = torch.pow(self.factor, length.clamp(min=0)).clamp(max=HIGHEST)
+            growth = (length.clamp(min=0) * math.log(self.factor)).exp().clamp(max=HIGHEST)
             changed = score + score.abs() * (growth - 1)
         elif self.mode == "power":
             scale = length.clamp(min=1).pow(self.factor)

@@ -68,7 +68,7 @@ def on_meta(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], o
     moved = states.map_tensors(lambda each: each.to("meta"), step)
     try:
         call(built, probe.logits.to("meta"), moved, states.map_tensors(lambda each: each.to("meta"), state))
-    except (RuntimeError, NotImplementedError, ValueError) as error:
+    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         yield f"host sync or tensors on another device: without values it fails ({reason})"
 

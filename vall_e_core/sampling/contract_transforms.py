@@ -29,6 +29,8 @@ def run(built: Any, probe: Probe, step: Step | None = None) -> Tensor:  # noqa: 
 
 def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
     """All rules, on all probes."""
+    for probe in tried:
+        yield from state_rows(replayed(built, probe, probe.step()), probe.logits.shape[0])
     removing = [bool(((run(built, probe) == NEVER) & (probe.logits > NEVER)).any()) for probe in tried]
     if any(removing) and not one.removes and not one.takes_maximum():
         yield "it removes tokens, but declares removes = False: the chain couldn't protect the stop token"
@@ -100,7 +102,6 @@ def _rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     step.keys = step.noise.keys(step.rows)
     if not same(run(built, turned, step), whole[order]):
         yield f"permuted rows don't give permuted logits ({probe.name})"
-    yield from state_rows(replayed(built, probe, probe.step()), count)
 
 
 def _protected(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401

@@ -78,9 +78,9 @@ def _completed(
 
 
 def _refuse(made: Sampler, names: Sequence[str], cause: str) -> None:
-    raise UsageError(
-        f"{', '.join(f'--{name}' for name in names)} can't accompany --sampler", cause=cause, try_=f"--sampler {made.to_spec()} in its place"
-    )
+    flags = ", ".join(f"--{name}" for name in names)
+    spelling = f"--sampler {made.to_spec()} in its place"
+    raise UsageError(f"{flags} can't accompany --sampler", cause=cause, try_=spelling)
 
 
 def flag_names(sampler: type[Sampler], stage: str) -> list[str]:

@@ -1,0 +1,381 @@
+"""Samplers that are wrong on purpose, one way each: the contract suite must catch every one."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vall_e_core import (
+    BuildContext,
+    Choice,
+    Sampler,
+    StateContext,
+    StatelessSelector,
+    StatelessTransform,
+    Step,
+    param,
+    take_maximum,
+)
+from vall_e_core.testing import NoSync, SyncError, check_sampler
+
+GONE = float("-inf")
+Apply = Callable[[Tensor, Step], Tensor]
+
+
+class Made(StatelessTransform):
+    def __init__(self, work: Apply) -> None:
+        self.work = work
+
+    def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return self.work(logits, step)
+
+
+def transform(work: Apply, **attributes: object) -> type[Sampler]:
+    """A sampler class whose transform does `work`."""
+
+    @dataclass(frozen=True)
+    class Wrong(Sampler):
+        """A sampler for this test."""
+
+        name = "wrong"
+        order = 95
+        strength: float = param(0.5, primary=True, min=0.0, max=1.0, help="how strong")
+
+        def build(self, ctx: BuildContext) -> Made:
+            return Made(work)
+
+    for key, value in attributes.items():
+        setattr(Wrong, key, value)
+    return Wrong
+
+
+def halve(logits: Tensor, step: Step) -> Tensor:
+    return logits / 2
+
+
+def best_half(logits: Tensor) -> Tensor:
+    return logits >= logits.amax(-1, keepdim=True) - 1
+
+
+def read_on_the_host(logits: Tensor, step: Step) -> Tensor:
+    return logits / 2 if logits.amax().item() > -1e9 else logits
+
+
+def branch_on_a_tensor(logits: Tensor, step: Step) -> Tensor:
+    return logits / 2 if (logits > -1e9).any() else logits
+
+
+def index_by_mask(logits: Tensor, step: Step) -> Tensor:
+    made = logits.clone()
+    made[logits > 0] /= 2
+    return made
+
+
+def list_on_the_host(logits: Tensor, step: Step) -> Tensor:
+    return logits / (2 + 0 * sum(step.lengths.tolist()))
+
+
+def through_numpy(logits: Tensor, step: Step) -> Tensor:
+    return torch.from_numpy(logits.numpy() / 2)
+
+
+def tensor_elsewhere(logits: Tensor, step: Step) -> Tensor:
+    return logits * torch.full((logits.shape[1],), 0.5, device="cpu")
+
+
+def write_in_place(logits: Tensor, step: Step) -> Tensor:
+    return logits.div_(2)
+
+
+def write_history(logits: Tensor, step: Step) -> Tensor:
+    step.lengths.mul_(0)
+    return logits
+
+
+def bring_back(logits: Tensor, step: Step) -> Tensor:
+    return logits.clamp(min=-1e4)
+
+
+def remove_and_rescale(logits: Tensor, step: Step) -> Tensor:
+    return torch.where(best_half(logits), logits * 0.9, GONE)
+
+
+def remove_everything_small(logits: Tensor, step: Step) -> Tensor:
+    return torch.where(logits > 2, logits, GONE)
+
+
+def mean_of_batch(logits: Tensor, step: Step) -> Tensor:
+    return logits / (1 + torch.softmax(logits, -1).amax())
+
+
+def by_place_in_batch(logits: Tensor, step: Step) -> Tensor:
+    return logits / (1 + torch.arange(logits.shape[0], device=logits.device).unsqueeze(1))
+
+
+def not_a_number(logits: Tensor, step: Step) -> Tensor:
+    return logits - logits * 0  # -inf * 0
+
+
+def last_in_buffer(logits: Tensor, step: Step) -> Tensor:
+    if step.history.shape[1] == 0:
+        return logits
+    return logits.scatter_add(1, step.history[:, -1:], torch.full_like(logits[:, :1], -1.0))
+
+
+def empty_history_fails(logits: Tensor, step: Step) -> Tensor:
+    last = step.history.gather(1, (step.lengths - 1).unsqueeze(1))
+    return logits.scatter_add(1, last, torch.full_like(logits[:, :1], -1.0))
+
+
+def fixed_width(logits: Tensor, step: Step) -> Tensor:
+    return logits + torch.linspace(0, 1, 1025, device=logits.device)
+
+
+def ten_best(logits: Tensor, step: Step) -> Tensor:
+    return torch.where(logits >= logits.topk(10).values[:, -1:], logits, GONE)
+
+
+def other_generator(logits: Tensor, step: Step) -> Tensor:
+    return logits + torch.rand_like(logits)
+
+
+def double(logits: Tensor, step: Step) -> Tensor:
+    return logits.double()
+
+
+def upside_down(logits: Tensor, step: Step) -> Tensor:
+    return torch.where(logits > GONE, -logits, GONE)
+
+
+def sharpen_by_size(logits: Tensor, step: Step) -> Tensor:
+    return torch.where(logits > GONE, logits * logits.abs().clamp(max=2), GONE)
+
+
+class Remembers(StatelessTransform):
+    """Keeps in the object what belongs into the state."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        self.calls += 1
+        return logits / self.calls
+
+
+class Forgets(StatelessTransform):
+    """Its state's first dimension isn't the row."""
+
+    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]
+        return torch.zeros(3, rows, device=ctx.device)
+
+    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+        return state
+
+    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+        return logits - state[0].unsqueeze(1)
+
+
+class Counts(StatelessTransform):
+    """Writes to the state in apply()."""
+
+    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]
+        return torch.zeros(rows, device=ctx.device)
+
+    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+        return state
+
+    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+        state.add_(1)
+        return logits / state.unsqueeze(1)
+
+
+def test_a_right_one_is_let_through() -> None:
+    assert check_sampler(transform(halve)) == []
+
+
+@pytest.mark.parametrize(
+    ("work", "attributes", "said"),
+    [
+        (read_on_the_host, {}, "host sync"),
+        (branch_on_a_tensor, {}, "host sync"),
+        (index_by_mask, {}, "host sync"),
+        (list_on_the_host, {}, "host sync"),
+        (through_numpy, {}, "host sync"),
+        (tensor_elsewhere, {}, "another device"),
+        (write_in_place, {}, "writes to the logits"),
+        (write_history, {}, "writes to the step"),
+        (bring_back, {}, "brings back removed tokens"),
+        (remove_and_rescale, {}, "also changes the logits of those it keeps"),
+        (remove_everything_small, {}, "leaves a row empty"),
+        (mean_of_batch, {}, "a row alone gives other logits"),
+        (by_place_in_batch, {}, "permuted rows"),
+        (not_a_number, {}, "NaN"),
+        (last_in_buffer, {}, "behind the rows' lengths"),
+        (empty_history_fails, {}, "raises"),
+        (fixed_width, {}, "raises"),
+        (ten_best, {}, "raises"),
+        (other_generator, {}, "global generator"),
+        (double, {}, "float64"),
+        (halve, {"is_neutral": lambda self: True}, "neutral, but changes logits"),
+        (lambda logits, step: torch.where(best_half(logits), logits, GONE), {"removes": False}, "removes = False"),
+        (upside_down, {"invariances": frozenset({"argmax"})}, "argmax invariant, but moves it"),
+        (sharpen_by_size, {"invariances": frozenset({"shift"})}, "a constant added"),
+        (halve, {"stages": frozenset()}, "no stage"),
+        (halve, {"__doc__": None}, "no docstring"),
+    ],
+)
+def test_a_wrong_transform_is_caught(work: Apply, attributes: dict[str, Any], said: str) -> None:
+    found = check_sampler(transform(work, **attributes))
+    assert any(said in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [(Remembers, "remembers"), (Forgets, "rows first"), (Counts, "changes the state")],
+)
+def test_wrong_state_is_caught(made: Callable[[], object], said: str) -> None:
+    found = check_sampler(transform(halve, build=lambda self, ctx: made()))
+    assert any(said in problem for problem in found), found
+
+
+def selector(made: Callable[[], object], **attributes: object) -> type[Sampler]:
+    return transform(halve, role="selector", build=lambda self, ctx: made(), **attributes)
+
+
+class Last(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return torch.full_like(logits[:, 0], logits.shape[1] - 1, dtype=torch.long)
+
+
+class Torch(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return torch.multinomial(torch.softmax(logits, -1), 1).squeeze(1)
+
+
+class LastOfEqual(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return logits.shape[1] - 1 - logits.flip(1).argmax(1)
+
+
+class Floats(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return take_maximum(logits).float()
+
+
+class Nothing(StatelessSelector):
+    def support(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return torch.full_like(logits, GONE)
+
+
+class Everything(StatelessSelector):
+    def support(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return logits.clamp(min=-1e4)
+
+
+class ByPlace(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        place = torch.arange(logits.shape[0], device=logits.device)
+        return torch.where(place % 2 == 0, take_maximum(logits), (logits == GONE).to(torch.uint8).argmin(1))
+
+
+class Hoards(StatelessSelector):
+    """Remembers in the object which token it accepted last."""
+
+    def __init__(self) -> None:
+        self.last: Tensor | None = None
+
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: None) -> None:
+        self.last = tokens + int(step.lengths.shape[0])
+
+
+@pytest.mark.parametrize(
+    ("made", "attributes", "said"),
+    [
+        (Last, {}, "selects removed tokens"),
+        (Torch, {}, "host sync"),
+        (Torch, {}, "global generator"),
+        (LastOfEqual, {"invariances": frozenset({"deterministic"})}, "lowest id first"),
+        (Floats, {}, "int64"),
+        (Nothing, {}, "leaves a row empty"),
+        (Everything, {}, "brings back"),
+        (ByPlace, {}, "other tokens than the batch"),
+        (Hoards, {}, "object changes"),
+    ],
+)
+def test_a_wrong_selector_is_caught(made: Callable[[], object], attributes: dict[str, Any], said: str) -> None:
+    found = check_sampler(selector(made, **attributes))
+    assert any(said in problem for problem in found), found
+
+
+class Swap:
+    """A search that gives one utterance's hypotheses to the other."""
+
+    width = 2
+
+    def init(self, utterances: int, ctx: StateContext) -> None:
+        return None
+
+    def advance(self, logprobs: Tensor, step: Step, state: None) -> tuple[Choice, None]:
+        tokens = logprobs.argmax(-1)
+        parents = torch.arange(len(tokens)).flip(0)
+        return Choice(tokens, parents, torch.zeros_like(tokens, dtype=torch.bool)), None
+
+
+def test_a_wrong_search_is_caught() -> None:
+    found = check_sampler(transform(halve, role="search", build=lambda self, ctx: Swap()))
+    assert any("another utterance" in problem for problem in found), found
+
+
+def test_a_heavy_import_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "heavy_sampler.py").write_text(
+        textwrap.dedent('''
+            from dataclasses import dataclass
+            import torch
+            from vall_e_core import Sampler, StatelessTransform, param
+
+            class Same(StatelessTransform):
+                def apply(self, logits, step, state):
+                    return logits
+
+            @dataclass(frozen=True)
+            class Heavy(Sampler):
+                """Imports torch where it is declared."""
+                name = "heavy"
+
+                def build(self, ctx):
+                    return Same()
+        ''')
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        found = check_sampler(importlib.import_module("heavy_sampler").Heavy)
+    finally:
+        sys.modules.pop("heavy_sampler", None)
+    assert len(found) == 1 and "importing heavy_sampler imports" in found[0] and "torch" in found[0]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool((x > 0).any()),
+        lambda x: x.nonzero(),
+        lambda x: x[x > 0],
+        lambda x: torch.masked_select(x, x > 0),
+        lambda x: torch.unique(x),
+        lambda x: torch.equal(x, x),
+        lambda x: torch.multinomial(x.abs() + 1, 1),
+    ],
+)
+def test_waits_are_seen_by_the_dispatcher(work: Callable[[Tensor], object]) -> None:
+    with pytest.raises(SyncError), NoSync():
+        work(torch.ones(4))
