@@ -179,8 +179,10 @@ def _cache() -> Finding:
 def _recording(path: Path) -> Finding:
     from . import read_audio
 
+    notices: list[str] = []
     try:
-        clip = read_audio(path)
+        clip = read_audio(path, notify=notices.append)
     except VallEError as error:
         return Finding("failed", str(path), " - ".join(filter(None, (error.message, error.cause))), error.try_)
-    return Finding("ok", str(path), str(clip))
+    facts = f"{clip.seconds:.2f} s, {clip.original_rate} Hz, {clip.original_channels} channels, {clip.subtype}"
+    return Finding("warning" if notices else "ok", str(path), ", ".join([facts, *notices]))

@@ -119,10 +119,13 @@ class Param:
             raise ValueError(f"must be at most {self.max:g}, not {item:g}")
 
     def plain(self, value: object) -> object:
-        """`value` in types that JSON and YAML hold."""
+        """`value` in types that JSON and YAML hold; infinity as text, which JSON lacks."""
         if isinstance(value, tuple):
             return [self.plain(item) for item in value]
-        return str(value) if isinstance(value, Path) else value
+        if isinstance(value, Mapping):
+            return {key: self.plain(item) for key, item in value.items()}
+        infinite = isinstance(value, float) and math.isinf(value)
+        return str(value) if infinite or isinstance(value, Path) else value
 
     def json_schema(self) -> dict[str, object]:
         """JSON Schema of one value."""

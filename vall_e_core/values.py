@@ -132,7 +132,7 @@ class ValueType:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(value).replace("e+", "e") if isinstance(value, float) else str(value)  # + joins lists
 
 
 def _scalar(value: object, wanted: type) -> object:

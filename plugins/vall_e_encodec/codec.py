@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 OFFICIAL = "encodec_24khz-d7cc33bc.th"
-SHA256 = "d7cc33bc"
-"""The first digits of the official file's hash: its publisher put them into the file's name."""
+SHA256 = "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf"
+"""Of the official file; its publisher put the first eight digits into the file's name."""
 MODEL_NAME = "encodec-24khz"
+SAFETENSORS = ("encodec-24khz-safetensors", "model.safetensors")
+"""The same weights as their publisher has them on Hugging Face: the known model, and its file."""
 BANDWIDTH = 6.0  # kbps
 
 
@@ -93,7 +95,7 @@ def find_weights(weights: Path | None, ctx: BuildContext) -> Path:
         return chosen
     cached = cached_model(MODEL_NAME, OFFICIAL, ctx.cache_dir)
     hub = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch")) / "hub" / "checkpoints" / OFFICIAL
-    for path in (cached, cached.with_suffix(".safetensors"), hub):
+    for path in (cached, cached.with_suffix(".safetensors"), cached_model(*SAFETENSORS, ctx.cache_dir), hub):
         if path.is_file():
             return path
     raise ModelError(

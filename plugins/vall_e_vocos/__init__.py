@@ -18,14 +18,14 @@ class VocosCodec(Codec):
     """EnCodec's codes, decoded by Vocos (charactr/vocos-encodec-24khz); encoding is left to the codec `encodec`.
 
     The weights are looked for in the cache that `vall-e models download vocos-encodec-24khz` fills, and in Hugging
-    Face's. The published file is a pickle without a published hash, so it takes `allow-pickle=true` to read it.
+    Face's. Building it never touches the network.
     """
 
     name = "vocos"
     weights: Path | None = param(
         None, primary=True, metavar="FILE", help="the weights: pytorch_model.bin, or the same tensors as .safetensors"
     )
-    allow_pickle: bool = param(False, help="read weights that are a pickle; only if you trust the file")
+    allow_pickle: bool = param(False, help="read a pickle that isn't the published file; only if you trust it")
     encoder: str = param("encodec", help="the codec that encodes")
 
     def build(self, ctx: BuildContext) -> CodecModel:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MODEL_NAME = "vocos-encodec-24khz"
 FILE = "pytorch_model.bin"
+SHA256 = "7e95bb260b74a1bfc43c52d355831c951acb81c8960e9c62b79bd2b3ab1e3a90"
+"""Of the published file, as its page on Hugging Face shows it."""
 HOP = 320
 """Samples a frame: EnCodec's, 24 kHz at 75 Hz."""
 BANDWIDTH_LEVELS = (2, 4, 8, 16)
@@ -116,7 +118,7 @@ def bandwidth_id(levels: int) -> int:
 def load(weights: Path | None, ctx: BuildContext, *, allow_pickle: bool, encoder: str) -> VocosModel:
     """The codec from `weights`, or from wherever the published file lies on this machine. Raises ModelError."""
     path = find_weights(weights, ctx)
-    tensors = read_tensors(path, allow_pickle=allow_pickle)
+    tensors = read_tensors(path, sha256=SHA256, allow_pickle=allow_pickle)
     # a file saved with the encoder inside: we take that from its own file
     kept = {name: value for name, value in tensors.items() if not name.startswith("feature_extractor.encodec.")}
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..model import Inputs, Target
+from .frames import write_frames
 from .guidance import Guidance
 from .loop import Settings, write_sequences
 from .refine import refine
@@ -18,7 +19,7 @@ from .steppers import Job
 from .types import ArResult, Progress, Utterance
 
 if TYPE_CHECKING:
-    from ..model import EarlyExit, Model
+    from ..model import BaseModel, EarlyExit
     from ..sampling import Chain
 
 
@@ -41,9 +42,9 @@ def speech_inputs(utterance: Utterance) -> Callable[[Tensor], Inputs]:
     return inputs
 
 
-def speech_job(utterance: Utterance, limit: int, device: torch.device) -> Job:
-    """The AR pass's job for one utterance."""
-    nothing = torch.zeros(0, dtype=torch.long, device=device)
+def speech_job(utterance: Utterance, limit: int, device: torch.device, frame: tuple[int, ...] = ()) -> Job:
+    """The AR pass's job for one utterance; ``frame`` is the shape of one step's tokens."""
+    nothing = torch.zeros((0, *frame), dtype=torch.long, device=device)
     return Job(
         key=utterance.id,
         inputs=speech_inputs(utterance),
@@ -56,7 +57,7 @@ def speech_job(utterance: Utterance, limit: int, device: torch.device) -> Job:
 
 @torch.inference_mode()
 def generate_ar(
-    model: Model,
+    model: BaseModel,
     utterances: Sequence[Utterance],
     chain: Chain,
     *,
@@ -84,7 +85,9 @@ def generate_ar(
     target = Target("ar")
     limits = step_limits(max_steps, len(utterances))
     device = next(model.parameters()).device
-    jobs = [speech_job(utterance, limit, device) for utterance, limit in zip(utterances, limits, strict=True)]
+    together = model.config.version >= 7
+    frame = (model.config.levels,) if together else ()
+    jobs = [speech_job(u, limit, device, frame) for u, limit in zip(utterances, limits, strict=True)]
     active = guidance if guidance is not None and guidance.active() else None
     settings = Settings(
         "ar",
@@ -96,7 +99,9 @@ def generate_ar(
         frame_rate=frame_rate,
         progress=progress,
     )
-    written = write_sequences(model, target, jobs, chain, settings)
+    if together and refine_on_stop:
+        raise UsageError("refining on stop isn't for models that write all levels at once")
+    written = (write_frames if together else write_sequences)(model, target, jobs, chain, settings)
     results = [
         ArResult(w.tokens, "stop" if w.stopped else "length", w.steps, w.log_probability, degenerate=w.degenerate)
         for w in written

@@ -21,7 +21,7 @@ from .parallel import FrameChoice, response_logits
 from .types import Progress, Utterance
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..model import BaseModel
     from ..sampling import Chain
 
 DEFAULT_GUIDANCE = Guidance(2.5, 0.75)
@@ -59,7 +59,7 @@ class Demasking:
 
 @torch.inference_mode()
 def generate_nar_len(
-    model: Model,
+    model: BaseModel,
     utterances: Sequence[Utterance],
     lengths: Sequence[int],
     chain: Chain,

@@ -20,7 +20,7 @@ from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 from .types import Progress
 
 if TYPE_CHECKING:
-    from ..model import EarlyExit, Model, Target
+    from ..model import BaseModel, EarlyExit, Target
     from ..sampling import Chain
     from .guidance import Guidance
 
@@ -98,7 +98,7 @@ class _Rows:
 
 @torch.inference_mode()
 def write_sequences(
-    model: Model, target: Target, jobs: Sequence[Job], chain: Chain, settings: Settings
+    model: BaseModel, target: Target, jobs: Sequence[Job], chain: Chain, settings: Settings
 ) -> list[Written]:
     """Write every job's sequence; results in the order of ``jobs``.
 
@@ -129,7 +129,7 @@ class _Loop:
     """
 
     def __init__(
-        self, model: Model, target: Target, jobs: Sequence[Job], chain: Chain, settings: Settings, cached: bool
+        self, model: BaseModel, target: Target, jobs: Sequence[Job], chain: Chain, settings: Settings, cached: bool
     ) -> None:
         self.settings, self.chain, self.jobs, self.width = settings, chain, jobs, chain.width
         self.stop = model.stop_token(target)

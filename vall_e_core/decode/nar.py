@@ -15,11 +15,11 @@ from .parallel import FrameChoice, response_logits
 from .types import Progress, Utterance
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..model import BaseModel
     from ..sampling import Chain
 
 
-def level_count(model: Model, max_levels: int | None) -> int:
+def level_count(model: BaseModel, max_levels: int | None) -> int:
     """NAR levels to run; None or 0: all that the model has."""
     config = model.config
     most = config.levels - 1 if config.nar_levels is None else min(config.levels - 1, config.nar_levels)
@@ -28,7 +28,7 @@ def level_count(model: Model, max_levels: int | None) -> int:
 
 @torch.inference_mode()
 def generate_nar(
-    model: Model,
+    model: BaseModel,
     utterances: Sequence[Utterance],
     level0: Sequence[Tensor],
     chain: Chain,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..model import Inputs, Target
+from ..model import Inputs, Target, pad_blocks
 from ..sampling import Step
 from .guidance import Guidance, mix, rescale
 from .steppers import Batch
 from .types import Utterance
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..model import BaseModel
     from ..sampling import Chain
 
 TOKENS_AT_ONCE = 16384
@@ -40,14 +40,14 @@ def inputs_with(utterance: Utterance, response: Tensor) -> Inputs:
 
 
 def response_logits(
-    model: Model,
+    model: BaseModel,
     target: Target,
     utterances: Sequence[Utterance],
     responses: Sequence[Tensor],
     guidance: Guidance | None,
     dims: tuple[int, ...] = (0, 1),
 ) -> list[Tensor]:
-    """Logits over each response's own rows, guided where asked: one ``[T, V]`` for each utterance.
+    """Logits over each response's own rows, guided where asked: one ``[T, V]`` (version 7: ``[Q, T, V]``) for each.
 
     Args:
         responses: ``[T]`` or ``[T, q]`` as the target reads them.
@@ -62,9 +62,16 @@ def response_logits(
     for group in groups([len(s.embeds) for s in sequences]):
         members = [sequences[i] for i in group]
         batch = Batch.of(members)
-        hidden = model(batch.embeds, batch.positions, causal=model.causal(target), lengths=batch.padded)
+        hidden = model(
+            batch.embeds,
+            batch.positions,
+            causal=model.causal(target),
+            lengths=batch.padded,
+            target=target,
+            blocks=pad_blocks(members),
+        )
         rows = [hidden[i, member.output_rows] for i, member in enumerate(members)]
-        logits = torch.split(model.logits(torch.cat(rows), target), [len(r) for r in rows])
+        logits = torch.split(model.logits(torch.cat(rows), target), [len(r) for r in rows], dim=-2)
         for place, mine in zip(group, logits, strict=True):
             out[place] = mine
     found = [logits for logits in out if logits is not None]

@@ -20,12 +20,12 @@ from .steppers import Batch, Job, output_rows
 from .types import ArResult
 
 if TYPE_CHECKING:
-    from ..model import EarlyExit, Model
+    from ..model import BaseModel, EarlyExit
 
 
 @torch.inference_mode()
 def sequence_log_probabilities(
-    model: Model,
+    model: BaseModel,
     target: Target,
     jobs: Sequence[Job],
     tokens: Sequence[Tensor],
@@ -63,7 +63,7 @@ def sequence_log_probabilities(
 
 
 def refine(
-    model: Model,
+    model: BaseModel,
     target: Target,
     jobs: Sequence[Job],
     results: Sequence[ArResult],

@@ -17,7 +17,7 @@ from ..model import EmbeddedSequence, Inputs, Target, pad
 from .guidance import Guidance, RunningGuidance
 
 if TYPE_CHECKING:
-    from ..model import EarlyExit, KVCache, Model
+    from ..model import BaseModel, EarlyExit, KVCache
 
 
 @dataclass
@@ -48,13 +48,13 @@ class Stepper(Protocol):
         """Logits ``[N, V]`` float32 of the first token, and guidance's null logits."""
 
     def advance(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Append ``tokens`` ``[N]``; logits ``[N, V]`` of the next one, and guidance's null logits."""
+        """Append ``tokens`` ``[N]`` (version 7: ``[N, Q]``); logits ``[N, V]`` of the next one, and guidance's null logits."""
 
     def select(self, rows: Tensor) -> None:
         """Keep the rows ``[M]``, in that order; one may be named several times."""
 
 
-def embed_jobs(model: Model, target: Target, jobs: Sequence[Job], guided: bool) -> list[EmbeddedSequence]:
+def embed_jobs(model: BaseModel, target: Target, jobs: Sequence[Job], guided: bool) -> list[EmbeddedSequence]:
     """The jobs' sequences as they begin, then (guidance) their null sequences."""
     sequences = [model.embed(job.inputs(job.given()), target) for job in jobs]
     if guided:
@@ -87,6 +87,12 @@ def output_rows(hidden: Tensor, sequences: Sequence[EmbeddedSequence]) -> tuple[
     index = torch.tensor([[min(start + i, stop - 1) for i in range(longest)] for start, stop, _ in spans])
     rows = torch.arange(len(spans), device=hidden.device)[:, None]
     return hidden[rows, index.to(hidden.device)], torch.tensor(counts, device=hidden.device)
+
+
+def flat_logits(model: BaseModel, hidden: Tensor, target: Target) -> Tensor:
+    """Logits with one last dimension: ``[..., D] -> [..., V]``; version 7's levels lie side by side, ``[..., Q V]``."""
+    logits = model.logits(hidden, target)
+    return logits if logits.dim() == hidden.dim() else logits.movedim(0, -2).flatten(-2)
 
 
 class _Guided:
@@ -124,7 +130,7 @@ class CachedStepper:
 
     def __init__(
         self,
-        model: Model,
+        model: BaseModel,
         target: Target,
         jobs: Sequence[Job],
         guidance: Guidance | None = None,
@@ -147,21 +153,21 @@ class CachedStepper:
         result: tuple[Tensor, Tensor | None]
         if self._guided.running is None:
             last = hidden[torch.arange(len(hidden), device=hidden.device), batch.lengths - 1]
-            result = self.model.logits(last, self.target), None
+            result = flat_logits(self.model, last, self.target), None
         else:
             rows, counts = output_rows(hidden, self._sequences)
-            result = self._guided(self.model.logits(rows, self.target), counts)
+            result = self._guided(flat_logits(self.model, rows, self.target), counts)
         self._sequences = []
         return result
 
     def advance(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
         """One step."""
         if self._guided.running is not None:
-            tokens = tokens.repeat(2)
+            tokens = torch.cat((tokens, tokens))
         embeds = self.model.embed_token(tokens, self.target)[:, None]
         hidden = self._forward(embeds, self._positions, None)
         self._positions = self._positions + 1
-        return self._guided(self.model.logits(hidden, self.target), None)
+        return self._guided(flat_logits(self.model, hidden, self.target), None)
 
     def select(self, rows: Tensor) -> None:
         """Re-order the cache with its rows."""
@@ -187,7 +193,7 @@ class UncachedStepper:
 
     def __init__(
         self,
-        model: Model,
+        model: BaseModel,
         target: Target,
         jobs: Sequence[Job],
         guidance: Guidance | None = None,
@@ -227,5 +233,5 @@ class UncachedStepper:
             target=self.target,
         )
         rows, counts = output_rows(hidden, sequences)
-        logits = self.model.logits(rows, self.target)
+        logits = flat_logits(self.model, rows, self.target)
         return _Guided(self.guidance, len(self._jobs), logits.device)(logits, counts)

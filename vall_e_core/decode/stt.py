@@ -15,13 +15,13 @@ from .steppers import Job
 from .types import Progress, SttResult
 
 if TYPE_CHECKING:
-    from ..model import EarlyExit, Model
+    from ..model import BaseModel, EarlyExit
     from ..sampling import Chain
 
 
 @torch.inference_mode()
 def transcribe(
-    model: Model,
+    model: BaseModel,
     codes: Sequence[Tensor],
     languages: Sequence[int | None],
     chain: Chain,

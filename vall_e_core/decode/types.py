@@ -28,8 +28,8 @@ class Utterance:
     """One text to be spoken.
 
     ``id`` keys the noise: the same id, seed and settings give the same tokens in any batch. ``phonemes`` is ``[P]``
-    with begin and end ids; ``prompt`` None leaves the segment out. ``prefix`` ``[T]`` holds the level-0 ids that the
-    response starts with; they are handed back only with ``keep_prefix``.
+    with begin and end ids; ``prompt`` None leaves the segment out. ``prefix`` ``[T]`` holds the level-0 ids (version 7: ``[T, Q]``)
+    that the response starts with; they are handed back only with ``keep_prefix``.
     """
 
     id: int | str
@@ -45,15 +45,16 @@ class Utterance:
         return replace(self, phonemes=torch.tensor(NULL_PHONEMES, device=device), prompt=None)
 
 
-def continue_prompt(utterance: Utterance) -> Utterance:
+def continue_prompt(utterance: Utterance, *, all_levels: bool = False) -> Utterance:
     """Make the prompt the start of the response (AR only): the prompt stays as an empty segment.
 
-    The prompt's transcript must lead the text. The NAR levels take the original utterance.
+    The prompt's transcript must lead the text. The NAR levels take the original utterance. ``all_levels``: for models
+    that write all levels at once.
     """
     prompt = utterance.prompt
     if not isinstance(prompt, Tensor) or prompt.shape[0] == 0:
         raise UsageError("the reference can't start the response: there are no codes, or task tokens among them")
-    return replace(utterance, prompt=prompt[:0], prefix=prompt[:, 0], keep_prefix=False)
+    return replace(utterance, prompt=prompt[:0], prefix=prompt if all_levels else prompt[:, 0], keep_prefix=False)
 
 
 def start_with(utterance: Utterance, code: int, frames: int) -> Utterance:
@@ -67,7 +68,7 @@ def start_with(utterance: Utterance, code: int, frames: int) -> Utterance:
 class ArResult:
     """What the autoregressive pass made of one utterance.
 
-    ``codes`` ``[T]`` without the stop token; ``log_probability`` is the model's own (natural log, raw logits, the stop
+    ``codes`` ``[T]`` (version 7: ``[T, Q]``) without the stop token; ``log_probability`` is the model's own (natural log, raw logits, the stop
     token included) of ``codes``; ``refined`` says which sequence was kept where refining was asked for, and
     ``alternative`` is the other one.
     """

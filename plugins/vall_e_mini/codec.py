@@ -1,0 +1,96 @@
+"""The codec object: packaged weights behind the interface of `CodecModel`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from vall_e_core import BuildContext, ModelError
+
+from .shape import Shape, shape_from
+
+if TYPE_CHECKING:
+    from .networks import Codec
+
+LEVEL = 0.08
+"""Root mean square that the network was trained at; input is brought to it."""
+GATE = 1e-3
+"""Frames weaker than this part of the strongest one (-30 dB) don't count towards the level."""
+
+
+class MiniCodecModel:
+    """16 kHz, 31.25 frames a second. The network runs in float32 whatever the language model's type is."""
+
+    name = "mini"
+
+    def __init__(self, network: Codec, device: str = "cpu") -> None:
+        """`network`: its weights loaded."""
+        shape: Shape = network.shape
+        self.sample_rate = shape.sample_rate
+        self.frame_rate = shape.frame_rate
+        self.levels = shape.levels
+        self.codebook_size = shape.codebook_size
+        self._frame = shape.frame_samples
+        self._device = torch.device(device)
+        self._network = network.to(device=self._device, dtype=torch.float32).eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def encode(self, wave: Tensor) -> Tensor:
+        """wave [samples] float32 at 16 kHz -> codes [T, Q] int64, T = ceil(samples / 512)."""
+        if wave.dim() != 1:
+            raise ValueError(f"expected one channel [samples], found {list(wave.shape)}")
+        if wave.numel() == 0:
+            return torch.zeros(0, self.levels, dtype=torch.int64, device=self._device)
+        wave = wave.to(device=self._device, dtype=torch.float32)
+        wave = torch.nn.functional.pad(wave, (0, -wave.numel() % self._frame))
+        codes: Tensor = self._network.encode(levelled(wave, self._frame)[None])[0]
+        return codes.to(torch.int64)
+
+    @torch.inference_mode()
+    def decode(self, codes: Tensor) -> Tensor:
+        """codes [T, q], q <= Q -> wave [512 T] float32 at 16 kHz.
+
+        An id outside the code book, such as a stop token that slipped through, is read as 0.
+        """
+        if codes.dim() != 2 or not 1 <= codes.shape[1] <= self.levels:
+            raise ValueError(f"expected codes [T, 1..{self.levels}], found {list(codes.shape)}")
+        if codes.shape[0] == 0:
+            return torch.zeros(0, device=self._device)
+        ids = codes.to(device=self._device, dtype=torch.int64)
+        ids = torch.where((ids < 0) | (ids >= self.codebook_size), 0, ids)
+        return self._network.decode(ids[None])[0].clamp(-1.0, 1.0)
+
+
+def levelled(wave: Tensor, frame: int) -> Tensor:
+    """Samples [frame * T] brought to `LEVEL`, measured where somebody speaks; silence stays silence."""
+    energy = wave.view(-1, frame).square().mean(1)
+    top = energy.max()
+    active = energy >= top * GATE
+    level = torch.where(active, energy, 0.0).sum().div(active.sum()).sqrt()
+    return wave * torch.where(top > 1e-8, LEVEL / level.clamp(min=1e-4), 1.0)
+
+
+def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
+    """The codec whose weights and `shape` (metadata) a safetensors file holds. Raises ModelError."""
+    from .networks import Codec
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            shape = shape_from(json.loads((file.metadata() or {})["shape"]))
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"can't read the embedded codec's weights: {path}", cause=str(error)) from error
+    network = Codec(shape)
+    try:
+        missing, unknown = network.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"the embedded codec's weights don't fit: {path}", cause=str(error)) from error
+    missing = [name for name in missing if not name.endswith((".inited", ".cluster_size", ".embed_avg", ".window"))]
+    if missing or unknown:
+        raise ModelError(f"the embedded codec's weights don't fit: {path}", cause=", ".join([*missing, *unknown]))
+    return MiniCodecModel(network, ctx.device)

@@ -1,0 +1,43 @@
+"""The numbers that fix the codec's tensors; stored beside its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything that fixes the tensors' shapes; stored beside the weights."""
+
+    sample_rate: int = 16000
+    hop: int = 128
+    n_fft: int = 512
+    mels: int = 80
+    stride: int = 4
+    levels: int = 6
+    codebook_size: int = 512
+    latent: int = 96
+    width: int = 256
+    hidden: int = 768
+    encoder_layers: int = 3
+    decoder_layers: int = 3
+    vocoder_layers: int = 6
+    vocoder_width: int = 256
+    vocoder_hidden: int = 768
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples in a code frame."""
+        return self.hop * self.stride
+
+    @property
+    def frame_rate(self) -> float:
+        """Code frames a second."""
+        return self.sample_rate / self.frame_samples
+
+
+def shape_from(values: Mapping[str, Any]) -> Shape:
+    """A `Shape` from a mapping that may hold more."""
+    return Shape(**{k: v for k, v in values.items() if k in Shape.__dataclass_fields__})

@@ -1,0 +1,190 @@
+"""`vall-e models list | info | download | path | verify`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vall_e_core import ModelError, ModelSource, UsageError, cache_home, fetch, sha256_file
+
+from . import PublishedModel
+from .check import Verdict, note_download, verify_file
+
+Sources = Mapping[str, type[ModelSource]]
+
+as_json = click.option("--json", "json_", is_flag=True, help="print the result as JSON")
+
+
+@click.group()
+def models() -> None:
+    """List the known models, download them, and check what has been downloaded.
+
+    Nothing but `download` touches the network. Files go to a cache folder; VALL_E_HOME names another one.
+    """
+
+
+@models.command("list")
+@as_json
+@click.pass_obj
+def list_models(state: Any, json_: bool) -> None:  # noqa: ANN401 - the core's state of this call
+    """Show the known models, and which of them are on this machine."""
+    facts = [_facts(name, source) for name, source in _sources(state).items()]
+    if json_:
+        _print_json(facts)
+        return
+    width = max((len(str(each["name"])) for each in facts), default=0)
+    for each in facts:
+        place = "here" if each["path"] is not None else _size(each["size"])
+        mark = "  [default]" if each["default"] else ""
+        click.echo(f"{each['name']:<{width}}  {place:>8}  {each['title']}{mark}")
+    click.echo(f"\ncache: {cache_home()}")
+
+
+@models.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def info(state: Any, name: str, json_: bool) -> None:  # noqa: ANN401
+    """Show all that is known of a model."""
+    found, source = _find(state, name)
+    facts = _facts(found, source)
+    if json_:
+        _print_json(facts)
+        return
+    rows = {
+        "title": facts["title"],
+        "licence": facts["licence"],
+        "size": _size(facts["size"]),
+        "page": facts["page"],
+        "url": facts["url"] if facts["url"] is not None else "packaged: nothing to download",
+        "sha256": facts["sha256"] if facts["sha256"] is not None or facts["url"] is None else "not known",
+        "path": facts["path"] if facts["path"] is not None else f"not on this machine (goes to {facts['place']})",
+    }
+    click.echo(found)
+    for key, value in rows.items():
+        if value is not None:
+            click.echo(f"  {key + ':':<9}{value}")
+
+
+@models.command()
+@click.argument("name")
+@click.option("--offline", is_flag=True, help="refuse, as VALL_E_OFFLINE=1 does")
+@click.option("--force", is_flag=True, help="fetch it again even if it is here")
+@as_json
+@click.pass_obj
+def download(state: Any, name: str, offline: bool, force: bool, json_: bool) -> None:  # noqa: ANN401
+    """Fetch a model into the cache. What was interrupted goes on where it stopped."""
+    found, source = _find(state, name)
+    console = state.console()
+    if source.url is None or not issubclass(source, PublishedModel):
+        path = _require(found, source)
+        console.notice(f"{found} is packaged: there is nothing to download")
+    else:
+        path = source.place()
+        if force and not offline:
+            path.unlink(missing_ok=True)
+        known = path.is_file()
+        with console.progress(found, None if source.size is None else source.size / 1e6, "MB") as bar:
+            fetch(
+                source.url,
+                path,
+                sha256=source.sha256,
+                size=source.size,
+                offline=offline,
+                progress=lambda done, total: bar.to(round(done / 1e6, 1), None if total is None else f"of {_size(total)}"),
+                notify=console.notice,
+            )
+        if not known:
+            note_download(path, sha256_file(path) if source.sha256 is None else source.sha256)
+        if source.sha256 is None:
+            console.notice(f"note: its publisher's hash isn't known, so {found} could not be checked against it")
+    _print_json({"name": found, "path": str(path)}) if json_ else click.echo(path)
+
+
+@models.command()
+@click.argument("name")
+@click.pass_obj
+def path(state: Any, name: str) -> None:  # noqa: ANN401
+    """Print where a model's file lies."""
+    click.echo(_require(*_find(state, name)))
+
+
+@models.command()
+@click.argument("name", required=False)
+@as_json
+@click.pass_obj
+def verify(state: Any, name: str | None, json_: bool) -> None:  # noqa: ANN401
+    """Check the files that are here against their hashes: all of them, or one."""
+    chosen = _sources(state) if name is None else dict([_find(state, name)])
+    verdicts: dict[str, Verdict] = {}
+    for each, source in chosen.items():
+        file = source().path(None)
+        if file is not None:
+            verdicts[each] = verify_file(file, source.sha256, source.size)
+        elif name is not None:
+            _require(each, source)
+    if json_:
+        _print_json([{"name": each, "status": verdict.status, "detail": verdict.detail} for each, verdict in verdicts.items()])
+    else:
+        for each, verdict in verdicts.items():
+            click.echo(f"{each}: {verdict.status} ({verdict.detail})")
+        if not verdicts:
+            click.echo("no model has been downloaded")
+    bad = [each for each, verdict in verdicts.items() if verdict.status == "damaged"]
+    if bad:
+        raise ModelError(f"damaged: {', '.join(bad)}", try_=f"vall-e models download --force {bad[0]}")
+
+
+def _sources(state: Any) -> Sources:  # noqa: ANN401
+    found: Sources = state.registry.all(ModelSource)
+    return found
+
+
+def _find(state: Any, name: str) -> tuple[str, type[ModelSource]]:  # noqa: ANN401
+    """A model by its name; upstream's spelling with plus signs is understood."""
+    sources = _sources(state)
+    wanted = name.lower().replace("+", "-").replace("_", "-")
+    if wanted not in sources:
+        raise UsageError(f"no such model: {name}", try_=f"one of {', '.join(sources)}")
+    return wanted, sources[wanted]
+
+
+def _require(name: str, source: type[ModelSource]) -> Path:
+    path = source().path(None)
+    if path is None:
+        hint = f"vall-e models download {name}" if source.url is not None else "install vall-e again"
+        raise ModelError(f"the model {name} isn't on this machine", try_=hint)
+    return path
+
+
+def _facts(name: str, source: type[ModelSource]) -> dict[str, object]:
+    path = source().path(None)
+    known = issubclass(source, PublishedModel)
+    size = source.size
+    if size is None and path is not None:
+        size = path.stat().st_size
+    return {
+        "name": name,
+        "title": source.title or source.summary(),
+        "purpose": source.purpose if known else "checkpoint",
+        "default": source.default,
+        "licence": source.license,
+        "page": source.page if known else None,
+        "url": source.url,
+        "sha256": source.sha256,
+        "size": size,
+        "path": None if path is None else str(path),
+        "place": str(source.place()) if known else None,
+    }
+
+
+def _size(size: object) -> str:
+    return f"{size / 1e6:.0f} MB" if isinstance(size, (int, float)) else "? MB"
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

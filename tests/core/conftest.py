@@ -1,0 +1,93 @@
+"""Fake distributions: folders as an installer leaves them, found through `sys.path` like real ones."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+from vall_e_core import Registry
+
+SAMPLER = '''
+from dataclasses import dataclass
+from vall_e_core import Flag, Sampler, hookimpl, param
+
+@dataclass(frozen=True)
+class Made(Sampler):
+    """A sampler of a test."""
+    name = "{name}"
+    order = 95
+    p: float = param(0.5, primary=True, min=0.0, max=1.0, neutral=1.0, help="a share", flags=({flags}))
+
+@hookimpl
+def vall_e_samplers():
+    return [Made]
+'''
+
+
+class Site:
+    """A folder that stands in for site-packages."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.modules: set[str] = set()
+
+    def add(
+        self,
+        distribution: str,
+        entry_points: Mapping[str, str] | str,
+        modules: Mapping[str, str],
+        version: str = "1.0",
+    ) -> Path:
+        """Install a distribution. `entry_points` is name -> target, or the group's raw text."""
+        for module, source in modules.items():
+            (self.root / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+            self.modules.add(module)
+        info = self.root / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", encoding="utf-8"
+        )
+        if not isinstance(entry_points, str):
+            entry_points = "".join(f"{name} = {target}\n" for name, target in entry_points.items())
+        (info / "entry_points.txt").write_text(f"[vall_e]\n{entry_points}", encoding="utf-8")
+        importlib.invalidate_caches()
+        return info
+
+    def sampler(self, distribution: str, name: str, module: str, flags: str = "") -> Path:
+        """Install a distribution that brings one sampler."""
+        return self.add(distribution, {module: module}, {module: SAMPLER.format(name=name, flags=flags)})
+
+    def registry(self, *, environ: Mapping[str, str] | None = None, third_party: bool = True) -> Registry:
+        """What is installed here, and nothing else."""
+        installed = distributions(path=[str(self.root)])
+        return Registry.load(environ=environ or {}, third_party=third_party, installed=installed)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty folder on `sys.path`; what was imported from it is forgotten afterwards."""
+    root = tmp_path / "site"
+    root.mkdir()
+    monkeypatch.syspath_prepend(str(root))
+    made = Site(root)
+    yield made
+    for module in made.modules:
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Writes a file into the test's folder."""
+
+    def writer(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    return writer

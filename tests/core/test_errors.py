@@ -1,0 +1,42 @@
+"""The error shape and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+import vall_e_core
+from vall_e_core.errors import did_you_mean, suggestion
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("VallEError", 1), ("UsageError", 2), ("ComponentError", 2), ("InputError", 3), ("ModelError", 4),
+        ("CheckpointError", 4), ("PluginError", 4), ("DeviceError", 5), ("BatchError", 6),
+    ],
+)  # fmt: skip
+def test_exit_codes(name: str, code: int) -> None:
+    assert getattr(vall_e_core, name).exit_code == code
+
+
+def test_shape() -> None:
+    error = vall_e_core.InputError("silent: ref.wav", cause="nothing to hear", try_="another")
+    assert error.render() == "error: silent: ref.wav\n  cause: nothing to hear\n  try:   another"
+    assert vall_e_core.VallEError("it broke").render() == "error: it broke"
+
+
+def test_crosses_a_process_boundary() -> None:
+    error = pickle.loads(pickle.dumps(vall_e_core.ModelError("no", cause="why", try_="what")))
+    assert type(error) is vall_e_core.ModelError
+    assert (error.message, error.cause, error.try_) == ("no", "why", "what")
+
+
+def test_suggestions() -> None:
+    assert did_you_mean("top_pp", ["top-p", "dry"]) == "top-p"
+    assert did_you_mean("zzz", ["top-p", "dry"]) is None
+    assert suggestion("top-q", ["top-p"]) == "did you mean top-p?"
+    assert suggestion("zzz", ["b", "a"]) == "one of: a, b"
+    assert suggestion("zzz", ["b"], "vall-e plugins list") == "vall-e plugins list"
+    assert suggestion("zzz", []) is None

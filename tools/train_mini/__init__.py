@@ -1,0 +1,1 @@
+"""The recipe of the embedded voice: corpus, codec, vocoder, model, export, report."""

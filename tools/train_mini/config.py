@@ -1,0 +1,101 @@
+"""One YAML file per run: its keys are the fields below, each with a default that is the shipped voice's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from vall_e_mini.shape import Shape
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """What flite speaks."""
+
+    seed: int = 1
+    shards: int = 16
+    shard_size: int = 1000
+    variants: int = 40
+    """How many speakers are variants (pitch, rate, formants) of the four voices."""
+    variant_share: float = 0.28
+    """The part of the utterances that those variants speak."""
+    voices: dict[str, float] = field(default_factory=lambda: {"slt": 0.28, "rms": 0.24, "awb": 0.14, "kal16": 0.06})
+    """The voices as they are, with their parts of the utterances."""
+    margin: float = 0.06
+    """Seconds of silence kept around the words."""
+    rms: float = 0.08
+    """Every recording is brought to this level; the codec does the same with its input."""
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """How a network is trained."""
+
+    minutes: float = 15.0
+    batch: int = 24
+    frames: int = 32
+    """Code frames in a training cut (codec and vocoder)."""
+    lr: float = 1e-3
+    warmup: int = 200
+    decay_share: float = 0.25
+    """The last part of the time, over which the rate falls to nothing."""
+    seed: int = 1
+    save_every: float = 60.0
+    """Seconds between checkpoints."""
+    adversarial_from: float = 0.5
+    """The part of the time after which the vocoder is judged adversarially too; 1: never."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The AR + NAR + STT language model."""
+
+    width: int = 192
+    heads: int = 4
+    layers: int = 5
+    tokens: int = 3400
+    """Rows in a step, over its batches of all kinds."""
+    minutes: float = 100.0
+    lr: float = 2e-3
+    muon_lr: float = 4e-3
+    warmup: int = 100
+    decay_share: float = 0.2
+    ema: float = 0.998
+    shares: dict[str, float] = field(default_factory=lambda: {"ar": 0.58, "nar": 0.27, "stt": 0.15})
+    """The parts of a step's rows."""
+    weights: dict[str, float] = field(default_factory=lambda: {"ar": 1.0, "nar": 0.6, "stt": 0.4})
+    """The parts of a step's loss."""
+    prompt_seconds: tuple[float, float] = (1.0, 3.0)
+    seed: int = 1
+    save_every: float = 120.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole run."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    codec: Shape = field(default_factory=Shape)
+    codec_training: StageConfig = field(default_factory=StageConfig)
+    vocoder_training: StageConfig = field(default_factory=lambda: StageConfig(minutes=60.0, batch=12, frames=24))
+    model: ModelConfig = field(default_factory=ModelConfig)
+
+
+def build(cls: type[T], values: dict[str, Any]) -> T:
+    """A (nested) frozen dataclass from a mapping; an unknown key is an error that lists the known ones."""
+    known = {f.name: f for f in fields(cast(Any, cls))}
+    if unknown := sorted(set(values) - set(known)):
+        raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
+    default = cls()
+    nested = {k: build(type(getattr(default, k)), v) if is_dataclass(getattr(default, k)) else v for k, v in values.items()}
+    return cls(**nested)
+
+
+def load(run: Path) -> Config:
+    """The configuration of a run folder (`config.yaml`, absent: all defaults)."""
+    path = run / "config.yaml"
+    return build(Config, (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {})

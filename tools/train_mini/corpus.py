@@ -1,0 +1,149 @@
+"""Speech of known text, speaker and phone times: flite's voices and variants of them, in shards of raw int16."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from .config import Config, CorpusConfig
+from .text import normalise, phonemes, sentences
+
+RATE = 16000
+PITCH = {"slt": 170.0, "rms": 100.0, "awb": 131.0, "kal16": 90.0}
+"""Mean pitch of the voices as they are, in Hz (measured); rms ignores a request for another."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """A flite voice, and how it is bent."""
+
+    name: str
+    voice: str
+    pitch: float | None = None
+    """Mean F0 asked of flite, in Hz (None: the voice's own)."""
+    stretch: float = 1.0
+    """Duration factor asked of flite."""
+    formants: float = 1.0
+    """The recording is played this much faster, which moves pitch and formants up together."""
+
+
+def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
+    """All speakers with the share of utterances that each speaks."""
+    rng = random.Random(config.seed)
+    found = [(Speaker(v, v), share) for v, share in config.voices.items()]
+    for i in range(config.variants):
+        voice = ("slt", "rms", "awb", "slt", "rms", "kal16")[i % 6]
+        formants = round(2 ** rng.uniform(-0.25, 0.25), 3)
+        pitch = None if voice == "rms" else round(PITCH[voice] * 2 ** rng.uniform(-0.33, 0.33), 1)
+        stretch = round(formants * 2 ** rng.uniform(-0.25, 0.25), 3)
+        found.append((Speaker(f"{voice}-{i:02d}", voice, pitch, stretch, formants), config.variant_share / config.variants))
+    return found
+
+
+def speak(speaker: Speaker, text: str, margin: float = 0.06, rms: float = 0.08) -> tuple[np.ndarray, list[tuple[str, float]]]:
+    """flite's recording, trimmed and levelled [samples] float32, and (phone, end in seconds) for each phone."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+        wav = f"{folder}/a.wav"
+        command = ["flite", "-voice", speaker.voice, "-psdur"]
+        if speaker.pitch is not None:
+            command += ["--setf", f"int_f0_target_mean={speaker.pitch}"]
+        if speaker.stretch != 1.0:
+            command += ["--setf", f"duration_stretch={speaker.stretch}"]
+        out = subprocess.run([*command, "-t", text, "-o", wav], check=True, capture_output=True, text=True).stdout
+        wave, rate = soundfile.read(wav, dtype="float32")
+    if rate != RATE:
+        raise RuntimeError(f"flite's {speaker.voice} speaks at {rate} Hz, not {RATE}")
+    phones = [(p, float(t)) for p, _, t in (item.rpartition(":") for item in out.split())]
+    if speaker.formants != 1.0:
+        wave = soxr.resample(wave, RATE * speaker.formants, RATE).astype(np.float32)
+        phones = [(p, t / speaker.formants) for p, t in phones]
+    if len(phones) < 3:
+        raise RuntimeError(f"flite said nothing for {text!r}")
+    begin = max(0.0, (phones[0][1] if phones[0][0] == "pau" else 0.0) - margin)
+    end = (phones[-2][1] if phones[-1][0] == "pau" else phones[-1][1]) + margin
+    wave = wave[round(begin * RATE) : round(end * RATE)]
+    length = len(wave) / RATE
+    phones = [(p, min(max(t - begin, 0.0), length)) for p, t in phones]
+    level = float(np.sqrt((wave**2).mean()))
+    return wave * min(rms / max(level, 1e-5), 0.98 / max(float(np.abs(wave).max()), 1e-5)), phones
+
+
+def make_shard(job: tuple[Config, Path, int, frozenset[str]]) -> str:
+    """Write shard `i`: `NNN.i16` (samples end to end) and then `NNN.jsonl` (one line an utterance)."""
+    config, folder, index, forbidden = job
+    done = folder / f"{index:03d}.jsonl"
+    if done.is_file():
+        return f"{done.name}: there already"
+    c = config.corpus
+    rng = random.Random(c.seed * 1_000_003 + index)
+    source = sentences(rng, forbidden)
+    texts = [next(source) for _ in range(c.shard_size)]
+    who, shares = zip(*speakers(c), strict=True)
+    lines, start = [], 0
+    with (folder / f"{index:03d}.i16").open("wb") as audio:
+        for text, ipa in zip(texts, phonemes(texts), strict=True):
+            speaker = rng.choices(who, shares)[0]
+            try:
+                wave, phones = speak(speaker, text, c.margin, c.rms)
+            except (RuntimeError, subprocess.CalledProcessError):
+                continue
+            if not ipa or not 0.25 <= len(wave) / RATE <= 8.0:
+                continue
+            audio.write((wave * 32767).astype("<i2").tobytes())
+            lines.append({"speaker": speaker.name, "text": text, "ipa": ipa, "start": start, "samples": len(wave), "phones": [[p, round(t, 4)] for p, t in phones]})
+            start += len(wave)
+    partial = done.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    partial.rename(done)
+    return f"{done.name}: {len(lines)} utterances, {start / RATE / 3600:.2f} h"
+
+
+def forbidden_sentences(path: Path | None) -> frozenset[str]:
+    """Normal forms of the sentences kept for evaluation: the last column of each line of a text or TSV file."""
+    kept = ["The birch canoe slid on the smooth planks."]
+    if path is not None:
+        kept += [line.split("\t")[-1] for line in path.read_text().splitlines() if line.strip()]
+    return frozenset(normalise(line) for line in kept)
+
+
+def run(config: Config, run_dir: Path, keep_out: Path | None = None, workers: int = 2) -> None:
+    """Write every shard that is not there yet."""
+    folder = run_dir / "corpus"
+    folder.mkdir(parents=True, exist_ok=True)
+    who = [{**asdict(s), "share": share} for s, share in speakers(config.corpus)]
+    (folder / "speakers.json").write_text(json.dumps(who, indent=1))
+    forbidden = forbidden_sentences(keep_out)
+    jobs = [(config, folder, i, forbidden) for i in range(config.corpus.shards)]
+    with get_context("spawn").Pool(workers) as pool:
+        for message in pool.imap(make_shard, jobs):
+            print(message, flush=True)
+
+
+class Corpus:
+    """Utterances of the shards written so far; `wave(i)` is a view of a memory map."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.items: list[dict] = []
+        self._maps: dict[int, np.ndarray] = {}
+        for path in sorted((run_dir / "corpus").glob("*.jsonl")):
+            for line in path.read_text().splitlines():
+                self.items.append({**json.loads(line), "shard": int(path.stem)})
+            self._maps[int(path.stem)] = np.memmap(path.with_suffix(".i16"), dtype="<i2", mode="r")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def wave(self, i: int) -> np.ndarray:
+        """Samples of utterance `i`, float32 [samples]."""
+        item = self.items[i]
+        return self._maps[item["shard"]][item["start"] : item["start"] + item["samples"]].astype(np.float32) / 32767

@@ -1,0 +1,188 @@
+"""Stage 4: the AR + NAR + STT language model on the frozen codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from .codes import CodedCorpus
+from .config import Config, ModelConfig
+from .language_model import Batch, LanguageModel, LanguageModelShape
+from .optimiser import Muon
+from .tokens import encode, vocabulary
+from .training import Average, Clock, Log, rate, restore, save, set_rate
+
+HELD_OUT = 50
+"""Every so many utterances one is kept from training, to measure on."""
+
+
+class Sampler:
+    """Batches of utterances of like length, with prompts from other utterances of the same speaker."""
+
+    def __init__(self, corpus: CodedCorpus, config: ModelConfig, frame_rate: float, levels: int, stop: int, *, held_out: bool = False) -> None:
+        self.corpus, self.config, self.levels, self.stop = corpus, config, levels, stop
+        self.frames = tuple(round(s * frame_rate) for s in config.prompt_seconds)
+        self.ids = np.array([i for i in range(len(corpus)) if (i % HELD_OUT == 0) == held_out])
+        self.texts = [np.array(encode(item["ipa"])) for item in corpus.items]
+        self.speakers: dict[str, list[int]] = {}
+        for i in self.ids:
+            self.speakers.setdefault(corpus.items[i]["speaker"], []).append(int(i))
+
+    def prompt(self, i: int, rng: np.random.Generator) -> np.ndarray:
+        """A cut [frames, Q] of another utterance of the speaker of `i`; short ones more often than long ones."""
+        low, high = self.frames
+        wanted = low + round((high - low) * float(rng.random()) ** 2)
+        others = self.speakers[self.corpus.items[i]["speaker"]]
+        for _ in range(8):
+            codes = self.corpus.codes(others[int(rng.integers(len(others)))])
+            if len(codes) >= wanted:
+                break
+        start = int(rng.integers(max(1, len(codes) - wanted + 1)))
+        return codes[start : start + wanted]
+
+    def batches(self, kind: str, tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Batches of about `tokens` rows, padding included, without end."""
+        while True:
+            order = rng.permutation(self.ids)
+            for pool in np.array_split(order, max(1, len(order) // 400)):
+                lengths = np.array([len(self.corpus.codes(i)) + len(self.texts[i]) for i in pool])
+                pool = pool[np.argsort(lengths + rng.random(len(pool)))]
+                extra = 5 if kind == "stt" else 5 + (self.frames[0] * 2 + self.frames[1]) // 3
+                groups, current, longest = [], [], 0
+                for i in pool:
+                    size = len(self.corpus.codes(i)) + len(self.texts[i]) + extra
+                    if current and max(longest, size) * (len(current) + 1) > tokens:
+                        groups.append(current)
+                        current, longest = [], 0
+                    current.append(int(i))
+                    longest = max(longest, size)
+                groups.append(current)
+                for g in rng.permutation(len(groups)):
+                    yield self.batch(kind, groups[g], rng)
+
+    def batch(self, kind: str, ids: list[int], rng: np.random.Generator) -> Batch:
+        """The sequences of these utterances."""
+        q = 0
+        if kind == "nar":
+            weights = 1.0 / np.sqrt(np.arange(1, self.levels))
+            q = int(rng.choice(np.arange(1, self.levels), p=weights / weights.sum()))
+        texts = [self.texts[i][:-1] if kind == "stt" else self.texts[i] for i in ids]
+        responses = [self.corpus.codes(i).astype(np.int64) for i in ids]
+        prompts = [] if kind == "stt" else [self.prompt(i, rng).astype(np.int64) for i in ids]
+        text_at = np.cumsum([0] + [len(t) for t in texts])
+        prompt_at = text_at[-1] + np.cumsum([0] + [len(p) for p in prompts])
+        response_at = prompt_at[-1] + np.cumsum([0] + [len(r) for r in responses])
+        level, sep, padding = response_at[-1], response_at[-1] + 1, response_at[-1] + 2
+        index, positions, places, targets = [], [], [], []
+        for n, i in enumerate(ids):
+            text = np.arange(text_at[n], text_at[n + 1])
+            response = np.arange(response_at[n], response_at[n + 1])
+            if kind == "stt":  # audio | level | phonemes; the era layout's ids: only text segments end with a separator
+                index.append(np.concatenate([response, [sep, level, sep], text]))
+                positions.append(np.concatenate([np.arange(len(response)), [0, 1], np.arange(len(text) + 1)]))
+                places.append(np.arange(len(response) + 3, len(index[-1])))
+                targets.append(self.texts[i][1:])
+                continue
+            prompt = np.arange(prompt_at[n], prompt_at[n + 1])
+            index.append(np.concatenate([text, [sep, level, sep], prompt, [sep], response]))
+            positions.append(np.concatenate([np.arange(len(text) + 1), [0, 1], np.arange(len(prompt) + 1), np.arange(len(response))]))
+            end = len(index[-1])
+            if kind == "ar":
+                places.append(np.arange(end - len(response) - 1, end))
+                targets.append(np.append(responses[n][:, 0], self.stop))
+            else:
+                places.append(np.arange(end - len(response), end))
+                targets.append(responses[n][:, q])
+        longest = max(map(len, index))
+        table, where = np.full((len(ids), longest), padding), np.ones((len(ids), longest), np.int64)
+        for n, (row, ids_) in enumerate(zip(index, positions, strict=True)):
+            table[n, : len(row)], where[n, : len(row)] = row, ids_
+        flat = np.concatenate([p + n * longest for n, p in enumerate(places)])
+        codes = np.concatenate(prompts) if prompts else np.zeros((0, self.levels), np.int64)
+        arrays = (np.concatenate(texts), codes, np.concatenate(responses), table, where, flat, np.concatenate(targets))
+        return Batch(kind, q, *(torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)) for a in arrays))
+
+
+def split(model: LanguageModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """(the backbone's matrices, everything else)."""
+    matrices = [p for n, p in model.named_parameters() if n.startswith("model.layers") and p.ndim == 2]
+    chosen = {id(p) for p in matrices}
+    return matrices, [p for p in model.parameters() if id(p) not in chosen]
+
+
+@torch.inference_mode()
+def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
+    """Loss and accuracy on held-out batches, by kind."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for batch in batches:
+        logits, loss = model(batch)
+        found.setdefault(batch.kind, []).append((float(loss), float((logits.argmax(-1) == batch.targets).float().mean())))
+    return {f"held_{k}{s}": float(np.mean([v[j] for v in values])) for k, values in found.items() for j, s in enumerate(("", "_accuracy"))}
+
+
+def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
+    """Train for the configured time; every step holds a batch of each kind."""
+    c, codec = config.model, config.codec
+    torch.manual_seed(c.seed)
+    corpus = CodedCorpus(run_dir)
+    shape = LanguageModelShape(c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary())
+    model = LanguageModel(shape).to(device)
+    matrices, others = split(model)
+    muon = Muon(matrices, lr=c.muon_lr)
+    adam = torch.optim.AdamW(others, lr=c.lr, betas=(0.9, 0.98), weight_decay=0.01)
+    average = Average(model, c.ema)
+    step, clock = 0, Clock(c.minutes)
+    if state := restore(run_dir / "model.pt", device):
+        model.load_state_dict(state["network"])
+        muon.load_state_dict(state["muon"])
+        adam.load_state_dict(state["adam"])
+        average.values, average.steps, step = state["average"], state["step"], state["step"]
+        clock = Clock(c.minutes, state["seconds"])
+    log, saved = Log(run_dir / "model.jsonl"), clock.spent
+    rng = np.random.default_rng(c.seed + step)
+    sampler = Sampler(corpus, c, codec.frame_rate, codec.levels, codec.codebook_size)
+    streams = {kind: sampler.batches(kind, round(c.tokens * share), rng) for kind, share in c.shares.items() if share}
+    held = Sampler(corpus, c, codec.frame_rate, codec.levels, codec.codebook_size, held_out=True)
+    fixed = np.random.default_rng(0)
+    tests = [next(stream).to(device) for kind in streams for stream in [held.batches(kind, 2000, fixed)] for _ in range(4)]
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(corpus)} utterances", flush=True)
+
+    def checkpoint() -> None:
+        values = {"network": model.state_dict(), "average": average.values, "muon": muon.state_dict(), "adam": adam.state_dict()}
+        save(run_dir / "model.pt", {**values, "step": step, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
+
+    while clock.progress < 1.0:
+        figures: dict[str, torch.Tensor | float] = {}
+        adam.zero_grad(set_to_none=True)
+        muon.zero_grad(set_to_none=True)
+        seen = 0
+        for kind, stream in streams.items():
+            batch = next(stream).to(device)
+            logits, loss = model(batch)
+            (loss * c.weights[kind]).backward()
+            seen += batch.index.numel()
+            figures[kind] = loss.detach()
+            figures[f"{kind}_accuracy"] = (logits.detach().argmax(-1) == batch.targets).float().mean()
+        nn.utils.clip_grad_norm_(others, 1.0)
+        set_rate(muon, rate(c.muon_lr, step, c.warmup, clock.progress, c.decay_share))
+        set_rate(adam, rate(c.lr, step, c.warmup, clock.progress, c.decay_share))
+        muon.step()
+        adam.step()
+        average.update(model)
+        step += 1
+        if step % 400 == 0:
+            weights = {k: v.clone() for k, v in model.state_dict().items()}
+            model.load_state_dict(average.values)
+            figures |= measure(model, tests)
+            model.load_state_dict(weights)
+        log.add(step, clock, tokens=seen, **figures)
+        if clock.spent - saved > c.save_every:
+            checkpoint()
+            saved = clock.spent
+    checkpoint()
