@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.train_mini", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("run", type=Path, help="folder of the run; its config.yaml is optional")
-    parser.add_argument("--keep-out", type=Path, help="sentences that must not be trained on (corpus)")
+    parser.add_argument("--keep-out", type=Path, help="sentences that must not be trained on; sentences.tsv if absent (corpus)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (training stages)")
     parser.add_argument("--out", type=Path, help="folder to write to (export, report)")
     args = parser.parse_args()

@@ -56,8 +56,10 @@ class ModelConfig:
 
     width: int = 192
     heads: int = 4
-    layers: int = 5
-    tokens: int = 3400
+    layers: int = 6
+    bf16: bool = True
+    """Multiply in bfloat16 (a CPU without such instructions is faster without)."""
+    tokens: int = 6000
     """Rows in a step, over its batches of all kinds."""
     minutes: float = 100.0
     lr: float = 2e-3

@@ -134,7 +134,7 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     shape = LanguageModelShape(c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary())
     model = LanguageModel(shape).to(device)
     matrices, others = split(model)
-    muon = Muon(matrices, lr=c.muon_lr)
+    muon = Muon(matrices, lr=c.muon_lr, bf16=c.bf16)
     adam = torch.optim.AdamW(others, lr=c.lr, betas=(0.9, 0.98), weight_decay=0.01)
     average = Average(model, c.ema)
     step, clock = 0, Clock(c.minutes)
@@ -164,7 +164,8 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         seen = 0
         for kind, stream in streams.items():
             batch = next(stream).to(device)
-            logits, loss = model(batch)
+            with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=c.bf16):
+                logits, loss = model(batch)
             (loss * c.weights[kind]).backward()
             seen += batch.index.numel()
             figures[kind] = loss.detach()

@@ -25,8 +25,16 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised for each matrix; matrices of one shape are done together."""
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.05) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.05,
+        bf16: bool = False,
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self.dtype = torch.bfloat16 if bf16 else torch.float32
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -40,7 +48,8 @@ class Muon(torch.optim.Optimizer):
                 grads = torch.stack([p.grad for p in parameters])  # type: ignore[misc]
                 momenta = torch.stack([self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters])
                 momenta.mul_(group["momentum"]).add_(grads)
-                update = orthogonal(grads.add_(momenta, alpha=group["momentum"])) * (0.2 * math.sqrt(max(rows, columns)))
+                step = orthogonal(grads.add_(momenta, alpha=group["momentum"]).to(self.dtype)).float()
+                update = step * (0.2 * math.sqrt(max(rows, columns)))
                 for parameter, momentum, change in zip(parameters, momenta, update, strict=True):
                     self.state[parameter]["momentum"].copy_(momentum)
                     parameter.mul_(1.0 - group["lr"] * group["weight_decay"]).add_(change, alpha=-group["lr"])

@@ -1,0 +1,135 @@
+"""The recipe of the embedded voice: what is trained is what the product computes with."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vall_e_core.checkpoint import load_model
+from vall_e_core.model import Inputs, Target, pad
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT)) if importlib.util.find_spec("tools") is None else None
+
+from tools.train_mini import tokens  # noqa: E402
+from tools.train_mini.config import Config, ModelConfig, build  # noqa: E402
+from tools.train_mini.export import write_codec, write_model  # noqa: E402
+from tools.train_mini.language_model import LanguageModel, LanguageModelShape  # noqa: E402
+from tools.train_mini.model import Sampler  # noqa: E402
+
+LEVELS, CODES, RATE = 3, 16, 31.25
+IPA = ("ðə bˈɜːtʃ kənˈuː", "hˈaɪ.", "slˈɪd ˌɔn ðə plˈæŋks?", "nˈoʊ, nˈoʊ!")
+
+
+class Codes:
+    """A corpus without audio: random codes of four utterances of one speaker."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self._codes = [rng.integers(0, CODES, (n, LEVELS)).astype(np.uint16) for n in (40, 33, 60, 37)]
+        self.items = [{"speaker": "a", "ipa": ipa} for ipa in IPA]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def codes(self, i: int) -> np.ndarray:
+        """[T, Q]."""
+        return self._codes[i]
+
+
+@pytest.fixture(scope="module")
+def trained() -> LanguageModel:
+    torch.manual_seed(0)
+    model = LanguageModel(LanguageModelShape(32, 2, 2, LEVELS, CODES, tokens.vocabulary()))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_((torch.randn(parameter.shape) * 0.3).half())  # what half precision keeps
+    return model.eval()
+
+
+@pytest.mark.parametrize("kind", ["ar", "nar", "stt"])
+def test_the_exported_file_computes_what_was_trained(
+    trained: LanguageModel, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_model(tmp_path / "m.sft", trained.shape, trained.state_dict(), {"global_step": 7}, {"ar-temp": 0.5})
+    loaded = load_model(tmp_path / "m.sft")
+    assert loaded.codec == "mini" and loaded.advice == {"ar-temp": 0.5} and loaded.tokenizer is not None
+    corpus = Codes()
+    sampler = Sampler(corpus, ModelConfig(), RATE, LEVELS, CODES)
+    prompts = [corpus.codes(i)[:12].astype(np.int64) for i in range(len(corpus))]
+    monkeypatch.setattr(sampler, "prompt", lambda i, rng: prompts[i - 1])
+    for seed in range(3):
+        ids = list(range(1, 4))
+        batch = sampler.batch(kind, ids, np.random.default_rng(seed))
+        with torch.inference_mode():
+            logits, _ = trained(batch)
+        target = Target("nar", batch.level) if kind == "nar" else Target(kind)  # type: ignore[arg-type]
+        sequences = []
+        for i in ids:
+            phonemes = torch.tensor(tokens.encode(IPA[i]))
+            codes = torch.from_numpy(corpus.codes(i).astype(np.int64))
+            if kind == "stt":
+                inputs = Inputs(response=codes, tokens=phonemes[:-1])
+            else:
+                response = codes[:, 0] if kind == "ar" else codes[:, : batch.level]
+                inputs = Inputs(phonemes, None, torch.from_numpy(prompts[i - 1]), response)
+            sequences.append(loaded.model.embed(inputs, target))
+        embeds, positions, lengths = pad(sequences)
+        with torch.inference_mode():
+            hidden = loaded.model(embeds, positions, causal=loaded.model.causal(target), lengths=lengths)
+            rows = torch.cat([hidden[n, s.output_rows][kind == "stt" :] for n, s in enumerate(sequences)])
+            ours = loaded.model.logits(rows, target)
+        torch.testing.assert_close(ours, logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("ipa", IPA)
+def test_the_product_spells_as_the_recipe_does(trained: LanguageModel, ipa: str, tmp_path: Path) -> None:
+    write_model(tmp_path / "m.sft", trained.shape, trained.state_dict(), {}, {})
+    tokenizer = load_model(tmp_path / "m.sft").tokenizer
+    assert tokenizer is not None
+    assert list(tokenizer.encode(ipa)) == tokens.encode(ipa)
+    assert tokens.decode(tokens.encode(ipa)) == ipa
+
+
+def test_a_codec_file_reads_back(tmp_path: Path) -> None:
+    from vall_e_mini.codec import load
+    from vall_e_mini.networks import Vocoder
+    from vall_e_mini.shape import Shape
+
+    from tools.train_mini.codec import CodecTrainer
+    from vall_e_core import BuildContext
+
+    shape = Shape(levels=2, codebook_size=8, latent=8, width=16, hidden=32, vocoder_width=16, vocoder_hidden=32)
+    torch.manual_seed(0)
+    trainer, vocoder = CodecTrainer(shape), Vocoder(shape)
+    write_codec(tmp_path / "c.safetensors", shape, trainer.state_dict(), vocoder.state_dict())
+    codec = load(tmp_path / "c.safetensors", BuildContext())
+    wave = torch.randn(5 * shape.frame_samples + 3) * 0.1
+    codes = codec.encode(wave)
+    assert codes.shape == (6, 2) and codec.frame_rate == 31.25
+    assert codec.decode(codes).shape == (6 * shape.frame_samples,)
+    incomplete = {k: v for k, v in vocoder.state_dict().items() if not k.startswith("head.")}
+    with pytest.raises(ValueError, match="lack vocoder.head"):
+        write_codec(tmp_path / "d.safetensors", shape, trainer.state_dict(), incomplete)
+
+
+def test_nothing_that_is_measured_on_is_trained_on() -> None:
+    from tools.train_mini.corpus import SENTENCES, forbidden_sentences
+    from tools.train_mini.text import normalise
+
+    lines = SENTENCES.read_text("utf-8").splitlines()[1:]
+    assert len(lines) == 120
+    kept = forbidden_sentences(SENTENCES)
+    assert all(normalise(line.split("\t")[-1]) in kept for line in lines)
+
+
+def test_a_run_is_configured_by_known_keys() -> None:
+    config = build(Config, {"model": {"width": 64}, "codec": {"levels": 4}})
+    assert config.model.width == 64 and config.codec.levels == 4 and config.model.layers == Config().model.layers
+    with pytest.raises(ValueError, match="ModelConfig has no wdith"):
+        build(Config, {"model": {"wdith": 64}})

@@ -1,0 +1,93 @@
+"""Stage 5: the trained networks as the files that the plugin ships, and the reference recordings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import soundfile
+import torch
+import vall_e_mini
+from safetensors.torch import save_file
+from torch import Tensor
+from vall_e_mini.networks import Codec
+from vall_e_mini.shape import Shape, shape_from
+
+from vall_e_core.checkpoint import save_model
+from vall_e_core.model import Model, ModelConfig
+
+from .config import Config
+from .corpus import RATE, Speaker, speak
+from .language_model import LanguageModelShape
+from .tokens import symmap
+from .training import restore
+
+TRAINING_ONLY = (".inited", ".cluster_size", ".embed_avg")
+"""Statistics of the codebooks that only their training needs."""
+UNUSED = {"langs_emb.weight", "tasks_emb.weight", "tones_emb.weight", "dropout_token"}
+"""Tensors of the published format that this model has no use for."""
+ADVICE = Path(__file__).with_name("advice.json")
+"""Settings that the checkpoint recommends: chosen on list A of the sentences."""
+
+
+def write_codec(path: Path, shape: Shape, trainer: dict[str, Tensor], vocoder: dict[str, Tensor]) -> None:
+    """`path`: encoder and codebooks of the codec stage, the vocoder, in half precision; the shape as metadata."""
+    kept = {k: v for k, v in trainer.items() if k.startswith(("encoder.", "quantiser."))}
+    kept |= {f"vocoder.{k}": v for k, v in vocoder.items()}
+    known = Codec(shape).state_dict()
+    tensors = {k: v.half().contiguous() for k, v in kept.items() if k in known and not k.endswith(TRAINING_ONLY)}
+    missing = [k for k in known if k not in tensors and not k.endswith((*TRAINING_ONLY, ".window"))]
+    if missing:
+        raise ValueError(f"the trained networks lack {', '.join(missing)}")
+    save_file(tensors, str(path), metadata={"shape": json.dumps(asdict(shape))})
+
+
+def product_config(shape: LanguageModelShape) -> ModelConfig:
+    """The trained model as a configuration of the published format."""
+    return ModelConfig(
+        version=5, width=shape.width, heads=shape.heads, layers=shape.layers, levels=shape.levels,
+        audio_tokens=shape.audio_tokens, phoneme_tokens=shape.vocabulary, langs=1, tasks=9, tones=1,
+        capabilities=frozenset({"ar", "nar", "stt"}), name="ar+nar+stt", layout="era", sum_mode="inclusive", sums=True,
+        stt_mode="plain", noncausal_masks=True, lang_mode=False, unified_position_ids=False,
+    )  # fmt: skip
+
+
+def write_model(
+    path: Path, shape: LanguageModelShape, weights: dict[str, Tensor], stats: dict[str, int], advice: dict[str, Any]
+) -> None:
+    """`path`: a checkpoint that the product's loader reads like any other, in half precision."""
+    model = Model(product_config(shape), seed=None)
+    state = model.state_dict()
+    given = {k: weights[k] if k in weights else torch.zeros(v.shape) for k, v in state.items()}
+    odd = (set(state) - set(weights)) - UNUSED | (set(weights) - set(state))
+    if odd:
+        raise ValueError(f"trained and published names differ: {', '.join(sorted(odd))}")
+    model = model.to_empty(device="cpu") if any(v.is_meta for v in state.values()) else model
+    model.load_state_dict(given)
+    extra = {"audio_backend": "mini", "advice": advice}
+    save_model(path, model, symmap=symmap(), stats=stats, dtype=torch.float16, extra=extra)
+
+
+def write_voices(folder: Path) -> None:
+    """A recording for each packaged voice, of the text that the plugin says it is of."""
+    for voice in vall_e_mini.vall_e_voices():
+        wave, _ = speak(Speaker(voice.name, voice.name), voice.transcript)
+        soundfile.write(folder / f"{voice.name}.wav", wave, RATE, subtype="PCM_16")
+
+
+def run(config: Config, run_dir: Path, out: Path = Path(vall_e_mini.__file__).with_name("data")) -> None:
+    """Write `codec.safetensors`, `model.sft` and the voices to `out`; what isn't trained yet is left as it is."""
+    out.mkdir(parents=True, exist_ok=True)
+    codec, vocoder, model = (restore(run_dir / f"{name}.pt", "cpu") for name in ("codec", "vocoder", "model"))
+    if codec is not None and vocoder is not None:
+        shape = shape_from(json.loads(codec["shape"]))
+        write_codec(out / "codec.safetensors", shape, codec["network"], vocoder["average"])
+    if model is not None:
+        shape_of = LanguageModelShape(**json.loads(model["shape"]))
+        advice = json.loads(ADVICE.read_text("utf-8"))
+        write_model(out / "model.sft", shape_of, model["average"], {"global_step": model["step"]}, advice)
+    write_voices(out)
+    for path in sorted(out.iterdir()):
+        print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
