@@ -26,6 +26,7 @@ from .hookspecs import HOOKS, PROJECT, HookSpecs
 GROUP = "vall_e"
 OURS = "vall-e"
 SLOW_MS = 200.0
+_PREFIX = f"{PROJECT}_"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*\Z")
 
 Provided = type[Component] | LazyCommand
@@ -47,8 +48,9 @@ class Found:
         return self.distribution == OURS
 
     def load(self) -> object:
-        """The module or object it names."""
-        return EntryPoint(self.name, self.target, GROUP).load()
+        """The module or object it names. What it prints meanwhile goes to stderr: stdout is for results."""
+        with redirect_stdout(sys.stderr):
+            return EntryPoint(self.name, self.target, GROUP).load()
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ def _collect(plugin: object, hooks: pluggy.PluginManager) -> list[tuple[str, Pro
         if not caller.has_spec():
             if all(each.optionalhook for each in caller.get_hookimpls() if each.plugin is plugin):
                 continue
-            near = did_you_mean(caller.name, HOOKS)
-            hint = f"did you mean {near}?" if near is not None else "it may have been written for a newer vall-e"
+            near = did_you_mean(caller.name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS])
+            hint = "it may have been written for a newer vall-e" if near is None else f"did you mean {_PREFIX}{near}?"
             raise PluginError(f"unknown hook {caller.name}: {hint}")
         for implementation in caller.get_hookimpls():
             if implementation.plugin is plugin:

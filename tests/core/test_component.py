@@ -28,7 +28,8 @@ class Dry(Sampler):
     name = "dry"
     order = 40
     multiplier: float = param(
-        0.8, primary=True, min=0.0, neutral=0.0, help="scale", flags=(Flag("--dry-multiplier"), Flag("--n-dry", stage="nar"))
+        0.8, primary=True, min=0.0, neutral=0.0, help="scale",
+        flags=(Flag("--dry-multiplier"), Flag("--n-dry", stage="nar")),
     )  # fmt: skip
     base: float = param(1.75, min=1.0, exclusive_min=True, help="base of the exponent", flags=(Flag("--dry-base"),))
     allowed_length: int = param(2, min=0, max=100, unit="tokens", help="free repeats")

@@ -26,7 +26,8 @@ def test_found_by_entry_point(site: Site) -> None:
     site.sampler("vall-e-dry", "dry", "dry_plugin")
     registry = site.registry()
     (record,) = registry.records
-    assert (record.name, record.distribution, record.version, record.status) == ("dry_plugin", "vall-e-dry", "1.0", "ok")
+    found = (record.name, record.distribution, record.version, record.status)
+    assert found == ("dry_plugin", "vall-e-dry", "1.0", "ok")
     assert record.provides == {"samplers": ("dry",)}
     assert record.ms > 0
     assert registry.sampler("dry").name == registry.sampler("vall-e-dry/dry").name == "dry"
@@ -42,8 +43,8 @@ def test_found_by_entry_point(site: Site) -> None:
         ("import sys; sys.exit('goodbye')", "SystemExit: goodbye"),
         ("1 / 0", "ZeroDivisionError"),
         ("pass", "it registers nothing"),
-        (GOOD.replace("vall_e_samplers", "vall_e_sampler"), "unknown hook vall_e_sampler: did you mean vall_e_samplers?"),
-        (GOOD.replace("vall_e_samplers", "vall_e_teleport"), "unknown hook vall_e_teleport: it may have been written for"),
+        (GOOD.replace("e_samplers", "e_sampler"), "unknown hook vall_e_sampler: did you mean vall_e_samplers?"),
+        (GOOD.replace("e_samplers", "e_teleport"), "unknown hook vall_e_teleport: it may have been written for a new"),
         (GOOD.replace("vall_e_samplers()", "vall_e_samplers(config)"), "PluginValidationError"),
         (GOOD.replace("return [Made]", "return 3"), "vall_e_samplers must return a list of components, not 3"),
         (GOOD.replace("return [Made]", "return [3]"), "3 isn't a subclass of Sampler"),
@@ -84,7 +85,7 @@ def test_a_plugin_that_fails_at_its_second_hook_leaves_nothing(site: Site) -> No
 
 @pytest.mark.parametrize(
     "text",
-    ["nonsense without an equals sign\n", " = nothing\n", "empty =\n", "gone = no_such_module_here\n", "odd = a b c:!\n"],
+    ["nonsense without an equals sign\n", " = nothing\n", "empty =\n", "gone = no_such_module\n", "odd = a b c:!\n"],
 )
 def test_malformed_entry_points_are_that_distributions_failure(site: Site, text: str) -> None:
     site.add("odd", text, {})
@@ -116,7 +117,7 @@ def test_one_name_twice_keeps_both(site: Site) -> None:
     site.sampler("vall-e", "dry", "our_dry")
     site.sampler("a-first", "dry", "their_dry")
     registry = site.registry()
-    assert [record.distribution for record in registry.records] == ["vall-e", "a-first"], "ours first, whatever its name"
+    assert [record.distribution for record in registry.records] == ["vall-e", "a-first"], "ours first"
     assert registry.sampler("dry").__module__ == "our_dry"
     assert registry.sampler("a-first/dry").__module__ == "their_dry"
     assert registry.records[1].provides == {"samplers": ("a-first/dry",)}

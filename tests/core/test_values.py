@@ -44,7 +44,7 @@ numbers = st.floats(allow_nan=False)
         (Mapping[str, bool], {"a": True}, {"a": True}),
     ],
 )
-def test_understood(annotation: Any, value: object, expected: object) -> None:
+def test_understood(annotation: object, value: object, expected: object) -> None:
     found = ValueType.of(annotation).coerce(value)
     assert found == expected
     assert type(found) is type(expected)
@@ -73,21 +73,27 @@ def test_understood(annotation: Any, value: object, expected: object) -> None:
         (Mapping[int, float], 7, "a map"),
     ],
 )
-def test_refused_with_what_is_expected(annotation: Any, value: object, words: str) -> None:
+def test_refused_with_what_is_expected(annotation: object, value: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ValueType.of(annotation).coerce(value)
 
 
 @pytest.mark.parametrize("annotation", [bytes, int | str, complex, tuple[int, int], Literal[1, "a"], list[list[int]]])
-def test_unsupported_annotations(annotation: Any) -> None:
+def test_unsupported_annotations(annotation: object) -> None:
     with pytest.raises(TypeError, match="unsupported parameter type"):
         ValueType.of(annotation)
 
 
-@given(st.one_of(numbers.map(lambda x: (float, x)), st.integers().map(lambda x: (int, x)),
-                 st.booleans().map(lambda x: (bool, x)), st.text().map(lambda x: (str, x)),
-                 st.lists(st.integers(), min_size=1).map(lambda x: (tuple[int, ...], tuple(x))),
-                 st.dictionaries(st.integers(), numbers, min_size=1).map(lambda x: (Mapping[int, float], x))))  # fmt: skip
+@given(
+    st.one_of(
+        numbers.map(lambda x: (float, x)),
+        st.integers().map(lambda x: (int, x)),
+        st.booleans().map(lambda x: (bool, x)),
+        st.text().map(lambda x: (str, x)),
+        st.lists(st.integers(), min_size=1).map(lambda x: (tuple[int, ...], tuple(x))),
+        st.dictionaries(st.integers(), numbers, min_size=1).map(lambda x: (Mapping[int, float], x)),
+    )
+)
 def test_text_form_reads_back(case: tuple[Any, object]) -> None:
     annotation, value = case
     kind = ValueType.of(annotation)

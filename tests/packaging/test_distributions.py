@@ -1,4 +1,4 @@
-"""The wheel, a third party's sampler package, and a first-party folder lifted out, each installed and used from the command line."""
+"""The wheel, a third party's sampler package, and a first-party folder lifted out, each installed and used."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def test_a_first_party_folder_lifts_out(tmp_path: Path) -> None:
     """Take one feature out of the house, give it ten lines of pyproject, and install both: nothing is missing."""
     house, alone = tmp_path / "house", tmp_path / "alone"
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    files = [name for name in tracked.stdout.split("\0") if name.startswith(("vall_e_core/", "plugins/", "pyproject", "README", "LICENSE"))]
+    packaged = ("vall_e_core/", "plugins/", "pyproject", "README", "LICENSE")
+    files = [name for name in tracked.stdout.split("\0") if name.startswith(packaged)]
     for name in files:
         if name.startswith("plugins/vall_e_truncation/"):
             target = alone / name.removeprefix("plugins/")
@@ -145,6 +146,7 @@ packages = ["vall_e_truncation"]
     (plugin,) = [plugin for plugin in both.plugins() if plugin["distribution"] == "vall-e-truncation"]
     assert plugin["status"] == "ok"
     out = tmp_path / "out.wav"
-    done = both.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), "--seed", "0", "--sampler", "top-p:0.9")
+    flags = ["--seed", "0", "--sampler", "top-p:0.9"]
+    done = both.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
     assert done.returncode == 0, done.stderr
     assert out.exists()

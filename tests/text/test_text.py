@@ -33,9 +33,9 @@ def test_b2_the_shortest_texts_are_one_segment(text: str) -> None:
 
 FLOODS = {
     "sentences": "The birch canoe slid on the smooth planks. ", "word": "a", "digits": "7", "dots": ".",
-    "brackets": "(", "stops": ". ", "commas": ",", "spaces": " ", "lines": "\n", "quotes": "'", "dashes": "-", "spaced": "a ",
-    "tags": "<", "cjk": "好。", "combining": "e\u0301", "zero-width": "\u200b", "capitals": "A. B. ", "ellipsis": "…",
-    "mixed": ".!?\"' ",
+    "brackets": "(", "stops": ". ", "commas": ",", "spaces": " ", "lines": "\n", "quotes": "'", "dashes": "-",
+    "spaced": "a ", "tags": "<", "cjk": "好。", "combining": "e\u0301", "zero-width": "\u200b", "capitals": "A. B. ",
+    "ellipsis": "…", "mixed": ".!?\"' ",
 }  # fmt: skip
 
 

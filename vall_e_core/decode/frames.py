@@ -85,7 +85,7 @@ def _write(
             score = score + likelihood.masked_fill(~writing, 0.0)
             chosen.append(tokens)
         frame = torch.stack(chosen, 1)
-        ended = writing & (frame == stop).any(1)
+        ended = torch.zeros_like(writing) if stop is None else writing & frame.eq(stop).any(1)
         taken, count, stopped = taken + writing, count + (writing & ~ended), stopped | ended
         if settings.progress is not None:
             settings.progress(settings.stage, done, last)

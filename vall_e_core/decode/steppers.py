@@ -48,7 +48,7 @@ class Stepper(Protocol):
         """Logits ``[N, V]`` float32 of the first token, and guidance's null logits."""
 
     def advance(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Append ``tokens`` ``[N]`` (version 7: ``[N, Q]``); logits ``[N, V]`` of the next one, and guidance's null logits."""
+        """Append ``tokens`` ``[N]`` (version 7: ``[N, Q]``); the next logits ``[N, V]``, and guidance's null logits."""
 
     def select(self, rows: Tensor) -> None:
         """Keep the rows ``[M]``, in that order; one may be named several times."""

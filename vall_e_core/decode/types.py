@@ -28,8 +28,8 @@ class Utterance:
     """One text to be spoken.
 
     ``id`` keys the noise: the same id, seed and settings give the same tokens in any batch. ``phonemes`` is ``[P]``
-    with begin and end ids; ``prompt`` None leaves the segment out. ``prefix`` ``[T]`` holds the level-0 ids (version 7: ``[T, Q]``)
-    that the response starts with; they are handed back only with ``keep_prefix``.
+    with begin and end ids; ``prompt`` None leaves the segment out. ``prefix`` ``[T]`` holds the level-0 ids (version 7:
+    ``[T, Q]``) that the response starts with; they are handed back only with ``keep_prefix``.
     """
 
     id: int | str
@@ -68,9 +68,9 @@ def start_with(utterance: Utterance, code: int, frames: int) -> Utterance:
 class ArResult:
     """What the autoregressive pass made of one utterance.
 
-    ``codes`` ``[T]`` (version 7: ``[T, Q]``) without the stop token; ``log_probability`` is the model's own (natural log, raw logits, the stop
-    token included) of ``codes``; ``refined`` says which sequence was kept where refining was asked for, and
-    ``alternative`` is the other one.
+    ``codes`` ``[T]`` (version 7: ``[T, Q]``) without the stop token; ``log_probability`` is the model's own (natural
+    log, raw logits, the stop token included) of ``codes``; ``refined`` says which sequence was kept where refining was
+    asked for, and ``alternative`` is the other one.
     """
 
     codes: Tensor

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import torch
-from vall_e_core.testing import apply_samplers, check_sampler
 from vall_e_soft_cap import SoftCap
+
+from vall_e_core.testing import apply_samplers, check_sampler
 
 
 def test_contract() -> None:
