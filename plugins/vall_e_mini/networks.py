@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -76,12 +77,13 @@ def straight_through(latents: Tensor, quantised: Tensor) -> Tensor:
 @torch.no_grad()
 def revive(codebook: EuclideanCodebook, vectors: Tensor, threshold: float = 0.3) -> None:
     """Move codes that hardly any vector [B, latent, T] chooses any more onto random ones of these vectors."""
-    dead = (codebook.cluster_size < threshold).nonzero()[:, 0]
+    kept = dict(codebook.named_buffers())
+    dead = (kept["cluster_size"] < threshold).nonzero()[:, 0]
     if len(dead):
         flat = vectors.transpose(1, 2).flatten(0, 1)
-        codebook.embed[dead] = flat[torch.randint(len(flat), (len(dead),), device=flat.device)]
-        codebook.embed_avg[dead] = codebook.embed[dead]
-        codebook.cluster_size[dead] = 1.0
+        kept["embed"][dead] = flat[torch.randint(len(flat), (len(dead),), device=flat.device)]
+        kept["embed_avg"][dead] = kept["embed"][dead]
+        kept["cluster_size"][dead] = 1.0
 
 
 class Quantiser(nn.Module):
@@ -100,6 +102,11 @@ class Quantiser(nn.Module):
             for _ in range(shape.levels)
         )
 
+    @property
+    def quantisers(self) -> list[VectorQuantization]:
+        """One for each level."""
+        return cast("list[VectorQuantization]", list(self.levels))
+
     def forward(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[B, latent, T] -> (each level's vectors [Q, B, latent, T], codes [B, T, Q], commitment loss).
 
@@ -107,7 +114,7 @@ class Quantiser(nn.Module):
         """
         residual = latents
         vectors, codes, losses = [], [], []
-        for level in self.levels:
+        for level in self.quantisers:
             quantised, ids, loss = level(residual)
             if self.training:
                 revive(level._codebook, residual.detach())
@@ -120,7 +127,7 @@ class Quantiser(nn.Module):
     def encode(self, latents: Tensor) -> Tensor:
         """[B, latent, T] -> codes [B, T, Q]."""
         residual, codes = latents, []
-        for level in self.levels:
+        for level in self.quantisers:
             ids = level.encode(residual)
             residual = residual - level.decode(ids)
             codes.append(ids)
@@ -128,7 +135,7 @@ class Quantiser(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, T, q <= Q] -> latents [B, latent, T]."""
-        parts: list[Tensor] = [level.decode(codes[..., i]) for i, level in zip(range(codes.shape[-1]), self.levels)]
+        parts = [level.decode(codes[..., i]) for i, level in enumerate(self.quantisers[: codes.shape[-1]])]
         return torch.stack(parts).sum(0)
 
 
@@ -193,4 +200,3 @@ class Codec(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, T, q <= Q] -> samples [B, T * frame_samples]."""
         return self.vocoder(self.quantiser.decode(codes))  # type: ignore[no-any-return]
-

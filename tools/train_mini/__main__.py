@@ -16,13 +16,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.train_mini", description=__doc__)
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("run", type=Path, help="folder of the run; its config.yaml is optional")
-    parser.add_argument("--keep-out", type=Path, help="sentences that must not be trained on; sentences.tsv if absent (corpus)")
+    parser.add_argument(
+        "--keep-out", type=Path, help="sentences that must not be trained on; sentences.tsv if absent (corpus)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (training stages)")
     parser.add_argument("--out", type=Path, help="folder to write to (export, report)")
     args = parser.parse_args()
     config = load(args.run)
     stage = import_module(f".{args.stage}", __package__)
-    extra = {"keep_out": args.keep_out} if args.stage == "corpus" else {"out": args.out} if args.stage in ("export", "report") else {"device": args.device}
+    extra = (
+        {"keep_out": args.keep_out}
+        if args.stage == "corpus"
+        else {"out": args.out}
+        if args.stage in ("export", "report")
+        else {"device": args.device}
+    )
     stage.run(config, args.run, **{k: v for k, v in extra.items() if v is not None})
 
 

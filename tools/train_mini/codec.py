@@ -1,7 +1,7 @@
 """Stage 2: encoder and codebooks, trained in the log-mel domain; then the codes of the whole corpus.
 
-The codes are final after this stage, so the language model and the vocoder can be trained side by side. Level 0 also has
-to tell the phones (flite says when each begins), which makes it easy to predict from text.
+The codes are final after this stage, so the language model and the vocoder can be trained side by side. Level 0 also
+has to tell the phones (flite says when each begins), which makes it easy to predict from text.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from vall_e_mini.networks import Encoder, LogMel, MelHead, Quantiser, Trunk, straight_through
 from vall_e_mini.shape import Shape, shape_from
 
@@ -21,8 +22,10 @@ from .corpus import Corpus
 from .training import Clock, Log, rate, restore, save, set_rate
 
 PHONES = (
-    "pau aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
-).split()
+    "pau", "aa", "ae", "ah", "ao", "aw", "ax", "ay", "b", "ch", "d", "dh", "eh", "er", "ey", "f", "g", "hh",
+    "ih", "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v",
+    "w", "y", "z", "zh",
+)  # fmt: skip
 SPOTS = (0.25, 0.75)
 """Where in a code frame its phones are asked for."""
 
@@ -57,7 +60,9 @@ class CodecTrainer(nn.Module):
         kept_sum = straight_through(latents, (vectors * mask[:, :, None, None]).sum(0)) if quantise else latents
         guess = self.mel_head(self.trunk(kept_sum))
         error = (guess - mel).abs().mean((1, 2))
-        said = self.phone_head(straight_through(latents, vectors[0]) if quantise else latents).unflatten(1, (len(PHONES), len(SPOTS)))
+        said = self.phone_head(straight_through(latents, vectors[0]) if quantise else latents).unflatten(
+            1, (len(PHONES), len(SPOTS))
+        )
         whole = kept == levels
         return {
             "mel": error.mean(),
@@ -110,7 +115,9 @@ def encode_corpus(trainer: CodecTrainer, corpus: Corpus, shape: Shape, run_dir: 
         codes = []
         for i in (i for i, item in enumerate(corpus.items) if item["shard"] == shard):
             wave = padded(corpus.wave(i), shape.frame_samples).to(device)
-            codes.append(trainer.quantiser.encode(trainer.encoder(trainer.mel(wave)))[0].cpu().numpy().astype(np.uint16))
+            codes.append(
+                trainer.quantiser.encode(trainer.encoder(trainer.mel(wave)))[0].cpu().numpy().astype(np.uint16)
+            )
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, codes=np.concatenate(codes), lengths=np.array([len(c) for c in codes]))
         partial.replace(path)
@@ -144,7 +151,16 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     shards = -1
 
     def checkpoint() -> None:
-        save(run_dir / "codec.pt", {"network": trainer.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
+        save(
+            run_dir / "codec.pt",
+            {
+                "network": trainer.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step,
+                "seconds": clock.spent,
+                "shape": json.dumps(asdict(shape)),
+            },
+        )
 
     while clock.progress < 1.0:
         if step % 200 == 0 and (ready := len(list((run_dir / "corpus").glob("*.jsonl")))) != shards:

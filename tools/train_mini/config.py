@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import yaml
+
 from vall_e_mini.shape import Shape
 
 T = TypeVar("T")
@@ -93,7 +94,9 @@ def build(cls: type[T], values: dict[str, Any]) -> T:
     if unknown := sorted(set(values) - set(known)):
         raise ValueError(f"{cls.__name__} has no {', '.join(unknown)}; it has {', '.join(known)}")
     default = cls()
-    nested = {k: build(type(getattr(default, k)), v) if is_dataclass(getattr(default, k)) else v for k, v in values.items()}
+    nested = {
+        k: build(type(getattr(default, k)), v) if is_dataclass(getattr(default, k)) else v for k, v in values.items()
+    }
     return cls(**nested)
 
 

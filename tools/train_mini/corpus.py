@@ -48,11 +48,15 @@ def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
         formants = round(2 ** rng.uniform(-0.25, 0.25), 3)
         pitch = None if voice == "rms" else round(PITCH[voice] * 2 ** rng.uniform(-0.33, 0.33), 1)
         stretch = round(formants * 2 ** rng.uniform(-0.25, 0.25), 3)
-        found.append((Speaker(f"{voice}-{i:02d}", voice, pitch, stretch, formants), config.variant_share / config.variants))
+        found.append(
+            (Speaker(f"{voice}-{i:02d}", voice, pitch, stretch, formants), config.variant_share / config.variants)
+        )
     return found
 
 
-def speak(speaker: Speaker, text: str, margin: float = 0.06, rms: float = 0.08) -> tuple[np.ndarray, list[tuple[str, float]]]:
+def speak(
+    speaker: Speaker, text: str, margin: float = 0.06, rms: float = 0.08
+) -> tuple[np.ndarray, list[tuple[str, float]]]:
     """flite's recording, trimmed and levelled [samples] float32, and (phone, end in seconds) for each phone."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         wav = f"{folder}/a.wav"
@@ -102,7 +106,16 @@ def make_shard(job: tuple[Config, Path, int, frozenset[str]]) -> str:
             if not ipa or not 0.25 <= len(wave) / RATE <= 8.0:
                 continue
             audio.write((wave * 32767).astype("<i2").tobytes())
-            lines.append({"speaker": speaker.name, "text": text, "ipa": ipa, "start": start, "samples": len(wave), "phones": [[p, round(t, 4)] for p, t in phones]})
+            lines.append(
+                {
+                    "speaker": speaker.name,
+                    "text": text,
+                    "ipa": ipa,
+                    "start": start,
+                    "samples": len(wave),
+                    "phones": [[p, round(t, 4)] for p, t in phones],
+                }
+            )
             start += len(wave)
     partial = done.with_suffix(".partial")
     partial.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))

@@ -9,14 +9,14 @@ from typing import Any
 
 import soundfile
 import torch
-import vall_e_mini
 from safetensors.torch import save_file
 from torch import Tensor
-from vall_e_mini.networks import Codec
-from vall_e_mini.shape import Shape, shape_from
 
+import vall_e_mini
 from vall_e_core.checkpoint import save_model
 from vall_e_core.model import Model, ModelConfig
+from vall_e_mini.networks import Codec
+from vall_e_mini.shape import Shape, shape_from
 
 from .config import Config
 from .corpus import RATE, Speaker, speak
@@ -24,6 +24,7 @@ from .language_model import LanguageModelShape
 from .tokens import symmap
 from .training import restore
 
+DATA = Path(vall_e_mini.__file__).with_name("data")
 TRAINING_ONLY = (".inited", ".cluster_size", ".embed_avg")
 """Statistics of the codebooks that only their training needs."""
 UNUSED = {"langs_emb.weight", "tasks_emb.weight", "tones_emb.weight", "dropout_token"}
@@ -77,7 +78,7 @@ def write_voices(folder: Path) -> None:
         soundfile.write(folder / f"{voice.name}.wav", wave, RATE, subtype="PCM_16")
 
 
-def run(config: Config, run_dir: Path, out: Path = Path(vall_e_mini.__file__).with_name("data")) -> None:
+def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
     """Write `codec.safetensors`, `model.sft` and the voices to `out`; what isn't trained yet is left as it is."""
     out.mkdir(parents=True, exist_ok=True)
     codec, vocoder, model = (restore(run_dir / f"{name}.pt", "cpu") for name in ("codec", "vocoder", "model"))

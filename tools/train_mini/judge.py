@@ -1,4 +1,4 @@
-"""Which of a closed set of sentences does a recording say, to the end? pocketsphinx with a grammar of whole sentences."""
+"""Which sentence of a closed set does a recording say, to the end? pocketsphinx with a grammar of whole sentences."""
 
 from __future__ import annotations
 

@@ -51,7 +51,14 @@ class Batch:
 
     def to(self, device: str) -> Batch:
         """The same batch elsewhere."""
-        return Batch(self.kind, self.level, *(t.to(device) for t in (self.text, self.prompt, self.response, self.index, self.positions, self.rows, self.targets)))
+        return Batch(
+            self.kind,
+            self.level,
+            *(
+                t.to(device)
+                for t in (self.text, self.prompt, self.response, self.index, self.positions, self.rows, self.targets)
+            ),
+        )
 
 
 class Norm(nn.Module):
@@ -83,8 +90,12 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
         """[N, T, D] -> [N, T, D]; mask [N, 1, 1, T] of visible places, or None: causal."""
         batch, time, width = x.shape
-        q, k, v = (p(x).view(batch, time, self.heads, -1).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
-        mixed = functional.scaled_dot_product_attention(rotate(q, cos, sin), rotate(k, cos, sin), v, mask, is_causal=mask is None)
+        q, k, v = (
+            p(x).view(batch, time, self.heads, -1).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        mixed = functional.scaled_dot_product_attention(
+            rotate(q, cos, sin), rotate(k, cos, sin), v, mask, is_causal=mask is None
+        )
         return self.o_proj(mixed.transpose(1, 2).reshape(batch, time, width))  # type: ignore[no-any-return]
 
 
@@ -176,7 +187,9 @@ class LanguageModel(nn.Module):
         elif batch.kind == "nar":
             audio = torch.stack([response[i + 1](batch.response[:, i]) for i in range(q)]).sum(0)
         else:
-            parts = [response[0](batch.response[:, 0])] + [response[i + 1](batch.response[:, i]) for i in range(1, self.shape.levels - 1)]
+            parts = [response[0](batch.response[:, 0])] + [
+                response[i + 1](batch.response[:, i]) for i in range(1, self.shape.levels - 1)
+            ]
             audio = torch.stack(parts).sum(0)
         pieces = [self.text_emb(batch.text)]
         if len(batch.prompt):

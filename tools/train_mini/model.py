@@ -25,7 +25,16 @@ HELD_OUT = 50
 class Sampler:
     """Batches of utterances of like length, with prompts from other utterances of the same speaker."""
 
-    def __init__(self, corpus: CodedCorpus, config: ModelConfig, frame_rate: float, levels: int, stop: int, *, held_out: bool = False) -> None:
+    def __init__(
+        self,
+        corpus: CodedCorpus,
+        config: ModelConfig,
+        frame_rate: float,
+        levels: int,
+        stop: int,
+        *,
+        held_out: bool = False,
+    ) -> None:
         self.corpus, self.config, self.levels, self.stop = corpus, config, levels, stop
         self.frames = tuple(round(s * frame_rate) for s in config.prompt_seconds)
         self.ids = np.array([i for i in range(len(corpus)) if (i % HELD_OUT == 0) == held_out])
@@ -91,7 +100,9 @@ class Sampler:
                 continue
             prompt = np.arange(prompt_at[n], prompt_at[n + 1])
             index.append(np.concatenate([text, [sep, level, sep], prompt, [sep], response]))
-            positions.append(np.concatenate([np.arange(len(text) + 1), [0, 1], np.arange(len(prompt) + 1), np.arange(len(response))]))
+            positions.append(
+                np.concatenate([np.arange(len(text) + 1), [0, 1], np.arange(len(prompt) + 1), np.arange(len(response))])
+            )
             end = len(index[-1])
             if kind == "ar":
                 places.append(np.arange(end - len(response) - 1, end))
@@ -122,8 +133,14 @@ def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
     found: dict[str, list[tuple[float, float]]] = {}
     for batch in batches:
         logits, loss = model(batch)
-        found.setdefault(batch.kind, []).append((float(loss), float((logits.argmax(-1) == batch.targets).float().mean())))
-    return {f"held_{k}{s}": float(np.mean([v[j] for v in values])) for k, values in found.items() for j, s in enumerate(("", "_accuracy"))}
+        found.setdefault(batch.kind, []).append(
+            (float(loss), float((logits.argmax(-1) == batch.targets).float().mean()))
+        )
+    return {
+        f"held_{k}{s}": float(np.mean([v[j] for v in values]))
+        for k, values in found.items()
+        for j, s in enumerate(("", "_accuracy"))
+    }
 
 
 def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
@@ -150,11 +167,18 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     streams = {kind: sampler.batches(kind, round(c.tokens * share), rng) for kind, share in c.shares.items() if share}
     held = Sampler(corpus, c, codec.frame_rate, codec.levels, codec.codebook_size, held_out=True)
     fixed = np.random.default_rng(0)
-    tests = [next(stream).to(device) for kind in streams for stream in [held.batches(kind, 2000, fixed)] for _ in range(4)]
+    tests = [
+        next(stream).to(device) for kind in streams for stream in [held.batches(kind, 2000, fixed)] for _ in range(4)
+    ]
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(corpus)} utterances", flush=True)
 
     def checkpoint() -> None:
-        values = {"network": model.state_dict(), "average": average.values, "muon": muon.state_dict(), "adam": adam.state_dict()}
+        values = {
+            "network": model.state_dict(),
+            "average": average.values,
+            "muon": muon.state_dict(),
+            "adam": adam.state_dict(),
+        }
         save(run_dir / "model.pt", {**values, "step": step, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
 
     while clock.progress < 1.0:

@@ -1,4 +1,4 @@
-"""Muon for the backbone's matrices (Jordan 2024; update size as in Liu et al., arXiv 2502.16982), AdamW for the rest."""
+"""Muon for the backbone's matrices (Jordan 2024; update size as in Liu et al., arXiv 2502.16982), AdamW for others."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ class Row:
     def shares(self) -> dict[str, float]:
         """Share of identified sentences by voice, and of all."""
         every = [right for rights in self.found.values() for right in rights]
-        return {v: round(float(np.mean(r)), 4) for v, r in self.found.items()} | {"all": round(float(np.mean(every)), 4)}
+        return {v: round(float(np.mean(r)), 4) for v, r in self.found.items()} | {
+            "all": round(float(np.mean(every)), 4)
+        }
 
 
 def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:

@@ -8,49 +8,19 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 WORDNET = Path("/usr/share/wordnet")
 
 CONCRETE = {"05", "06", "08", "13", "15", "17", "18", "20", "27", "28"}
 """WordNet's files of animals, things, bodies, food, places, objects, people, plants, substances, times."""
 
-VERBS = (
-    "saw took found left brought carried moved opened closed watched heard bought sold made broke fixed painted cleaned "
-    "washed cut held pushed pulled dropped lifted threw caught kept lost hid showed gave sent drew wrote read liked loved "
-    "wanted needed used turned touched followed passed crossed reached entered covered filled emptied packed loaded built "
-    "burned cooked ate drank tasted smelled counted measured weighed tied wrapped locked repaired checked tested shook "
-    "stole borrowed lent returned paid ordered offered served shared mixed poured planted picked gathered collected chose "
-    "forgot remembered described mentioned praised blamed thanked helped asked told called visited met joined taught "
-    "warned stopped started finished changed replaced removed ignored noticed admired chased grabbed kicked struck bent "
-    "folded pressed squeezed rubbed scratched polished dug buried raised lowered hung rolled spread stacked balanced"
-).split()
-MOVES = (
-    "walked ran jumped climbed sat stood slept waited stayed lived worked played sang danced laughed cried shouted "
-    "whispered smiled fell slipped rolled swam floated sailed drove rode flew landed arrived disappeared hid rested paused "
-    "knelt lay leaned turned marched wandered hurried rushed crept crawled skated traveled returned appeared vanished grew "
-    "shone burned froze melted stopped started ended broke cracked shook rang rose sank spun swung dripped leaked howled barked"
-).split()
-PREPOSITIONS = (
-    "in on under behind beside near above below across through around past toward into from over against inside "
-    "outside along between before after without with for by at"
-).split()
-PLACES = (
-    "in the morning;at night;after lunch;every day;on Monday;last week;this afternoon;before dawn;all summer;in winter;"
-    "at the end of the day;for an hour;again;yesterday;tomorrow;twice a week;in the spring;on Friday night;at noon;"
-    "right away;very slowly;as fast as possible;without a word;for the first time;by accident;on purpose;once more;"
-    "at half past six;at a quarter to nine;until it was late;when the rain stopped;while we were away;before it was too late"
-).split(";")
-WHO = (
-    "He;She;They;We;I;You;My brother;My sister;Her father;His mother;Our neighbor;The man;The woman;The old man;"
-    "A young girl;The boys;Two men;Three women;Everyone;Nobody;Someone;The children;My friend;His uncle;Her aunt;Peter;"
-    "Mary;John;Anna;The police;The driver;The farmer;The student;The cook;The soldier;The artist;The manager"
-).split(";")
-SHORT = (
-    "Hi.;Hello.;No.;Yes.;Okay.;Thanks.;Thank you.;Good morning.;Good night.;Goodbye.;Please.;Stop.;Wait.;Come in.;"
-    "Sit down.;Go away.;Look.;Listen.;Help!;Of course.;Not now.;Maybe.;Never.;Always.;Why?;Who?;Where?;When?;How?;"
-    "What?;Really?;I see.;I know.;I think so.;You're right.;That's fine.;It's late.;See you soon.;Well done.;Be careful.;"
-    "Hurry up.;Let's go.;Good luck.;Excuse me.;I'm sorry.;No problem.;How are you?;What time is it?;Here we go.;"
-    "Happy birthday.;All right.;Take care.;Welcome back.;Don't worry.;I don't know.;What's your name?;My name is Tom."
-).split(";")
+STOCK: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text("utf-8"))
+"""Words and phrases by kind."""
+BEINGS = ("was", "is", "looked", "seemed", "became")
+OPENINGS = (
+    "Did you see", "Please bring me", "I can hear", "We need", "Do you want", "Where is", "Look at", "Give me",
+)  # fmt: skip
 LETTERS = re.compile(r"^[A-Za-z' ,]+$")
 
 
@@ -110,42 +80,71 @@ def noun_phrase(rng: random.Random) -> str:
     noun = rng.choice(words["noun"])
     if rng.random() < 0.4:
         noun = f"{rng.choice(words['adj'])} {noun}"
-    return article(noun) if rng.random() < 0.3 else f"{rng.choice(['the'] * 6 + ['my', 'his', 'her', 'our', 'their', 'this', 'that', 'every'])} {noun}"
+    return (
+        article(noun)
+        if rng.random() < 0.3
+        else f"{rng.choice(['the'] * 6 + ['my', 'his', 'her', 'our', 'their', 'this', 'that', 'every'])} {noun}"
+    )
+
+
+def adjective(rng: random.Random) -> str:
+    """A common one."""
+    return rng.choice(common_words()["adj"])
 
 
 def template(rng: random.Random) -> str:
     """An everyday sentence, of sense or not."""
-    who = rng.choice(WHO) if rng.random() < 0.5 else noun_phrase(rng)
-    place = f"{rng.choice(PREPOSITIONS)} {noun_phrase(rng)}"
-    end = rng.choice(PLACES)
+    who = rng.choice(STOCK["who"]) if rng.random() < 0.5 else noun_phrase(rng)
+    place = f"{rng.choice(STOCK['prepositions'])} {noun_phrase(rng)}"
+    end = rng.choice(STOCK["places"])
     form = rng.randrange(8)
     if form == 0:
-        text = f"{who} {rng.choice(VERBS)} {noun_phrase(rng)} {place}"
+        text = f"{who} {rng.choice(STOCK['verbs'])} {noun_phrase(rng)} {place}"
     elif form == 1:
-        text = f"{who} {rng.choice(MOVES)} {place}"
+        text = f"{who} {rng.choice(STOCK['moves'])} {place}"
     elif form == 2:
-        text = f"{who} {rng.choice(VERBS)} {noun_phrase(rng)} {end}"
+        text = f"{who} {rng.choice(STOCK['verbs'])} {noun_phrase(rng)} {end}"
     elif form == 3:
-        text = f"{who} {rng.choice(VERBS)} {noun_phrase(rng)} and {rng.choice(VERBS)} {noun_phrase(rng)}"
+        text = (
+            f"{who} {rng.choice(STOCK['verbs'])} {noun_phrase(rng)} and {rng.choice(STOCK['verbs'])} {noun_phrase(rng)}"
+        )
     elif form == 4:
-        text = f"{noun_phrase(rng)} {rng.choice(['was', 'is', 'looked', 'seemed', 'became'])} {rng.choice(common_words()['adj'])} and {rng.choice(common_words()['adj'])}"
+        text = f"{noun_phrase(rng)} {rng.choice(BEINGS)} {adjective(rng)} and {adjective(rng)}"
     elif form == 5:
         text = f"There {rng.choice(['is', 'was'])} {article(rng.choice(common_words()['noun']))} {place}"
     elif form == 6:
-        text = f"{who} {rng.choice(MOVES)} {place} {end}"
+        text = f"{who} {rng.choice(STOCK['moves'])} {place} {end}"
     else:
-        text = f"{rng.choice(['Did you see', 'Please bring me', 'I can hear', 'We need', 'Do you want', 'Where is', 'Look at', 'Give me'])} {noun_phrase(rng)} {place}"
+        text = f"{rng.choice(OPENINGS)} {noun_phrase(rng)} {place}"
         return finish(text + ("?" if text.startswith(("Did", "Do", "Where")) else "."))
     return finish(text)
 
 
 def spoken_number(n: int) -> str:
     """0 to 9999 in words."""
-    small = (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen"
-    ).split()
-    tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    small = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ]
+    tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
     if n < 20:
         return small[n]
     if n < 100:
@@ -160,7 +159,18 @@ def number(rng: random.Random) -> str:
     """A sentence with a number."""
     n = spoken_number(rng.choice([rng.randrange(20), rng.randrange(100), rng.randrange(10000)]))
     noun = rng.choice(common_words()["noun"])
-    return finish(rng.choice([n, f"{n} {noun}s", f"It costs {n} dollars", f"He is {n} years old", f"The number is {n}", f"We counted {n} {noun}s {rng.choice(PLACES)}"]))
+    return finish(
+        rng.choice(
+            [
+                n,
+                f"{n} {noun}s",
+                f"It costs {n} dollars",
+                f"He is {n} years old",
+                f"The number is {n}",
+                f"We counted {n} {noun}s {rng.choice(STOCK['places'])}",
+            ]
+        )
+    )
 
 
 def words(rng: random.Random) -> str:
@@ -181,7 +191,7 @@ def sentences(rng: random.Random, forbidden: frozenset[str]) -> Iterator[str]:
         elif draw < 0.97:
             text = number(rng)
         else:
-            text = rng.choice(SHORT)
+            text = rng.choice(STOCK["short"])
         if normalise(text) not in forbidden:
             yield text
 
@@ -198,5 +208,5 @@ def _espeak() -> object:
 
 
 def phonemes(lines: Iterable[str]) -> list[str]:
-    """espeak's American IPA of each line, as the product's phonemizer gives it: stress marks, punctuation kept, stripped."""
+    """espeak's American IPA of each line, as the product's phonemizer gives it: stress and punctuation kept."""
     return [str(p) for p in _espeak().phonemize(list(lines), strip=True)]  # type: ignore[attr-defined]

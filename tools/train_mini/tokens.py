@@ -1,4 +1,4 @@
-"""The embedded voice's phoneme vocabulary: single characters from id 5, two-character merges from id 83 in rank order."""
+"""The embedded voice's phoneme vocabulary: single characters from id 5, two-character merges from id 83 by rank."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 SPECIALS = ("<unk>", "<bos>", "</eos>", "<mask>", " ")
 BOS, EOS = 1, 2
-CHARACTERS = ".,?!;:-'" "ˈˌː̩" "abdefhijklmnoprstuvwxzæðŋɐɑɔəɚɛɜɡɪɫɬɹɾʃʊʌʒʔθᵻ" "qgcy"
+CHARACTERS = ".,?!;:-'ˈˌː̩abdefhijklmnoprstuvwxzæðŋɐɑɔəɚɛɜɡɪɫɬɹɾʃʊʌʒʔθᵻqgcy"
 MERGES = ("aɪ", "aʊ", "eɪ", "oʊ", "ɔɪ", "tʃ", "dʒ", "iː", "uː", "ɑː", "ɔː", "ɜː")
 FIRST_MERGE = 83
 

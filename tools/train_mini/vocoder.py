@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+
 from vall_e_mini.networks import LogMel, Vocoder
 from vall_e_mini.shape import Shape
 
@@ -77,7 +78,11 @@ class Judges(nn.Module):
         """The judges' own loss on samples [B, L]."""
         total = guess.new_zeros(())
         for judge in self.judges:
-            total = total + (1.0 - judge(wave)[0]).clamp(min=0).mean() + (1.0 + judge(guess.detach())[0]).clamp(min=0).mean()
+            total = (
+                total
+                + (1.0 - judge(wave)[0]).clamp(min=0).mean()
+                + (1.0 + judge(guess.detach())[0]).clamp(min=0).mean()
+            )
         return total / len(self.judges)
 
     def teach(self, guess: Tensor, wave: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,7 +93,10 @@ class Judges(nn.Module):
             with torch.no_grad():
                 _, theirs = judge(wave)
             fool = fool + (1.0 - verdict).clamp(min=0).mean()
-            match = match + torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in zip(ours, theirs, strict=True)]).mean()
+            match = (
+                match
+                + torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in zip(ours, theirs, strict=True)]).mean()
+            )
         return fool / len(self.judges), match / len(self.judges)
 
 
@@ -132,8 +140,22 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     log, rng, saved = Log(run_dir / "vocoder.jsonl"), np.random.default_rng(c.seed + step), clock.spent
 
     def checkpoint() -> None:
-        values = {"network": vocoder.state_dict(), "judges": judges.state_dict(), "optimiser": optimiser.state_dict(), "judging": judging.state_dict()}
-        save(run_dir / "vocoder.pt", {**values, "average": average.values, "step": step, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
+        values = {
+            "network": vocoder.state_dict(),
+            "judges": judges.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "judging": judging.state_dict(),
+        }
+        save(
+            run_dir / "vocoder.pt",
+            {
+                **values,
+                "average": average.values,
+                "step": step,
+                "seconds": clock.spent,
+                "shape": json.dumps(asdict(shape)),
+            },
+        )
 
     while clock.progress < 1.0:
         codes, wave = (t.to(device) for t in cuts(corpus, shape, c.batch, c.frames, rng))
