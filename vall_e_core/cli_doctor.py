@@ -17,7 +17,7 @@ import click
 
 from .cli_state import State, state_of
 from .component import BuildContext, Codec, Component, ModelSource, Phonemizer
-from .errors import ModelError, VallEError
+from .errors import InputError, ModelError, VallEError
 from .plugin_loader import OURS, describe
 
 if TYPE_CHECKING:
@@ -51,27 +51,30 @@ def doctor(ctx: click.Context) -> None:
     if ctx.invoked_subcommand is not None:
         return
     state = state_of(ctx)
-    _show(state, list(examine(state.registry)), "this installation")
+    failed = _show(state, list(examine(state.registry)))
+    if failed:
+        raise ModelError(f"this installation has a problem: {', '.join(failed)}", try_="what is said above")
 
 
 @doctor.command("audio")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.pass_context
 def audio(ctx: click.Context, files: tuple[str, ...]) -> None:
-    """Say whether recordings are fit as a reference, and what is wrong with them. Exits with 4 when one isn't."""
-    _show(state_of(ctx), [_recording(Path(file)) for file in files], "a recording")
+    """Say whether recordings are fit as a reference, and what is wrong with them. Exits with 3 when one isn't."""
+    failed = _show(state_of(ctx), [_recording(Path(file)) for file in files])
+    if failed:
+        raise InputError(f"unfit as a reference: {', '.join(failed)}", try_="what is said above")
 
 
-def _show(state: State, findings: list[Finding], subject: str) -> None:
+def _show(state: State, findings: list[Finding]) -> list[str]:
+    """Print what was found; returns what failed."""
     if state.console().json:
         shown = [{"try" if key == "try_" else key: value for key, value in asdict(each).items()} for each in findings]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
         for each in findings:
             click.echo(each.line())
-    failed = [each.subject for each in findings if each.status == "failed"]
-    if failed:
-        raise ModelError(f"{subject} has a problem: {', '.join(failed)}", try_="what is said above")
+    return [each.subject for each in findings if each.status == "failed"]
 
 
 def examine(registry: Registry) -> Iterator[Finding]:

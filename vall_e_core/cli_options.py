@@ -136,7 +136,6 @@ def add_common(command: click.Command, *, json: bool) -> click.Command:
     if isinstance(command, click.Group):
         for each in command.commands.values():
             add_common(each, json=json)
-        return command
     taken = {spelling for param in command.params for spelling in (*param.opts, *param.secondary_opts)}
     command.params += [each for each in common_parameters(json=json) if taken.isdisjoint(each.opts)]
     return command

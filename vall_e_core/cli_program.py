@@ -12,7 +12,7 @@ from .cli_options import CONTEXT, add_common, common_parameters, config_paramete
 from .cli_state import State, state_of
 from .cli_task import TaskCommand
 from .component import LazyCommand
-from .errors import PluginError, UsageError, suggestion
+from .errors import PluginError, UsageError, did_you_mean, suggestion
 from .options import COMMON
 
 BUILT_IN: Mapping[str, LazyCommand] = {
@@ -63,14 +63,11 @@ class Program(click.Group):
         if self.get_command_name(ctx, args[0]) is None and not ctx.resilient_parsing:
             if args[0].startswith("-"):
                 raise UsageError(f"no such option: {args[0]}", try_="vall-e --help")
-            broken = [each.name for each in state_of(ctx).registry.records if each.status == "broken"]
-            raise UsageError(
-                f"no such command: {args[0]}",
-                cause=f"plugins that couldn't be loaded: {', '.join(broken)}" if broken else None,
-                try_=suggestion(args[0], self.list_commands(ctx), "vall-e --help")
-                if len(args) == 1
-                else f"vall-e {DEFAULT_TASK} TEXT REF OUT   (vall-e --help lists the commands)",
-            )
+            known = self.list_commands(ctx)
+            hint = suggestion(args[0], known, "vall-e --help")
+            if len(args) > 1 and DEFAULT_TASK in known and did_you_mean(args[0], known) is None:
+                hint = f"vall-e {DEFAULT_TASK} TEXT REF OUT   (vall-e --help lists the commands)"
+            raise UsageError(f"no such command: {args[0]}", cause=state_of(ctx).registry.not_loaded(), try_=hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

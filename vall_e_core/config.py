@@ -96,12 +96,13 @@ class RunConfig:
         return {key: value for key, value in found.items() if not roles or self.options[key].role in roles}
 
     def advise(self, values: Mapping[str, object], source: str = CHECKPOINT) -> RunConfig:
-        """With a layer just above the defaults. Keys that this task doesn't have are left out: advice isn't an order.
+        """With a layer just above the defaults. Keys that no option has, in any spelling, are left out: it is advice.
 
         Raises UsageError for a value that can't be.
         """
-        known = {key: value for key, value in values.items() if key in self.options}
-        layer = check_layer(self.options, known, source)
+        table = by_key(self.options.values())
+        known = {key: value for key, value in values.items() if str(key).replace("_", "-") in table}
+        layer = check_layer(table, known, source)
         position = sum(each.source in (DEFAULT, CHECKPOINT) for each in self.layers)
         return RunConfig(self.options, (*self.layers[:position], layer, *self.layers[position:]))
 

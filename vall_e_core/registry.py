@@ -151,16 +151,21 @@ class Registry:
             folded = name.replace("_", "-").lower()
             found = self._bare[kind].get(folded, self._qualified[kind].get(folded))
         if found is None:
-            broken = [each for each in self.records if each.status == "broken"]
-            cause = None
-            if broken:
-                cause = f"broken plugins may have brought it: {', '.join(each.name for each in broken)}"
             raise UsageError(
                 f"no {kind} is called {name!r}",
-                cause=cause,
+                cause=self.not_loaded(),
                 try_=suggestion(name, self.names(kind), "vall-e plugins list"),
             )
         return found
+
+    def not_loaded(self) -> str | None:
+        """Which plugins may have brought what isn't found, or None where all are loaded."""
+        parts = []
+        for status in ("broken", "disabled"):
+            names = [each.name for each in self.records if each.status == status]
+            if names:
+                parts.append(f"{status} plugins may have brought it: {', '.join(names)}")
+        return "; ".join(parts) or None
 
     def get(self, kind: str, name: str) -> type[Component]:
         """A component's class by its bare or qualified name. Raises UsageError with a did-you-mean."""

@@ -1,17 +1,21 @@
-"""Fake distributions: folders as an installer leaves them, found through `sys.path` like real ones."""
+"""Fake distributions: folders as an installer leaves them, found through `sys.path` like real ones; and the program."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vall_e_core import Registry
+from vall_e_core.cli import main
 
 SAMPLER = '''
 from dataclasses import dataclass
@@ -28,6 +32,54 @@ class Made(Sampler):
 def vall_e_samplers():
     return [Made]
 '''
+
+TASK = '''
+from dataclasses import dataclass
+from vall_e_core import InputError, Task, hookimpl, param
+
+@dataclass(frozen=True)
+class Shout(Task):
+    """Say a word loudly."""
+    name = "shout"
+    sampler_stages = ("ar", "nar")
+    word: str = param("hello", help="what to say; crash and refuse do so")
+    max_words: int = param(3, min=0, help="how many times", aliases=("--at-most", "-m"))
+    loud: bool = param(True, help="in capitals")
+
+    def run(self, session):
+        if self.word == "crash":
+            raise RuntimeError("the throat is sore")
+        if self.word == "refuse":
+            raise InputError("that can't be said", cause="it is rude", try_="another word")
+        session = session.advised({"max_words": 7, "top-p": 0.7, "unknown": 1})
+        chain = session.chain("ar")
+        session.result({
+            "word": session.task.word, "max-words": session.task.max_words, "loud": session.task.loud,
+            "flags": session.sampler_flags(), "source": session.source("max-words"), "record": session.record(),
+            "chain": None if chain is None else [member.to_spec() for member in chain],
+        }, "done")
+
+@hookimpl
+def vall_e_tasks():
+    return [Shout]
+'''
+"""A plugin with a task whose record says what reached it. Like a checkpoint, it advises 7 words and a top-p of 0.7."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one call of the program left."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:  # noqa: ANN401 - whatever the program printed
+        """Standard output, read as JSON."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Done]
 
 
 class Site:
@@ -79,6 +131,19 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     yield made
     for module in made.modules:
         sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run("plugins", "list")`: the program in this process, with the plugins that are installed."""
+
+    def call(*args: object) -> Done:
+        capsys.readouterr()
+        code = main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return call
 
 
 @pytest.fixture
