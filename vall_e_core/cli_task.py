@@ -46,7 +46,11 @@ class TaskCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, noting the order in which options were met: it is the order of the sampling chain."""
         if not ctx.resilient_parsing:
-            _, _, order = self.make_parser(ctx).parse_args(list(args))
+            try:
+                _, _, order = self.make_parser(ctx).parse_args(list(args))
+            except click.UsageError as error:
+                error.ctx = error.ctx or ctx  # so that the message can name this command's help
+                raise
             ctx.meta[_ORDER] = [param.name for param in order]
         return super().parse_args(ctx, args)
 
