@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,3 +20,93 @@ def no_plugin_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own choice of plugins doesn't reach the tests."""
     for name in ("VALL_E_PLUGINS", "VALL_E_DISABLE", "VALL_E_STRICT_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@dataclass
+class Web:
+    """A web server on 127.0.0.1 that can be told to misbehave."""
+
+    url: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=lambda: {"ETag": '"one"'})
+    """Sent with every file."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    statuses: list[int] = field(default_factory=list)
+    """Errors for the next requests."""
+    cuts: list[int] = field(default_factory=list)
+    """After how many bytes the next answers break off."""
+    ranges: bool = True
+    """Whether a part of a file can be asked for."""
+    honest: bool = True
+    """Whether `If-Range` is looked at."""
+    length: bool = True
+    """Whether the length is said."""
+    open: threading.Event = field(default_factory=threading.Event)
+    """While it isn't set, nothing is sent after the first bytes."""
+    first: int = 1
+    """How many these are."""
+    asked: list[dict[str, str]] = field(default_factory=list)
+    """The headers of each request, and its `path`."""
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """One request."""
+        self.asked.append({"path": handler.path, **handler.headers})
+        body = self.files.get(handler.path)
+        if self.statuses:
+            handler.send_error(self.statuses.pop(0))
+        elif handler.path in self.redirects:
+            handler.send_response(302)
+            handler.send_header("Location", self.redirects[handler.path])
+            handler.end_headers()
+        elif body is None:
+            handler.send_error(404)
+        else:
+            self._send(handler, body)
+
+    def _send(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        wanted, condition = handler.headers.get("Range"), handler.headers.get("If-Range")
+        start = 0
+        if wanted is not None and self.ranges and (not self.honest or condition in self.headers.values()):
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(body):
+                handler.send_error(416)
+                return
+            handler.send_response(206)
+            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        else:
+            handler.send_response(200)
+        for name, value in self.headers.items():
+            handler.send_header(name, value)
+        if self.length:
+            handler.send_header("Content-Length", str(len(body) - start))
+        handler.end_headers()
+        part = body[start : start + self.cuts.pop(0) if self.cuts else None]
+        handler.wfile.write(part[: self.first])
+        handler.wfile.flush()
+        self.open.wait(30)
+        handler.wfile.write(part[self.first :])
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    """A fresh server; nothing in the environment turns a download elsewhere or forbids it."""
+    for name in ("VALL_E_MODELS_URL", "VALL_E_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "*")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(ConnectionError):  # the client went away, as some tests have it
+                made.answer(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        made = Web(f"http://127.0.0.1:{server.server_address[1]}")
+        made.open.set()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield made
+        made.open.set()
+        server.shutdown()

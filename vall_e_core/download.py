@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from .cache import offline_variable, sha256_file
 from .errors import ModelError
@@ -57,26 +57,28 @@ def fetch(
     sha256: str | None = None,
     size: int | None = None,
     offline: bool = False,
+    force: bool = False,
     progress: Progress | None = None,
     notify: Callable[[str], None] | None = None,
     attempts: int = _ATTEMPTS,
     timeout: float = _TIMEOUT,
     pause: float = 1.0,
-) -> Path:
-    """Fetch `url` to `destination`, unless a file that passes the checks is already there.
+) -> bool:
+    """Fetch `url` to `destination`, unless a file that passes the checks is already there -> whether it was fetched.
 
     Args:
         sha256: the expected hash, or its first digits where no more are known.
         size: the expected length in bytes.
         offline: refuse, as `VALL_E_OFFLINE` and `HF_HUB_OFFLINE` do.
+        force: fetch it even if it is there; the file that is there stays until the new one is whole and checked.
         notify: takes one-line notices, such as that another process holds the lock.
         attempts: how often a broken connection is taken up again.
         timeout: seconds to wait for the server's next byte; `pause`: seconds before the first renewed attempt.
 
     Raises DownloadError. `VALL_E_MODELS_URL` replaces the scheme and host of `url`, for a mirror.
     """
-    if destination.is_file() and _fault(destination, sha256, size) is None:
-        return destination
+    if not force and _is_there(destination, sha256, size):
+        return False
     variable = offline_variable()
     if offline or variable is not None:
         raise DownloadError(
@@ -97,13 +99,14 @@ def fetch(
                 notify(f"another process is fetching {destination.name}; waiting for it")
             lock.acquire()
         try:
-            if not (destination.is_file() and _fault(destination, sha256, size) is None):
-                _Transfer(address, destination, sha256, size, progress, timeout).run(attempts, pause)
+            if not force and _is_there(destination, sha256, size):
+                return False  # another process brought it while we waited
+            _Transfer(address, destination, sha256, size, progress, timeout).run(attempts, pause)
         finally:
             lock.release()
     except OSError as error:
         raise _disk_error(error, destination) from error
-    return destination
+    return True
 
 
 def mirrored(url: str) -> str:
@@ -156,7 +159,7 @@ class _Transfer:
         fault = _fault(self.part, self.sha256, self.size)
         if fault is not None:
             self._discard()
-            raise DownloadError(f"{self.url} isn't the expected file", cause=fault)
+            raise self._unexpected(fault)
         os.replace(self.part, self.destination)
         self.note.unlink(missing_ok=True)
 
@@ -177,6 +180,9 @@ class _Transfer:
             length = _integer(response.headers.get("Content-Length"))
             done = done if resumed else 0
             total = None if length is None else done + length
+            if total is not None and self.size is not None and total != self.size:
+                self._discard()
+                raise self._unexpected(f"it has {total} bytes, expected {self.size}")
             self._check_room(done, total)
             if not resumed:
                 self.note.write_text(json.dumps(asdict(_Origin(self.url, _validator(response), total))), "utf-8")
@@ -196,7 +202,7 @@ class _Transfer:
             done += len(block)
             if limit is not None and done > limit:
                 self._discard()
-                raise DownloadError(f"{self.url} isn't the expected file", cause=f"it is longer than {limit} bytes")
+                raise self._unexpected(f"it is longer than {limit} bytes")
             if self.progress is not None:
                 self.progress(done, total)
         if total is not None and done < total:
@@ -248,6 +254,9 @@ class _Transfer:
         if total is not None and shutil.disk_usage(self.part.parent).free < total - done:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def _unexpected(self, cause: str) -> DownloadError:
+        return DownloadError(f"{self.url} isn't the expected file", cause=cause)
+
     def _discard(self) -> None:
         for path in (self.part, self.note):
             with suppress(OSError):
@@ -260,7 +269,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self,
         req: urllib.request.Request,
-        fp: object,
+        fp: IO[bytes],
         code: int,
         msg: str,
         headers: http.client.HTTPMessage,
@@ -268,8 +277,13 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         before, after = urllib.parse.urlsplit(req.full_url).scheme, urllib.parse.urlsplit(newurl).scheme
         if after not in ("http", "https") or (before == "https" and after == "http"):
+            fp.close()
             raise DownloadError(f"{req.full_url} redirects to {newurl}", cause="that isn't followed: it is less secure")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _is_there(path: Path, sha256: str | None, size: int | None) -> bool:
+    return path.is_file() and _fault(path, sha256, size) is None
 
 
 def _fault(path: Path, sha256: str | None, size: int | None) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from vall_e_core import LazyCommand, ModelSource, cached_model, hookimpl
 
@@ -26,13 +27,14 @@ class PublishedModel(ModelSource):
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """The downloaded file, or None."""
-        found = self.place(cache_dir)
+        found = download_place(type(self), cache_dir)
         return found if found.is_file() else None
 
-    @classmethod
-    def place(cls, cache_dir: Path | None = None) -> Path:
-        """Where the download goes."""
-        return cached_model(cls.name, cls.file, cache_dir)
+
+def download_place(source: type[ModelSource], cache_dir: Path | None = None) -> Path:
+    """Where a model's download goes. A model of another plugin keeps the file name of its address."""
+    file = source.file if issubclass(source, PublishedModel) else PurePosixPath(urlsplit(source.url or "").path).name
+    return cached_model(source.name, file, cache_dir)
 
 
 def published(registry: Path = REGISTRY) -> list[type[ModelSource]]:

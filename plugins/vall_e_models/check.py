@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from string import hexdigits
 from typing import Literal
 
 from vall_e_core import sha256_file
@@ -34,12 +35,20 @@ def verify_file(path: Path, sha256: str | None, size: int | None) -> Verdict:
         return Verdict("damaged", f"{found} bytes, expected {size}")
     digest = sha256_file(path)
     if sha256 is not None:
-        same = digest.startswith(sha256)
+        same = digest.startswith(sha256.lower())
         return Verdict("ok" if same else "damaged", f"sha256 {digest}" + ("" if same else f", expected {sha256}"))
-    try:
-        noted = note_path(path).read_text("utf-8").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError):
+    noted = _noted(path)
+    if noted is None:
         return Verdict("unknown", f"sha256 {digest}; its publisher's isn't known")
     if digest != noted:
         return Verdict("damaged", f"sha256 {digest}, but {noted} when it was downloaded")
     return Verdict("unchanged", f"sha256 {digest}, as downloaded; its publisher's isn't known")
+
+
+def _noted(path: Path) -> str | None:
+    """The hash noted when the file was downloaded; None where there is no whole one."""
+    try:
+        noted = note_path(path).read_text("utf-8").partition(" ")[0]
+    except (OSError, UnicodeDecodeError):
+        return None
+    return noted if len(noted) == 64 and set(noted) <= set(hexdigits) else None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from vall_e_core import ModelError, ModelSource, UsageError, cache_home, fetch, sha256_file
+from vall_e_core import ModelError, ModelSource, cache_home, fetch, sha256_file
 
-from . import PublishedModel
+from . import PublishedModel, download_place
 from .check import Verdict, note_download, verify_file
 
 Sources = Mapping[str, type[ModelSource]]
@@ -33,7 +34,7 @@ def models() -> None:
 def list_models(state: Any, json_: bool) -> None:  # noqa: ANN401 - the core's state of this call
     """Show the known models, and which of them are on this machine."""
     facts = [_facts(name, source) for name, source in _sources(state).items()]
-    if json_:
+    if _as_json(state, json_):
         _print_json(facts)
         return
     width = max((len(str(each["name"])) for each in facts), default=0)
@@ -52,7 +53,7 @@ def info(state: Any, name: str, json_: bool) -> None:  # noqa: ANN401
     """Show all that is known of a model."""
     found, source = _find(state, name)
     facts = _facts(found, source)
-    if json_:
+    if _as_json(state, json_):
         _print_json(facts)
         return
     rows = {
@@ -80,29 +81,30 @@ def download(state: Any, name: str, offline: bool, force: bool, json_: bool) -> 
     """Fetch a model into the cache. What was interrupted goes on where it stopped."""
     found, source = _find(state, name)
     console = state.console()
-    if source.url is None or not issubclass(source, PublishedModel):
+    fetched = False
+    if source.url is None:
         path = _require(found, source)
         console.notice(f"{found} is packaged: there is nothing to download")
     else:
-        path = source.place()
-        if force and not offline:
-            path.unlink(missing_ok=True)
-        known = path.is_file()
+        path = download_place(source)
         with console.progress(found, None if source.size is None else source.size / 1e6, "MB") as bar:
-            fetch(
+            fetched = fetch(
                 source.url,
                 path,
                 sha256=source.sha256,
                 size=source.size,
                 offline=offline,
-                progress=lambda done, total: bar.to(round(done / 1e6, 1), None if total is None else f"of {_size(total)}"),
+                force=force,
+                progress=lambda done, total: bar.to(round(done / 1e6, 1)),
                 notify=console.notice,
             )
-        if not known:
-            note_download(path, sha256_file(path) if source.sha256 is None else source.sha256)
-        if source.sha256 is None:
+        if fetched and source.sha256 is None:
+            note_download(path, sha256_file(path))
             console.notice(f"note: its publisher's hash isn't known, so {found} could not be checked against it")
-    _print_json({"name": found, "path": str(path)}) if json_ else click.echo(path)
+    if _as_json(state, json_):
+        _print_json({"name": found, "path": str(path), "fetched": fetched})
+    else:
+        click.echo(path)
 
 
 @models.command()
@@ -127,8 +129,8 @@ def verify(state: Any, name: str | None, json_: bool) -> None:  # noqa: ANN401
             verdicts[each] = verify_file(file, source.sha256, source.size)
         elif name is not None:
             _require(each, source)
-    if json_:
-        _print_json([{"name": each, "status": verdict.status, "detail": verdict.detail} for each, verdict in verdicts.items()])
+    if _as_json(state, json_):
+        _print_json([{"name": each, **asdict(verdict)} for each, verdict in verdicts.items()])
     else:
         for each, verdict in verdicts.items():
             click.echo(f"{each}: {verdict.status} ({verdict.detail})")
@@ -139,6 +141,11 @@ def verify(state: Any, name: str | None, json_: bool) -> None:  # noqa: ANN401
         raise ModelError(f"damaged: {', '.join(bad)}", try_=f"vall-e models download --force {bad[0]}")
 
 
+def _as_json(state: Any, json_: bool) -> bool:  # noqa: ANN401
+    """`--json` behind the command, or in front of it."""
+    return json_ or state.console().json is True
+
+
 def _sources(state: Any) -> Sources:  # noqa: ANN401
     found: Sources = state.registry.all(ModelSource)
     return found
@@ -147,10 +154,10 @@ def _sources(state: Any) -> Sources:  # noqa: ANN401
 def _find(state: Any, name: str) -> tuple[str, type[ModelSource]]:  # noqa: ANN401
     """A model by its name; upstream's spelling with plus signs is understood."""
     sources = _sources(state)
-    wanted = name.lower().replace("+", "-").replace("_", "-")
-    if wanted not in sources:
-        raise UsageError(f"no such model: {name}", try_=f"one of {', '.join(sources)}")
-    return wanted, sources[wanted]
+    for wanted in (name, name.lower().replace("+", "-").replace("_", "-")):
+        if wanted in sources:
+            return wanted, sources[wanted]
+    raise ModelError(f"no such model: {name}", try_=f"one of {', '.join(sources)}")
 
 
 def _require(name: str, source: type[ModelSource]) -> Path:
@@ -163,22 +170,22 @@ def _require(name: str, source: type[ModelSource]) -> Path:
 
 def _facts(name: str, source: type[ModelSource]) -> dict[str, object]:
     path = source().path(None)
-    known = issubclass(source, PublishedModel)
+    published = source if issubclass(source, PublishedModel) else PublishedModel
     size = source.size
     if size is None and path is not None:
         size = path.stat().st_size
     return {
         "name": name,
         "title": source.title or source.summary(),
-        "purpose": source.purpose if known else "checkpoint",
+        "purpose": published.purpose,
         "default": source.default,
-        "licence": source.license,
-        "page": source.page if known else None,
+        "licence": source.license or None,
+        "page": published.page or None,
         "url": source.url,
         "sha256": source.sha256,
         "size": size,
         "path": None if path is None else str(path),
-        "place": str(source.place()) if known else None,
+        "place": None if source.url is None else str(download_place(source)),
     }
 
 
