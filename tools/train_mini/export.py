@@ -25,6 +25,7 @@ from .tokens import symmap
 from .training import restore
 
 DATA = Path(vall_e_mini.__file__).with_name("data")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 TRAINING_ONLY = (".inited", ".cluster_size", ".embed_avg")
 """Statistics of the codebooks that only their training needs."""
 UNUSED = {"langs_emb.weight", "tasks_emb.weight", "tones_emb.weight", "dropout_token"}
@@ -71,15 +72,20 @@ def write_model(
     save_model(path, model, symmap=symmap(), stats=stats, dtype=torch.float16, extra=extra)
 
 
-def write_voices(folder: Path) -> None:
+def write_voices(*folders: Path) -> None:
     """A recording for each packaged voice, of the text that the plugin says it is of."""
     for voice in vall_e_mini.vall_e_voices():
         wave, _ = speak(Speaker(voice.name, voice.name), voice.transcript)
-        soundfile.write(folder / f"{voice.name}.wav", wave, RATE, subtype="PCM_16")
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
+            soundfile.write(folder / f"{voice.name}.wav", wave, RATE, subtype="PCM_16")
 
 
 def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
-    """Write `codec.safetensors`, `model.sft` and the voices to `out`; what isn't trained yet is left as it is."""
+    """Write `codec.safetensors`, `model.sft` and the voices to `out`; what isn't trained yet is left as it is.
+
+    The voices' recordings go to `examples/` as well.
+    """
     out.mkdir(parents=True, exist_ok=True)
     codec, vocoder, model = (restore(run_dir / f"{name}.pt", "cpu") for name in ("codec", "vocoder", "model"))
     if codec is not None and vocoder is not None:
@@ -89,6 +95,6 @@ def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
         shape_of = LanguageModelShape(**json.loads(model["shape"]))
         advice = json.loads(ADVICE.read_text("utf-8"))
         write_model(out / "model.sft", shape_of, model["average"], {"global_step": model["step"]}, advice)
-    write_voices(out)
+    write_voices(out, EXAMPLES)
     for path in sorted(out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
