@@ -82,7 +82,8 @@ def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
     try:
         with safe_open(str(path), framework="pt") as file:
             shape = shape_from(json.loads((file.metadata() or {})["shape"]))
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            names: list[str] = list(file.keys())
+            tensors = {name: file.get_tensor(name).float() for name in names}
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"can't read the embedded codec's weights: {path}", cause=str(error)) from error
     network = Codec(shape)

@@ -66,7 +66,8 @@ class Encoder(nn.Module):
         batch, mels, frames = mel.shape
         patches = mel.reshape(batch, mels, frames // self.stride, self.stride).transpose(2, 3)
         hidden = self.backbone(patches.reshape(batch, mels * self.stride, frames // self.stride))
-        return self.out(hidden).transpose(1, 2)  # type: ignore[no-any-return]
+        result: Tensor = self.out(hidden).transpose(1, 2)
+        return result
 
 
 def straight_through(latents: Tensor, quantised: Tensor) -> Tensor:
@@ -152,7 +153,8 @@ class Trunk(nn.Module):
         """[B, latent, T] -> [B, width, M]."""
         hidden = self.up(self.backbone(latents))
         batch, frames, _ = hidden.shape
-        return hidden.reshape(batch, frames * self.stride, -1).transpose(1, 2)  # type: ignore[no-any-return]
+        result: Tensor = hidden.reshape(batch, frames * self.stride, -1).transpose(1, 2)
+        return result
 
 
 class MelHead(nn.Module):
@@ -165,7 +167,8 @@ class MelHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, width, M] -> [B, mels, M]."""
-        return self.out(self.mix(features))  # type: ignore[no-any-return]
+        result: Tensor = self.out(self.mix(features))
+        return result
 
 
 class Vocoder(nn.Module):
@@ -179,7 +182,8 @@ class Vocoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """[B, latent, T] -> [B, T * frame_samples]."""
-        return self.head(self.backbone(self.trunk(latents)))  # type: ignore[no-any-return]
+        result: Tensor = self.head(self.backbone(self.trunk(latents)))
+        return result
 
 
 class Codec(nn.Module):
@@ -199,4 +203,5 @@ class Codec(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, T, q <= Q] -> samples [B, T * frame_samples]."""
-        return self.vocoder(self.quantiser.decode(codes))  # type: ignore[no-any-return]
+        result: Tensor = self.vocoder(self.quantiser.decode(codes))
+        return result

@@ -96,7 +96,8 @@ class Attention(nn.Module):
         mixed = functional.scaled_dot_product_attention(
             rotate(q, cos, sin), rotate(k, cos, sin), v, mask, is_causal=mask is None
         )
-        return self.o_proj(mixed.transpose(1, 2).reshape(batch, time, width))  # type: ignore[no-any-return]
+        result: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, time, width))
+        return result
 
 
 class FeedForward(nn.Module):
@@ -109,7 +110,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., D] -> [..., D]."""
-        return self.down_proj(functional.gelu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
+        result: Tensor = self.down_proj(functional.gelu(self.gate_proj(x)) * self.up_proj(x))
+        return result
 
 
 class Layer(nn.Module):
@@ -123,7 +125,8 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
         """[N, T, D] -> [N, T, D]."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
-        return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
+        result: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return result
 
 
 class Backbone(nn.Module):
