@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vall_e_core.component import Component, param
 
+from .languages import require_condition
 from .layer_skip import check_layer_skip
 
 
@@ -40,4 +41,5 @@ class HearingOptions(Component):
 
     def check(self) -> None:
         """Rules between options. Raises ValueError."""
+        require_condition(self.language)
         check_layer_skip(self)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vall_e_core.component import BuildContext
 from vall_e_core.decode import transcribe as decode_phonemes
-from vall_e_core.errors import ModelError, UsageError
+from vall_e_core.errors import ModelError
 from vall_e_core.model import Target
 
 from .chains import ChainRequest, plan_chain
@@ -94,8 +94,6 @@ class _Run:
         self.seed = 0 if how.seed is None else how.seed
         self.warnings: list[str] = list(self.plan.warnings)
         config = engine.loaded.config
-        if how.language.strip().lower() == "auto":
-            raise UsageError("the language of a recording isn't detected", try_="--language en")
         row, known = language_id(how.language, config.langs)
         self.language = row if config.lang_mode else None
         if config.lang_mode and not known:
