@@ -88,6 +88,13 @@ def test_a7_any_rate_and_channel_count_gives_the_same_number_of_frames(tts: Any,
     assert abs(tts("--max-ar-steps", 4, "--max-tries", 1)["prompt"]["frames"] - 100) <= 1
 
 
+def test_a8_what_is_left_of_a_cut_reference_is_used_and_it_is_said(tts: Any) -> None:
+    soundfile.write(tts.reference, wave(4), 16_000)
+    tts.reference.write_bytes(tts.reference.read_bytes()[: 44 + 2 * 16_000 * 2])
+    record = tts("--input-prompt-length", 0, "--max-ar-steps", 4, "--max-tries", 1)
+    assert record["prompt"]["frames"] == 100 and any("cut off" in line for line in record["warnings"])
+
+
 def test_a9_no_more_than_max_ref_seconds_is_read(tts: Any) -> None:
     soundfile.write(tts.reference, wave(40), 16_000)
     record = tts("--max-ref-seconds", 5, "--input-prompt-length", 0, "--max-ar-steps", 4, "--max-tries", 1)

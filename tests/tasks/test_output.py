@@ -132,6 +132,22 @@ def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert done.stdout == "3 free some space, or another folder\n" and list(tmp_path.iterdir()) == []
 
 
+def test_d2_a_run_on_a_full_disk_says_so_and_leaves_nothing(
+    command: Any, model_path: Path, reference: Path, tmp_path: Path
+) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    arguments, environment = command(
+        "tts", "hello there my friend", reference, tmp_path / "new.wav", "--model", model_path, "--phonemizer",
+        "letters", "--device", "cpu", "--seed", 1,
+    )  # fmt: skip
+    before = sorted(tmp_path.iterdir())
+    done = subprocess.run(arguments, env=environment, preexec_fn=limited, capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and "free some space" in done.stderr and "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_d2_a_write_that_fails_or_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> None:
     for error in (OSError(28, "No space left on device"), KeyboardInterrupt()):
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 import unicodedata
 from pathlib import Path
 
@@ -60,6 +61,16 @@ def test_b3_a_million_characters_are_split_and_complete(flood: str) -> None:
     segments = split_text(text, max_seconds=10)
     assert solid("".join(segment.text for segment in segments)) == solid(text)
     assert max(segment.seconds for segment in segments) <= 10 + 1e-6
+
+
+@pytest.mark.parametrize("flood", ["sentences", "word", "digits", "brackets"])
+def test_b3_memory_is_bounded_by_the_text(flood: str) -> None:
+    text = "a" + FLOODS[flood] * (10**6 // len(FLOODS[flood]))
+    tracemalloc.start()
+    split_text(normalise_text(text).text)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * len(text)
 
 
 def test_b4_what_is_neither_seen_nor_spoken_is_removed_and_counted() -> None:
