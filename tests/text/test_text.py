@@ -70,7 +70,7 @@ def test_b3_memory_is_bounded_by_the_text(flood: str) -> None:
     split_text(normalise_text(text).text)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100 * len(text)
+    assert peak < 40 * len(text)
 
 
 def test_b4_what_is_neither_seen_nor_spoken_is_removed_and_counted() -> None:
