@@ -86,8 +86,9 @@ def test_it_goes_on_as_often_as_it_takes(web: Any, place: Path) -> None:  # noqa
 
 def test_a_server_that_gives_no_parts_gives_the_whole_again(web: Any, place: Path) -> None:  # noqa: ANN401
     web.cuts, web.ranges = [300_000], False
-    get(web, place)
-    assert place.read_bytes() == DATA and left(place) == [NAME]
+    told: list[tuple[int, int | None]] = []
+    get(web, place, size=len(DATA), progress=lambda *step: told.append(step))
+    assert place.read_bytes() == DATA and left(place) == [NAME] and told[-1] == (len(DATA), len(DATA))
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
