@@ -1,0 +1,244 @@
+"""The pages say what the program does: their hooks, commands, flags, codes and code are held against the real ones."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import vall_e_core
+from vall_e_core import Registry, SamplerSpec, VallEError
+from vall_e_core.cli import CLOSED_PIPE, INTERRUPTED
+from vall_e_core.hookspecs import HOOKS, HookSpecs
+from vall_e_core.testing import check_sampler
+
+from .conftest import Run
+
+ROOT = Path(__file__).parents[2]
+SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
+COMMANDS = (
+    "tts", "stt", "models list", "models info", "models download", "models path", "models verify", "samplers list",
+    "plugins list", "plugins check", "schema", "doctor", "doctor audio",
+)  # fmt: skip
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def sections(text: str) -> dict[str, str]:
+    """What stands under each `## Title`."""
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def load_file(path: Path) -> ModuleType:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# hooks
+
+
+def test_every_hook_has_a_section_and_no_section_is_without_a_hook() -> None:
+    assert list(sections(page("docs/hooks.md"))) == list(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_is_documented_with_its_exact_signature(hook: str) -> None:
+    returns = inspect.signature(getattr(HookSpecs, hook)).return_annotation
+    signature, _example = blocks(sections(page("docs/hooks.md"))[hook], "python")
+    assert signature == f"def {hook}() -> {returns}: ...\n"
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_example_of_a_hook_registers(hook: str) -> None:
+    shared = blocks(page("docs/hooks.md"), "python")[0]
+    _signature, example = blocks(sections(page("docs/hooks.md"))[hook], "python")
+    module = ModuleType("example_of_a_hook")
+    module.__file__ = __file__
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(shared + example, "docs/hooks.md", "exec"), module.__dict__)
+        record = Registry().register(module, name="example")
+    finally:
+        del sys.modules[module.__name__]
+    assert [len(names) for names in record.provides.values()] == [1]
+    assert list(record.provides) == [hook.removeprefix("vall_e_")]
+
+
+# samplers
+
+
+def test_the_page_of_samplers_is_what_their_declarations_say() -> None:
+    tool = load_file(ROOT / "tools" / "sampler_docs.py")
+    assert page("docs/samplers.md") == tool.page(tool.first_party()), "python tools/sampler_docs.py > docs/samplers.md"
+
+
+# the sampler of CONTRIBUTING.md
+
+
+@pytest.fixture
+def quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The package as CONTRIBUTING.md shows it: its blocks as files, behind the imports that the page leaves out."""
+    declaration, work, _test = blocks(page("CONTRIBUTING.md"), "python")
+    head, _, _ = (SOFT_CAP / "vall_e_soft_cap" / "__init__.py").read_text("utf-8").partition("@dataclass")
+    package = tmp_path / "vall_e_quoted_cap"
+    package.mkdir()
+    (package / "__init__.py").write_text(head + declaration, "utf-8")
+    (package / "soft_cap.py").write_text(f"import torch\n\n{work}", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(SOFT_CAP))
+    yield importlib.import_module("vall_e_quoted_cap")
+    for name in [name for name in sys.modules if name.startswith(("vall_e_quoted_cap", "vall_e_soft_cap"))]:
+        del sys.modules[name]
+
+
+def test_the_quoted_sampler_is_the_packaged_one_and_keeps_the_contract(quoted: ModuleType) -> None:
+    real = importlib.import_module("vall_e_soft_cap")
+    assert quoted.SoftCap.params() == real.SoftCap.params()
+    assert (quoted.SoftCap.name, quoted.SoftCap.order) == (real.SoftCap.name, real.SoftCap.order)
+    assert quoted.SoftCap.summary() == real.SoftCap.summary()
+    assert check_sampler(quoted.SoftCap) == []
+
+
+def test_the_quoted_work_is_the_packaged_work() -> None:
+    _declaration, work, test = blocks(page("CONTRIBUTING.md"), "python")
+    packaged = (SOFT_CAP / "vall_e_soft_cap" / "soft_cap.py").read_text("utf-8")
+    (formula,) = re.findall(r"return (torch\.where.*)", work)
+    assert f"return {formula}\n" in packaged
+    assert test in (SOFT_CAP / "tests" / "test_soft_cap.py").read_text("utf-8")
+
+
+def test_the_quoted_pyproject_is_the_packaged_one() -> None:
+    (quoted,) = blocks(page("CONTRIBUTING.md"), "toml")
+    packaged = (SOFT_CAP / "pyproject.toml").read_text("utf-8").splitlines()
+    assert [line for line in quoted.splitlines() if line not in packaged] == []
+
+
+# commands and flags
+
+ASKED_FOR = (
+    "--yaml", "--model", "--language", "--task", "--max-ar-steps", "--max-duration", "--max-nar-levels", "--max-levels",
+    "--device", "--ar-temp", "--ar-temperature", "--nar-temp", "--nar-temperature", "--input-prompt-length",
+    "--input-prompt-prefix", "--min-ar-temp", "--min-nar-temp", "--top-p", "--top-k", "--min-p", "--repetition-penalty",
+    "--repetition-penalty-decay", "--length-penalty", "--layer-skip", "--layer-skip-exit-layer",
+    "--layer-skip-entropy-threshold", "--layer-skip-varentropy-threshold", "--refine-on-stop", "--seed", "--sampler",
+)  # fmt: skip
+
+
+def flags(text: str) -> set[str]:
+    """Long flags, as we spell them; `--no-X` stands for any."""
+    found = {flag.replace("_", "-") for flag in re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]*", text)}
+    return {flag for flag in found if not flag.endswith("-")}
+
+
+def test_every_flag_that_was_asked_for_is_in_the_help_of_tts(run: Run) -> None:
+    shown = flags(run("tts", "--help").out)
+    assert [flag for flag in ASKED_FOR if flag not in shown] == []
+    assert "TEXT [REF] [OUT]" in run("tts", "--help").out
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md"])
+def test_every_flag_on_a_page_exists(run: Run, name: str) -> None:
+    known = flags("".join(run(*command.split(), "--help").out for command in COMMANDS) + run("--help").out)
+    assert flags(page(name)) - known == set()
+
+
+def commands(name: str) -> list[list[str]]:
+    """The arguments of every `vall-e …` in the console blocks of a page."""
+    scripts = [each.replace("&& ", "\n$ ") for each in blocks(page(name), "sh")]
+    text = "".join([*blocks(page(name), "console"), *scripts])
+    lines = re.findall(r"^\$ vall-e (.*)$", text, re.MULTILINE)
+    return [shlex.split(line.partition(" | ")[0], comments=True) for line in lines]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/cli.md"])
+def test_every_command_on_a_page_is_understood(run: Run, name: str) -> None:
+    found = commands(name)
+    assert found
+    for args in found:
+        done = run(*args, "--help")  # an unknown command or flag is refused before help is shown
+        assert done.code == 0, (args, done.err)
+
+
+def test_every_name_on_a_page_exists(run: Run) -> None:
+    registry = Registry.load()
+    for args in [*commands("README.md"), *commands("CONTRIBUTING.md")]:
+        for before, word in pairwise(args):
+            if before.endswith("sampler") and not word.startswith(("soft-cap", "list")):
+                SamplerSpec.parse(word, None).resolve(registry)
+            if before == "--voice":
+                registry.get("voice", word)
+            if (before == "--model" and not word.startswith(".")) or before == "download":
+                assert run("models", "info", word).code == 0, word
+
+
+def test_the_page_of_the_command_line_names_every_command(run: Run) -> None:
+    table = sections(page("docs/cli.md"))["Commands"]
+    for command in COMMANDS:
+        for word in command.split():
+            assert f"`{word}" in table or f" {word}" in table, command
+    tools = re.findall(r"^  ([a-z]+)  ", run("--help", "--no-plugins").out.partition("Tasks:")[2], re.MULTILINE)
+    assert set(tools) == {command.split()[0] for command in COMMANDS}
+
+
+def test_the_configuration_file_on_the_page_is_understood(run: Run, tmp_path: Path) -> None:
+    (text,) = blocks(page("docs/cli.md"), "yaml")
+    file = tmp_path / "run.yaml"
+    file.write_text(text, "utf-8")
+    done = run("--config", file)
+    assert done.code == 3 and "a.wav" in done.err, "all is well but for the reference, which isn't there"
+
+
+def test_every_environment_variable_is_on_the_page() -> None:
+    roots = [Path(vall_e_core.__file__).parent, ROOT / "plugins"]
+    source = "".join(path.read_text("utf-8") for root in roots for path in root.rglob("*.py"))
+    pattern = r"\b_?VALL_E_[A-Z_]+\b"
+    table = sections(page("docs/cli.md"))["Environment"]
+    assert set(re.findall(pattern, source)) == set(re.findall(pattern, table))
+
+
+# exit codes
+
+
+def table_of_codes(name: str) -> dict[int, str]:
+    return {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.+) \|$", page(name), re.MULTILINE)}
+
+
+def test_the_tables_of_exit_codes_are_those_of_the_errors() -> None:
+    def family(kind: type[VallEError]) -> set[int]:
+        return {kind.exit_code}.union(*map(family, kind.__subclasses__()))
+
+    codes = {0, INTERRUPTED, CLOSED_PIPE} | family(VallEError)
+    readme, detailed = table_of_codes("README.md"), table_of_codes("docs/cli.md")
+    assert set(readme) == set(detailed) == codes
+    assert [code for code in readme if not detailed[code].startswith(readme[code].partition(";")[0])] == []
+
+
+# all pages
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_a_page_names_exists(name: str) -> None:
+    named = re.findall(r"`((?:docs|tests|tools|plugins|vall_e_core|examples|benchmarks)/[\w./-]*)`", page(name))
+    assert [each for each in named if not (ROOT / each).exists()] == []
