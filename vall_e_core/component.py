@@ -214,6 +214,8 @@ class Sampler(Component):
     nothing else), `deterministic` (a selector that takes the most probable token)."""
     conflicts: ClassVar[Mapping[str, str]] = {}
     """Samplers that it can't work beside, by name, and the reason."""
+    harmed_by_filters: ClassVar[str] = ""
+    """Why filters before it do harm, where they do: the plan then warns of each."""
     stage_reasons: ClassVar[Mapping[str, str]] = {}
     """Why it can't work in a stage that `stages` leaves out."""
 

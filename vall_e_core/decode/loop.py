@@ -193,7 +193,7 @@ class _Loop:
         if self.chain.search is None:
             tokens = self.chain.select(processed, self.step, self.state)
         else:
-            choice, self.state = self.chain.advance(processed, self.step, self.state)
+            choice, self.state = self.chain.advance(processed, self.step, self.state, self.rows.finished)
             tokens, parents, finished = choice
             log_probability = log_probability[parents]
             self.step = self.step.select(parents)

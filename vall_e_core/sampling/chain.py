@@ -165,16 +165,24 @@ class Chain:
             trace.choice(logits, tokens, step)
         return tokens
 
-    def advance(self, logits: Tensor, step: Step, state: ChainState) -> tuple[Choice, ChainState]:
+    def advance(
+        self, logits: Tensor, step: Step, state: ChainState, finished: Tensor | None = None
+    ) -> tuple[Choice, ChainState]:
         """A search's choice instead of `select`, from what `process` returned; the state has followed the parents.
 
         Give every row its parent's history (`step.select(choice.parents)`), then accept and append the tokens.
+        Utterances whose rows are all `finished` [N] (at their limit, say) stay as they are, whatever the batch does.
         """
         if self.search is None:
             raise UsageError("the chain has no search")
         support = keep_stop(logits, self.selector.support(logits, step, state.selector), step.stop_token)
         logprobs = torch.log_softmax(support, dim=-1)
         choice, searched = self.search.advance(logprobs, step, state.search)
+        if finished is not None:
+            over = finished.view(-1, self.width).all(1).repeat_interleave(self.width, output_size=finished.numel())
+            own = torch.arange(finished.numel(), device=finished.device)
+            choice = Choice(choice.tokens, torch.where(over, own, choice.parents), choice.finished | over)
+            searched = states.merge(over, state.search, searched)
         moved = replace(state, search=None).select(choice.parents)
         moved.search = searched
         return choice, moved

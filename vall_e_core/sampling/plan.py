@@ -145,7 +145,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
     active = [each.sampler for each in members if each.off is None]
-    return ChainPlan(stage, tuple(members), tuple(_order_warnings(active)))
+    return ChainPlan(stage, tuple(members), tuple(_order_warnings(active) + _filter_warnings(active)))
 
 
 def _check_stage(sampler: Sampler, stage: str) -> None:
@@ -204,3 +204,12 @@ def _order_warnings(samplers: Sequence[Sampler]) -> list[str]:
     given = [each.name for each in transforms]
     repeated = [name for name in dict.fromkeys(given) if given.count(name) > 1]
     return found + [f"{name} is given {given.count(name)} times; each is applied" for name in repeated]
+
+
+def _filter_warnings(samplers: Sequence[Sampler]) -> list[str]:
+    """One sentence for each member that needs the whole distribution and doesn't get it."""
+    filters = [each.name for each in samplers if each.role == "transform" and each.removes and not each.bans]
+    names = ", ".join(dict.fromkeys(filters))
+    return [
+        f"{names} before {each.name}: {each.harmed_by_filters}" for each in samplers if names and each.harmed_by_filters
+    ]
