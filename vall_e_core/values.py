@@ -2,7 +2,7 @@
 
 A parameter's annotation is one of `bool`, `int`, `float`, `str`, `Path`, a `Literal` of strings or numbers, a list
 (`tuple[X, ...]` or `Sequence[X]`), a map (`Mapping[K, V]`), or any of these `| None`. As text, a list's items are
-joined by `+` (`3+7`) and a map's entries are `key@value` joined by `+` (`1024@-2.5+7@1`).
+joined by `+` (`3+7`) and a map's entries are `key@value` joined by `+` (`1024@-2.5+7@1`); nothing is an empty one.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class ValueType:
             if self.optional:
                 return None
             raise ValueError(f"expected {self.describe()}, found nothing")
+        if self.form != "scalar" and isinstance(value, str) and not value.strip():
+            return () if self.form == "list" else {}
         if self.form == "list":
             parts = value.split("+") if isinstance(value, str) else value
             if not isinstance(parts, Sequence):

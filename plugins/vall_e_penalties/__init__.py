@@ -1,4 +1,4 @@
-"""Penalties: `repetition-penalty` and `length-penalty`."""
+"""Penalties: `repetition-penalty`, `frequency-presence` and `length-penalty`."""
 
 from __future__ import annotations
 
@@ -61,6 +61,35 @@ class RepetitionPenalty(Sampler):
 
 
 @dataclass(frozen=True)
+class FrequencyPresence(Sampler):
+    """Lower the logits of tokens that were already chosen, by their number: x - frequency · count - presence.
+
+    The penalties of OpenAI's interface, as in llama.cpp. Below 0 they reward.
+    """
+
+    name = "frequency-presence"
+    order = 35
+    stages = frozenset({"ar", "stt"})
+    stage_reasons: ClassVar[Mapping[str, str]] = RepetitionPenalty.stage_reasons
+    removes = False
+    invariances = frozenset({"shift"})
+
+    frequency: float = param(0.2, primary=True, neutral=0.0, help="how much for each time that the token was chosen")
+    presence: float = param(0.0, neutral=0.0, help="how much for a token that was chosen at all")
+    window: int = param(75, min=-1, help="how many of the last tokens count; -1 counts all", unit="tokens")
+
+    def is_neutral(self) -> bool:
+        """Where both are 0, or with an empty window."""
+        return self.frequency == self.presence == 0.0 or self.window == 0
+
+    def build(self, ctx: BuildContext) -> Transform:
+        """Return the transform."""
+        from .frequency import FrequencyPresenceTransform
+
+        return FrequencyPresenceTransform(self.frequency, self.presence, self.window)
+
+
+@dataclass(frozen=True)
 class LengthPenalty(Sampler):
     """Change the stop token's logit x with the length so far, counted from `start`.
 
@@ -104,4 +133,4 @@ class LengthPenalty(Sampler):
 @hookimpl
 def vall_e_samplers() -> Iterable[type[Sampler]]:
     """The samplers of this package."""
-    return [RepetitionPenalty, LengthPenalty]
+    return [RepetitionPenalty, FrequencyPresence, LengthPenalty]

@@ -1,4 +1,4 @@
-"""Temperatures: `temperature` and `dynamic-temperature`."""
+"""Temperatures: `temperature` and `dynamic-temperature`; and a curve instead of a line, `quadratic`."""
 
 from __future__ import annotations
 
@@ -112,7 +112,31 @@ class DynamicTemperature(Sampler):
         return ConfidenceTemperature(self.min, self.max, self.k, self.center)
 
 
+@dataclass(frozen=True)
+class Quadratic(Sampler):
+    """Bend the logits by their distance d from the highest one: max - k f d² + s f d³ (smoothing).
+
+    kalomaze, text-generation-webui: f is the factor, k = (3 - curve) / 2 and s = (curve - 1) / 2. Near the top the
+    logits come closer together, far from it they fall faster. A curve above 1 makes the fall steeper still; above 3
+    the tokens next to the best one overtake it.
+    """
+
+    name = "quadratic"
+    order = 125
+    removes = False
+    invariances = frozenset({"shift"})
+
+    factor: float = param(0.3, primary=True, min=0.0, neutral=0.0, help="strength of the bend; 0 changes nothing")
+    curve: float = param(1.0, min=1.0, help="1 is a parabola, above 1 mixes in a cubic")
+
+    def build(self, ctx: BuildContext) -> Transform:
+        """Return the transform."""
+        from .quadratic import QuadraticTransform
+
+        return QuadraticTransform(self.factor, self.curve)
+
+
 @hookimpl
 def vall_e_samplers() -> Iterable[type[Sampler]]:
     """The samplers of this package."""
-    return [Temperature, DynamicTemperature]
+    return [Temperature, DynamicTemperature, Quadratic]

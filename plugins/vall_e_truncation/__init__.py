@@ -1,26 +1,18 @@
-"""Truncation by rank and by probability: `top-k`, `top-p`, `min-p`."""
+"""Truncation by rank and by probability: `top-k`, `top-p`, `min-p`, and the less common filters of `further`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
 
+from .base import Truncation
+from .further import Epsilon, Eta, TailFree, TopA, TopH, TopNSigma, TypicalP
+
 if TYPE_CHECKING:
     from vall_e_core import Transform
-
-
-class Truncation(Sampler):
-    """A filter that keeps the most probable tokens; one flag switches it on in both passes."""
-
-    invariances = frozenset({"argmax", "shift"})
-
-    @classmethod
-    def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
-        """The same flag in every stage."""
-        return "ar"
 
 
 @dataclass(frozen=True)
@@ -89,4 +81,4 @@ class MinP(Truncation):
 @hookimpl
 def vall_e_samplers() -> Iterable[type[Sampler]]:
     """The samplers of this package."""
-    return [TopK, TopP, MinP]
+    return [TopNSigma, TopH, TopK, TailFree, TypicalP, TopP, TopA, MinP, Epsilon, Eta]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from .selection import draw, take_maximum
     from .step import Step, recent
+    from .suffix import continuations, extend_matches, no_matches
 
 _LAZY = {
     "Chain": "chain",
@@ -42,7 +43,10 @@ _LAZY = {
     "Step": "step",
     "Trace": "protocols",
     "Transform": "protocols",
+    "continuations": "suffix",
     "draw": "selection",
+    "extend_matches": "suffix",
+    "no_matches": "suffix",
     "recent": "step",
     "take_maximum": "selection",
     "utterance_key": "noise",
@@ -67,7 +71,10 @@ __all__ = [
     "Transform",
     "chain_from_flags",
     "compile_chain",
+    "continuations",
     "draw",
+    "extend_matches",
+    "no_matches",
     "recent",
     "take_maximum",
     "utterance_key",

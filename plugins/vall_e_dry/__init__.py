@@ -1,0 +1,63 @@
+"""`dry`: a penalty for going on with a repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
+
+if TYPE_CHECKING:
+    from vall_e_core import Transform
+
+
+@dataclass(frozen=True)
+class Dry(Sampler):
+    """Lower the logits of tokens that would go on with a repetition: x - multiplier · base^(length - allowed_length).
+
+    "Don't repeat yourself" (p-e-w, text-generation-webui). `length` is how many tokens at the end of what was generated
+    stood in the same order before this token already; of several places the longest counts. Shorter matches than
+    `allowed_length` are left alone. A breaker ends every match and is never penalised.
+    The exponent stops growing where base^exponent would exceed float32 (llama.cpp).
+    """
+
+    name = "dry"
+    order = 40
+    stages = frozenset({"ar", "stt"})
+    stage_reasons: ClassVar[Mapping[str, str]] = {
+        "nar": "tokens that are decided in parallel have no order in which they could repeat",
+        "len": "a length has too few digits",
+    }
+    removes = False
+    invariances = frozenset({"shift"})
+
+    multiplier: float = param(
+        0.8, primary=True, neutral=0.0, help="strength; 0 changes nothing",
+        flags=(Flag("--dry-multiplier", help="AR: lower the score of tokens that go on with a repetition; 0 is off"),),
+    )  # fmt: skip
+    base: float = param(
+        1.75, min=0.0, exclusive_min=True, help="by how much each further token of the match multiplies the penalty",
+        flags=(Flag("--dry-base", help="AR: growth of the DRY penalty with each repeated token"),),
+    )  # fmt: skip
+    allowed_length: int = param(
+        2, min=0, help="the longest match without a penalty that grows; shorter ones are free", unit="tokens",
+        flags=(Flag("--dry-allowed-length", help="AR: repetitions shorter than this are free of the DRY penalty"),),
+    )  # fmt: skip
+    range: int = param(0, min=-1, help="how many of the last tokens are searched; 0 and -1 search all", unit="tokens")
+    max_match: int = param(50, min=0, help="longer matches count as this long; 0 sets no limit", unit="tokens")
+    breakers: tuple[int, ...] = param((), min=0, help="ids that end a match")
+
+    def build(self, ctx: BuildContext) -> Transform:
+        """Return the transform."""
+        from .dry import DryTransform
+
+        return DryTransform(
+            self.multiplier, self.base, self.allowed_length, self.range, self.max_match, self.breakers
+        )  # fmt: skip
+
+
+@hookimpl
+def vall_e_samplers() -> Iterable[type[Sampler]]:
+    """The sampler of this package."""
+    return [Dry]

@@ -1,0 +1,70 @@
+"""The work of `dry`: the matches are kept up to date, so that a step costs the same whatever repeats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from vall_e_core import StateContext, Step, continuations, extend_matches, no_matches
+
+HIGHEST = torch.finfo(torch.float32).max
+NEVER = float("-inf")
+
+
+@dataclass
+class DryState:
+    """One row for each history."""
+
+    matches: Tensor
+    """[N, L], see `extend_matches`."""
+    breakers: Tensor
+    """[N, K], the same in each row; no step changes them."""
+
+
+class DryTransform:
+    """Takes the longest match before each token in one scatter."""
+
+    def __init__(
+        self, multiplier: float, base: float, allowed: int, reach: int, longest: int, breakers: tuple[int, ...]
+    ) -> None:
+        self.multiplier, self.base, self.allowed = multiplier, base, allowed
+        self.reach, self.longest, self.breakers = reach, longest, breakers
+        self.highest_exponent = int(math.log(HIGHEST) / math.log(base)) if base > 1.000001 else None
+
+    def init(self, rows: int, ctx: StateContext) -> DryState:
+        """Empty histories."""
+        breakers = torch.tensor(self.breakers, dtype=torch.long, device=ctx.device)
+        return DryState(no_matches(rows, ctx), breakers.repeat(rows, 1))
+
+    def apply(self, logits: Tensor, step: Step, state: DryState) -> Tensor:
+        """Logits [N, V] -> [N, V]."""
+        ids, lengths = continuations(state.matches, step, logits.shape[-1])
+        if ids.shape[1] == 0 or self.multiplier == 0:
+            return logits
+        if self.reach > 0:
+            first = (step.lengths - self.reach).unsqueeze(1)
+            inside = torch.arange(1, ids.shape[1] + 1, device=ids.device) - first
+            lengths = torch.minimum(lengths, inside)
+        if self.longest > 0:
+            lengths = lengths.clamp(max=self.longest)
+        if self.breakers:
+            lengths = lengths.masked_fill(_any_of(step.history[:, 1:], state.breakers), 0)
+        length = torch.zeros_like(logits).scatter_reduce(1, ids, lengths.to(logits.dtype), "amax")
+        exponent = (length - self.allowed).clamp(min=0, max=self.highest_exponent)
+        lower = logits - (self.multiplier * torch.pow(self.base, exponent)).clamp(-HIGHEST, HIGHEST)
+        penalised = (length >= max(1, self.allowed)) & (logits > NEVER)
+        return torch.where(penalised, lower.clamp(-HIGHEST, HIGHEST), logits)
+
+    def accept(self, tokens: Tensor, step: Step, state: DryState) -> DryState:
+        """The matches after tokens [N]."""
+        ends = _any_of(tokens, state.breakers) if self.breakers else None
+        return replace(state, matches=extend_matches(state.matches, tokens, step, ends))
+
+
+def _any_of(tokens: Tensor, ids: Tensor) -> Tensor:
+    """Which of tokens [N] or [N, L] are among ids [N, K], row by row."""
+    spread = ids if tokens.dim() == 1 else ids.unsqueeze(1)
+    return (tokens.unsqueeze(-1) == spread).any(-1)

@@ -1,0 +1,41 @@
+"""Where a history repeats itself: the longest common suffixes, kept up to date token by token.
+
+A state tensor `matches` [N, L] holds for each place i but the last how many tokens that end there equal the tokens
+that end the history. A new token t turns it into `matches[i - 1] + 1 if history[i] == t else 0`: one shift and one
+comparison, whatever the history holds, instead of a search at every step.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from .protocols import StateContext
+from .step import Step
+
+
+def no_matches(rows: int, ctx: StateContext) -> Tensor:
+    """The matches [N, L] int32 of empty histories."""
+    return torch.zeros(rows, ctx.capacity, dtype=torch.int32, device=ctx.device)
+
+
+def extend_matches(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | None = None) -> Tensor:
+    """The matches [N, L] after tokens [N], which aren't in `step.history` yet. Where `ends` [N], no match goes on."""
+    same = step.history == tokens.unsqueeze(1)
+    if ends is not None:
+        same = same & ~ends.unsqueeze(1)
+    return torch.where(same, pad(matches[:, :-1], (1, 0)) + 1, 0)
+
+
+def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tensor]:
+    """What followed each earlier place, and how long the match that ends there is: (ids, lengths), both [N, L - 1].
+
+    Where nothing followed, or the id is none of the `vocab` ids, the length is 0 and the id is one that exists, so that
+    it can be gathered and scattered like any other.
+    """
+    ids = step.history[:, 1:]
+    known = ids.clamp(0, vocab - 1)
+    places = torch.arange(ids.shape[1], device=ids.device)
+    earlier = places < step.lengths.unsqueeze(1) - 1
+    return known, torch.where(earlier & (ids == known), matches[:, : ids.shape[1]], 0)
