@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import BuildContext, ComponentError, Flag, Sampler, hookimpl, param
+from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from vall_e_core import Search
 
 
@@ -41,7 +39,7 @@ class Beam(Sampler):
     }
 
     width: int = param(
-        4, primary=True, min=1, help="how many hypotheses of each utterance are followed",
+        4, primary=True, min=0, neutral=0, help="how many hypotheses of each utterance are followed; 0 switches it off",
         flags=(Flag("--beam-width", help="beam search with so many hypotheses; 0 is off"),),
     )  # fmt: skip
     length_penalty: float = param(
@@ -49,23 +47,11 @@ class Beam(Sampler):
     )
     early_stop: bool = param(False, help="end as soon as `width` hypotheses are complete")
 
-    @classmethod
-    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
-        """Off without `--beam-width`, and at 0."""
-        width = flags.get("beam-width")
-        if width is None:
-            return None
-        try:
-            off = float(str(width)) == 0
-        except ValueError as error:
-            raise ComponentError(f"--beam-width: expected a whole number, found {width!r}") from error
-        return None if off else super().from_flags(flags, stage)
-
     def build(self, ctx: BuildContext) -> Search:
         """Return the search."""
         from .search import BeamSearch
 
-        return BeamSearch(self.width, self.length_penalty, early_stop=self.early_stop)
+        return BeamSearch(max(1, self.width), self.length_penalty, early_stop=self.early_stop)
 
 
 @hookimpl

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from vall_e_core import BuildContext, ComponentError, Flag, Sampler, hookimpl, param
+from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from vall_e_core import Selector
 
 
@@ -40,7 +38,7 @@ class Mirostat(Sampler):
     harmed_by_filters = "what they cut off is missing from its estimate of the distribution, which biases its control"
 
     tau: float = param(
-        5.0, primary=True, min=0.0, exclusive_min=True, unit="bits", help="the surprise aimed at",
+        5.0, primary=True, min=0.0, neutral=0.0, unit="bits", help="the surprise aimed at; 0 switches it off",
         flags=(Flag("--mirostat-tau", help="target surprise of mirostat (version 1), in bits; 0 is off"),),
     )  # fmt: skip
     eta: float = param(
@@ -53,18 +51,6 @@ class Mirostat(Sampler):
         None, min=2, help="version 1: how many tokens the exponent is estimated from; 101 for paper, 100 for llama.cpp"
     )
     n: int | None = param(None, min=2, help="version 1: the size N in the formula; the vocabulary's if absent")
-
-    @classmethod
-    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
-        """Off without `--mirostat-tau`, and at 0."""
-        tau = flags.get("mirostat-tau")
-        if tau is None:
-            return None
-        try:
-            off = float(str(tau)) == 0
-        except ValueError as error:
-            raise ComponentError(f"--mirostat-tau: expected a number, found {tau!r}") from error
-        return None if off else super().from_flags(flags, stage)
 
     def build(self, ctx: BuildContext) -> Selector:
         """Return the selector."""

@@ -125,7 +125,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             missing = ", ".join(sorted(each.needs - set(available))).replace("_", " ")
             raise UsageError(f"{each.name} can't work here: it needs {missing}")
     _check_roles(samplers)
-    _check_conflicts(samplers)
+    _check_conflicts([each for each in samplers if not each.is_neutral()])
     selectors = [each for each in samplers if each.role == "selector"]
     greedy = bool(selectors) and "deterministic" in selectors[0].invariances
     certain = next((each for each in samplers if each.takes_maximum()), None)
@@ -133,11 +133,11 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
         raise UsageError(
             f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave out one"
         )
-    searching = any(each.role == "search" for each in samplers)
+    searching = any(each.role == "search" and not each.is_neutral() for each in samplers)
     members: list[Member] = []
     for each in samplers:
         off: str | None = None
-        if each.role == "transform" and each.is_neutral():
+        if each.is_neutral():
             off = "neutral"
         elif each.role == "transform" and greedy and not searching and "argmax" in each.invariances:
             off = f"the most probable token stays so, and {selectors[0].name} takes it"
