@@ -25,6 +25,7 @@ from .hookspecs import HOOKS, PROJECT, HookSpecs
 
 GROUP = "vall_e"
 OURS = "vall-e"
+UNKNOWN = "?"
 SLOW_MS = 200.0
 _PREFIX = f"{PROJECT}_"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*\Z")
@@ -77,8 +78,18 @@ class PluginRecord:
 
 
 def find(installed: Iterable[Distribution] | None = None) -> list[Found]:
-    """All entry points of the group: ours first, then by distribution and name. Never raises for what it meets."""
-    found = {each: None for one in (distributions() if installed is None else installed) for each in _of(one)}
+    """All entry points of the group: ours first, then by distribution and name. Never raises for what it meets.
+
+    Of a distribution that is installed in two places the first on the path counts, as for imports.
+    """
+    found: dict[Found, None] = {}
+    seen: set[str] = set()
+    for one in distributions() if installed is None else installed:
+        brought = dict.fromkeys(_of(one))
+        names = {each.distribution for each in brought}
+        if names.isdisjoint(seen):
+            found.update(brought)
+            seen |= names - {UNKNOWN}
     return sorted(found, key=lambda each: (not each.ours, each.distribution, each.name, each.target))
 
 
@@ -86,22 +97,22 @@ def _of(distribution: Distribution) -> Iterator[Found]:
     try:
         text = distribution.read_text("entry_points.txt")
     except (OSError, UnicodeError) as error:
-        yield Found("?", "", str(distribution), "?", f"its entry points can't be read: {error}")
+        yield Found(UNKNOWN, "", UNKNOWN, UNKNOWN, f"its entry points can't be read: {error}")
         return
     if text is None or f"[{GROUP}]" not in text:
         return
-    name, version = "?", "?"
+    name, version = UNKNOWN, UNKNOWN
     try:
         metadata = distribution.metadata
-        name, version = str(metadata["Name"] or "?"), str(metadata["Version"] or "?")
+        name, version = str(metadata["Name"] or UNKNOWN), str(metadata["Version"] or UNKNOWN)
     except (OSError, UnicodeError, KeyError, TypeError) as error:
-        yield Found("?", "", name, version, f"its metadata can't be read: {error}")
+        yield Found(UNKNOWN, "", name, version, f"its metadata can't be read: {error}")
         return
     name = re.sub(r"[-_.]+", "-", name).lower()
     for line in _section(text):
         left, equals, right = (part.strip() for part in line.partition("="))
         problem = None if equals and left and right else f"malformed entry point: {line!r}"
-        yield Found(left or "?", right, name, version, problem)
+        yield Found(left or UNKNOWN, right, name, version, problem)
 
 
 def _section(text: str) -> Iterator[str]:

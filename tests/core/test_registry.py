@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,21 @@ def test_what_a_plugin_prints_stays_off_stdout(site: Site, capsys: pytest.Captur
     assert statuses(site.registry()) == {"chatty": "ok"}
     captured = capsys.readouterr()
     assert captured.out == "" and "importing" in captured.err and "registering" in captured.err
+
+
+def test_a_distribution_installed_twice_counts_where_it_is_found_first(site: Site, tmp_path: Path) -> None:
+    """As with a virtual environment that sees the system's packages."""
+    site.sampler("twice", "dry", "dry_plugin")
+    site.sampler("other", "fine", "fine_plugin")
+    below = tmp_path / "below"
+    shutil.copytree(site.root, below)
+    old = below / "twice-1.0.dist-info"
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 0.9\n", encoding="utf-8")
+    (old / "entry_points.txt").write_text("[vall_e]\ndry_plugin = dry_plugin\ngone = no_module\n", encoding="utf-8")
+    registry = Registry.load(environ={}, installed=distributions(path=[str(site.root), str(below)]))
+    assert [(each.name, each.version, each.status) for each in registry.records] == [
+        ("fine_plugin", "1.0", "ok"), ("dry_plugin", "1.0", "ok"),
+    ]  # fmt: skip
 
 
 def test_removal_and_return_change_the_list_at_once(site: Site) -> None:
