@@ -116,7 +116,7 @@ def _count(s_hat: Tensor, mu: Tensor, size: int, most: int) -> Tensor:
 
     Where ε is 0, ε / (1 - N^-ε) is its limit 1 / ln N. Where ŝ is 0 (all tokens alike), k is 0 or everything.
     """
-    log_size = math.log(size)
+    log_size = math.log(max(2, size))
     epsilon = s_hat - 1
     flat = epsilon.abs() < LEAST
     safe = torch.where(flat, 1.0, epsilon)
