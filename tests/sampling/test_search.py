@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -120,21 +121,28 @@ class Seen:
         self.stages: list[tuple[str, int, int]] = []
         self.tokens: list[int] = []
 
+    def begin(self, logits: Tensor, step: Step) -> None:
+        self.begun = int((logits > GONE).sum())
+
     def stage(self, name: str, before: Tensor, after: Tensor, step: Step) -> None:
         self.stages.append((name, int((before > GONE).sum()), int((after > GONE).sum())))
 
-    def choice(self, logits: Tensor, tokens: Tensor, step: Step) -> None:
+    def choice(
+        self, logits: Tensor, tokens: Tensor, step: Step, parents: Tensor | None, details: Mapping[str, Tensor]
+    ) -> None:
         self.tokens += tokens.tolist()
 
 
 def test_a_trace_sees_every_stage_and_the_choice() -> None:
-    chain, seen = build("top-k:5", "temperature:0.5", "greedy"), Seen()
+    seen = Seen()
+    chain = build("top-k:5", "temperature:0.5", "greedy").watched(seen)
     logits = torch.arange(9.0).unsqueeze(0)
     step = Step.start([0])
     state = chain.init(1, step)
-    tokens = chain.select(chain.process(logits, step, state, seen), step, state, seen)
+    tokens = chain.select(chain.process(logits, step, state), step, state)
     assert seen.stages == []  # both leave the maximum where it is, and greedy takes it: nothing to do
-    chain = build("top-k:5", "temperature:0.5")
-    tokens = chain.select(chain.process(logits, step, state := chain.init(1, step), seen), step, state, seen)
-    assert seen.stages == [("top-k", 9, 5), ("temperature", 5, 5)]
+    chain = build("top-k:5", "temperature:0.5").watched(seen)
+    tokens = chain.select(chain.process(logits, step, state := chain.init(1, step)), step, state)
+    assert seen.begun == 9 and seen.stages == [("top-k", 9, 5), ("temperature", 5, 5)]
     assert seen.tokens == [8, int(tokens[0])]
+    assert chain.watched(None).trace is None

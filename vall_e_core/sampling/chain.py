@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from ..errors import UsageError
 from . import state as states
 from .protection import clean, keep_stop, settle
-from .protocols import Choice, Search, Selector, StateContext, StatelessSelector, Trace, Transform
+from .protocols import Choice, Detailed, Search, Selector, StateContext, StatelessSelector, Trace, Transform
 from .step import Step
 
 
@@ -77,16 +78,24 @@ class Chain:
         device: str | torch.device = "cpu",
         vocab_size: int = 0,
         stage: str = "ar",
+        trace: Trace | None = None,
     ) -> None:
         self.stages = tuple(stages)
         self.selector: Selector = StatelessSelector() if selector is None else selector
         self.search = search
+        self.trace = trace
         self._context = StateContext(torch.device(device), vocab_size, 0, stage)
 
     @property
     def width(self) -> int:
         """Rows of each utterance."""
         return 1 if self.search is None else self.search.width
+
+    def watched(self, trace: Trace | None) -> Chain:
+        """The same chain under the eyes of a trace; None takes it away."""
+        made = copy(self)
+        made.trace = trace
+        return made
 
     def init(
         self,
@@ -132,12 +141,14 @@ class Chain:
             fresh = states.merge(step.lengths > position, after, fresh)
         return fresh
 
-    def process(self, logits: Tensor, step: Step, state: ChainState, trace: Trace | None = None) -> Tensor:
+    def process(self, logits: Tensor, step: Step, state: ChainState) -> Tensor:
         """Logits [N, V] (any float type, NaN and ±inf allowed) -> [N, V] float32 that every row can be drawn from.
 
         No stage takes the stop token away, nor leaves only it, unless a ban asks. Notes degenerate rows in `state`.
         """
         raw, broken = clean(logits)
+        if self.trace is not None:
+            self.trace.begin(raw, step)
         stop = step.stop_token
         reference = current = raw
         untouched = True
@@ -150,19 +161,21 @@ class Chain:
                 reference = current if untouched else torch.where(current == float("-inf"), current, reference)
             else:
                 untouched = False
-            if trace is not None:
-                trace.stage(stage.name, before, current, step)
+            if self.trace is not None:
+                self.trace.stage(stage.name, before, current, step)
         settled = settle(current, reference, raw, stop)
         state.degenerate = state.degenerate + (broken | settled.fallen)
         state.rescued = state.rescued + settled.rescued
         state.logits = settled.logits
         return settled.logits
 
-    def select(self, logits: Tensor, step: Step, state: ChainState, trace: Trace | None = None) -> Tensor:
+    def select(self, logits: Tensor, step: Step, state: ChainState) -> Tensor:
         """The tokens [N] int64, from what `process` returned."""
         tokens = self.selector.select(logits, step, state.selector)
-        if trace is not None:
-            trace.choice(logits, tokens, step)
+        if self.trace is not None:
+            own = state.selector
+            details = self.selector.details(logits, tokens, step, own) if isinstance(self.selector, Detailed) else {}
+            self.trace.choice(self.selector.support(logits, step, own), tokens, step, None, details)
         return tokens
 
     def advance(
@@ -178,6 +191,8 @@ class Chain:
         support = keep_stop(logits, self.selector.support(logits, step, state.selector), step.stop_token)
         logprobs = torch.log_softmax(support, dim=-1)
         choice, searched = self.search.advance(logprobs, step, state.search)
+        if self.trace is not None:
+            self.trace.choice(support, choice.tokens, step, choice.parents, {})
         if finished is not None:
             over = finished.view(-1, self.width).all(1).repeat_interleave(self.width, output_size=finished.numel())
             own = torch.arange(finished.numel(), device=finished.device)

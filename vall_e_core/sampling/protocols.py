@@ -9,6 +9,7 @@ In `apply`, `support`, `select` and `advance` nothing may wait for the device: n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -93,15 +94,33 @@ class Search(Protocol):
         ...
 
 
-class Trace(Protocol):
-    """Watches a chain. Nothing is computed for it unless one is given."""
+@runtime_checkable
+class Detailed(Protocol):
+    """A selector that has numbers of its own to show in a trace."""
 
-    def stage(self, name: str, before: Tensor, after: Tensor, step: Step) -> None:
-        """A stage turned `before` [N, V] into `after` [N, V]."""
+    def details(self, logits: Tensor, tokens: Tensor, step: Step, state: Any) -> dict[str, Tensor]:  # noqa: ANN401
+        """Numbers [N] by name, of the step in which tokens [N] were chosen from logits [N, V]."""
         ...
 
-    def choice(self, logits: Tensor, tokens: Tensor, step: Step) -> None:
-        """Tokens [N] were chosen from `logits` [N, V]."""
+
+class Trace(Protocol):
+    """Watches a chain. Nothing is computed for it unless one is given; nothing in it may wait for the device."""
+
+    def begin(self, logits: Tensor, step: Step) -> None:
+        """A step begins: what the model said, [N, V] float32, without NaN and +inf."""
+        ...
+
+    def stage(self, name: str, before: Tensor, after: Tensor, step: Step) -> None:
+        """A stage turned `before` [N, V] into `after` [N, V]. The chain may write to `after` when this has returned."""
+        ...
+
+    def choice(
+        self, logits: Tensor, tokens: Tensor, step: Step, parents: Tensor | None, details: Mapping[str, Tensor]
+    ) -> None:
+        """Tokens [N] were chosen from `logits` [N, V], which is all that the selector takes into account.
+
+        A search's tokens continue the rows `parents` [N]. `details` are the selector's own numbers, [N] each.
+        """
         ...
 
 
