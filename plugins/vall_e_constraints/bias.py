@@ -28,7 +28,7 @@ class BiasTransform:
     """One scatter. Ids that the logits lack are left alone."""
 
     def __init__(self, bias: Mapping[int, float]) -> None:
-        self.bias = dict(bias)
+        self.bias = {each: value if value < -HIGHEST else min(value, HIGHEST) for each, value in bias.items()}
 
     def init(self, rows: int, ctx: StateContext) -> BiasState:
         """The ids and what is added to them."""

@@ -14,7 +14,7 @@ class MinLengthTransform(StatelessTransform):
     """Touches one column: the stop token's."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+        self.seconds = min(seconds, 1e6)
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
@@ -22,5 +22,6 @@ class MinLengthTransform(StatelessTransform):
         if stop is None or not 0 <= stop < logits.shape[-1]:
             return logits
         frames = math.ceil(round(self.seconds * step.frame_rate, 6))
-        banned = (step.lengths < frames) & (torch.arange(logits.shape[-1], device=logits.device) == stop).unsqueeze(1)
-        return logits.masked_fill(banned, float("-inf"))
+        column = torch.arange(logits.shape[-1], device=logits.device) == stop
+        early = (step.lengths < frames).unsqueeze(1)
+        return logits.masked_fill(early & column, float("-inf"))

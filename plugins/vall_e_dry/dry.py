@@ -12,6 +12,8 @@ from vall_e_core import StateContext, Step, continuations, extend_matches, no_ma
 
 HIGHEST = torch.finfo(torch.float32).max
 NEVER = float("-inf")
+LONGEST = 2**31 - 1
+"""No history is longer, nor an id larger; a parameter beyond it means the same as this."""
 
 
 @dataclass
@@ -30,8 +32,9 @@ class DryTransform:
     def __init__(
         self, multiplier: float, base: float, allowed: int, reach: int, longest: int, breakers: tuple[int, ...]
     ) -> None:
-        self.multiplier, self.base, self.allowed = multiplier, base, allowed
-        self.reach, self.longest, self.breakers = reach, longest, breakers
+        self.multiplier, self.base, self.allowed = multiplier, base, min(allowed, LONGEST)
+        self.reach, self.longest = min(reach, LONGEST), min(longest, LONGEST)
+        self.breakers = tuple(each for each in breakers if each <= LONGEST)
         self.highest_exponent = int(math.log(HIGHEST) / math.log(base)) if base > 1.000001 else None
 
     def init(self, rows: int, ctx: StateContext) -> DryState:

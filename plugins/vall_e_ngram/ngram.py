@@ -24,7 +24,7 @@ class NoRepeatNgramTransform:
     """Marks the banned tokens in one scatter."""
 
     def __init__(self, n: int) -> None:
-        self.n = n
+        self.n = min(n, 2**31 - 1)
 
     def init(self, rows: int, ctx: StateContext) -> NgramState:
         """Empty histories."""

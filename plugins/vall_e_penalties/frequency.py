@@ -15,7 +15,8 @@ class FrequencyPresenceTransform(StatelessTransform):
     """Counts in one scatter."""
 
     def __init__(self, frequency: float, presence: float, window: int) -> None:
-        self.frequency, self.presence, self.window = frequency, presence, window
+        self.frequency, self.presence = (max(-HIGHEST, min(each, HIGHEST)) for each in (frequency, presence))
+        self.window = window
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""

@@ -59,7 +59,7 @@ class TopHTransform(StatelessTransform):
         if self.h >= 1 and self.top_n == 0:
             return logits
         ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
-        if self.top_n > 0:
+        if 0 < self.top_n < logits.shape[-1]:
             ordered, ids = ordered[:, : self.top_n], ids[:, : self.top_n]
         if self.h < 1:
             reached = torch.special.entr(torch.softmax(ordered, dim=-1)).cumsum(-1)

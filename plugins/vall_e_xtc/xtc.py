@@ -24,7 +24,8 @@ class XtcTransform:
     """One draw a row and step, taken from the step's own noise whether it is needed or not."""
 
     def __init__(self, probability: float, threshold: float, protect: tuple[int, ...]) -> None:
-        self.probability, self.threshold, self.protect = probability, threshold, protect
+        self.probability, self.threshold = probability, threshold
+        self.protect = tuple(each for each in protect if each < 2**31)
 
     def init(self, rows: int, ctx: StateContext) -> XtcState | None:
         """The protected ids, if any."""

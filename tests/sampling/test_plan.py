@@ -61,6 +61,12 @@ def test_filters_before_greedy_are_off_but_penalties_are_not() -> None:
     assert lines[0] == "repetition-penalty" and lines[1].startswith("?top-p:p=0.5 (off: ") and lines[2] == "greedy"
 
 
+def test_a_filter_matters_to_greedy_where_what_follows_changes_the_most_probable_token() -> None:
+    plan = compile_chain(specs("top-k:1", "xtc:1", "top-p", "greedy"), "ar")
+    assert [each.name for each in plan.transforms] == ["top-k", "xtc"]
+    assert [each.name for each in compile_chain(specs("top-k:1", "xtc:0", "greedy"), "ar").transforms] == []
+
+
 def test_a_least_temperature_makes_it_dynamic_up_to_the_temperature() -> None:
     assert described({"min-ar-temp": 0.3}) == ["dynamic-temperature:min=0.3,max=0.95", "multinomial"]
     assert described({"min-ar-temp": 0, "ar-temp": 1.5}) == ["dynamic-temperature:min=0.0,max=1.5", "multinomial"]

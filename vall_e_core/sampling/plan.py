@@ -134,18 +134,24 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave out one"
         )
     searching = any(each.role == "search" and not each.is_neutral() for each in samplers)
+    last = max((at for at, each in enumerate(samplers) if _moves_the_maximum(each)), default=-1)
     members: list[Member] = []
-    for each in samplers:
+    for at, each in enumerate(samplers):
         off: str | None = None
         if each.is_neutral():
             off = "neutral"
-        elif each.role == "transform" and greedy and not searching and "argmax" in each.invariances:
+        elif each.role == "transform" and greedy and not searching and at > last:
             off = f"the most probable token stays so, and {selectors[0].name} takes it"
         elif each.role == "selector" and certain is not None and not greedy:
             off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
     active = [each.sampler for each in members if each.off is None]
     return ChainPlan(stage, tuple(members), tuple(_order_warnings(active) + _filter_warnings(active)))
+
+
+def _moves_the_maximum(sampler: Sampler) -> bool:
+    """Whether another token may be the most probable one after it; what stands before it then matters."""
+    return sampler.role == "transform" and not sampler.is_neutral() and "argmax" not in sampler.invariances
 
 
 def _check_stage(sampler: Sampler, stage: str) -> None:
