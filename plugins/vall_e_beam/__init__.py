@@ -34,9 +34,6 @@ class Beam(Sampler):
         "nar": "all frames are decided at once, so there are no steps to search",
         "len": "a length has too few digits",
     }
-    conflicts: ClassVar[Mapping[str, str]] = {
-        "xtc": "xtc removes the best tokens in some steps by lot, so hypotheses couldn't be compared",
-    }
 
     width: int = param(
         4, primary=True, min=0, neutral=0, help="how many hypotheses of each utterance are followed; 0 switches it off",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import pytest
 
-from vall_e_core import BuildContext, Registry, Sampler, UsageError, chain_from_flags, compile_chain
+from vall_e_core import BuildContext, Registry, UsageError, chain_from_flags, compile_chain
 from vall_e_core.testing import as_sampler
 
 KNOWN = Registry.load().samplers()
@@ -61,26 +60,13 @@ def test_flags_beside_an_explicit_chain_are_refused_with_the_spelling() -> None:
         (["beam:2", "beam:3"], "ar", "two searches"), (["beam", "top-k"], "ar", "top-k stands behind beam"),
         (["mirostat"], "nar", "decided in parallel"), (["adaptive-p"], "nar", "decided in parallel"),
         (["ras"], "nar", "no history"), (["beam"], "nar", "no steps to search"), (["beam"], "len", "too few digits"),
-        (["temperature:0", "mirostat"], "ar", "takes the most probable token"),
+        (["temperature:0", "mirostat"], "ar", "takes the most probable token"), (["xtc", "beam"], "ar", "at random"),
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_with_the_reason(specs: list[str], stage: str, says: str) -> None:
     with pytest.raises(UsageError) as caught:
         compiled(specs, stage)
     assert says in f"{caught.value} {caught.value.cause}"
-
-
-@dataclass(frozen=True)
-class Xtc(Sampler):
-    """Stands for any sampler of that name."""
-
-    name = "xtc"
-
-
-def test_xtc_under_a_beam_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"can't work beside") as caught:
-        compile_chain([Xtc(), as_sampler("beam")], "ar")
-    assert "by lot" in str(caught.value.cause)
 
 
 def test_filters_before_mirostat_are_warned_about_and_nothing_else_is() -> None:

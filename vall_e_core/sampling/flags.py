@@ -44,8 +44,10 @@ def _with_selector(found: list[Sampler], classes: Sequence[type[Sampler]]) -> li
     if any(each.role == "selector" for each in found):
         return found
     default = [each() for each in classes if each.name == "multinomial"]
-    searches = [each for each in found if each.role == "search"]
-    return [each for each in found if each.role != "search"] + default + searches
+    end = len(found)
+    while end > 0 and found[end - 1].role == "search":
+        end -= 1
+    return found[:end] + default + found[end:]
 
 
 def _completed(
