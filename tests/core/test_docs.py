@@ -141,7 +141,8 @@ ASKED_FOR = (
     "--yaml", "--model", "--language", "--task", "--max-ar-steps", "--max-duration", "--max-nar-levels", "--max-levels",
     "--device", "--ar-temp", "--ar-temperature", "--nar-temp", "--nar-temperature", "--input-prompt-length",
     "--input-prompt-prefix", "--min-ar-temp", "--min-nar-temp", "--top-p", "--top-k", "--min-p", "--repetition-penalty",
-    "--repetition-penalty-decay", "--length-penalty", "--layer-skip", "--layer-skip-exit-layer",
+    "--repetition-penalty-decay", "--length-penalty", "--beam-width", "--mirostat-tau", "--mirostat-eta",
+    "--dry-multiplier", "--dry-base", "--dry-allowed-length", "--layer-skip", "--layer-skip-exit-layer",
     "--layer-skip-entropy-threshold", "--layer-skip-varentropy-threshold", "--refine-on-stop", "--seed", "--sampler",
 )  # fmt: skip
 
