@@ -46,7 +46,8 @@ def row(param: Param) -> str:
     default = "required" if param.required else f"`{param.type.format(param.default)}`"
     neutral = "" if param.neutral is MISSING else f"`{param.type.format(param.neutral)}`"
     flags = ", ".join(f"`{spelling}`" for flag in param.flags for spelling in (flag.name, *flag.aliases))
-    return f"| {name} | {default} | {limits(param)} | {neutral} | {flags} | {param.describe().replace("|", "\\|")} |"
+    text = param.describe().replace("|", "\\|")
+    return f"| {name} | {default} | {limits(param)} | {neutral} | {flags} | {text} |"
 
 
 def limits(param: Param) -> str:
