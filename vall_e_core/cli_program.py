@@ -18,7 +18,7 @@ from .options import COMMON
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
     for each in (
-        LazyCommand("plugins", "list plugins, and check one", "vall_e_core.cli_plugins:plugins"),
+        LazyCommand("plugins", "list plugins, check one, begin a new one", "vall_e_core.cli_plugins:plugins"),
         LazyCommand("samplers", "list the samplers and their parameters", "vall_e_core.cli_samplers:samplers"),
         LazyCommand("schema", "print the JSON schema of a component", "vall_e_core.cli_schema:schema"),
         LazyCommand("doctor", "look at this installation, and say how to mend it", "vall_e_core.cli_doctor:doctor"),

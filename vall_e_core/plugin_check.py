@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .component import BuildContext, Component, LazyCommand, Sampler, Task
 from .errors import PluginError, VallEError, suggestion
@@ -54,18 +56,50 @@ def _named(package: str) -> list[Found]:
         if wanted in (each.name.replace("_", "-").lower(), each.distribution, f"{each.distribution}/{each.name}")
         or each.target.partition(":")[0] == package
     ]
+    chosen = chosen or [each for each in installed if package in _brought(each)] or source_folder(Path(package))
     if chosen:
         return chosen
     try:
         importlib.import_module(package)
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, ValueError) as error:
         names = [name for each in installed for name in (each.name, each.distribution)]
         raise PluginError(
-            f"no plugin, distribution or module is called {package!r}", try_=suggestion(package, set(names))
+            f"no plugin, distribution, component, folder or module is called {package!r}",
+            try_=suggestion(package, set(names)),
         ) from error
     except (Exception, SystemExit) as error:
         raise PluginError(f"{package} can't be imported", cause=describe(error)) from error
     return [Found(package, package, "not installed", "?")]
+
+
+def _brought(found: Found) -> set[str]:
+    """The names of what a plugin brings; none where it is broken."""
+    try:
+        return {component.name for _, component in collect(found.load(), manager(), found.name)}
+    except (Exception, SystemExit):
+        return set()
+
+
+def source_folder(folder: Path) -> list[Found]:
+    """The plugins that a distribution's source declares in its pyproject.toml; they can be imported from now on."""
+    try:
+        text = (folder / "pyproject.toml").read_text("utf-8")
+    except (OSError, UnicodeError, ValueError):
+        return []
+    found = [
+        Found(name, target, folder.resolve().name, "not installed")
+        for name, target in re.findall(r"""^["']?([\w.-]+)["']?\s*=\s*["']([\w.:]+)["']\s*$""", _entries(text), re.M)
+    ]
+    if found:
+        roots = [str(each.resolve()) for each in (folder / "src", folder) if each.is_dir()]
+        sys.path[:0] = [each for each in roots if each not in sys.path]
+    return found
+
+
+def _entries(text: str) -> str:
+    """The lines of a pyproject.toml that declare plugins. (Python 3.10 has no TOML parser.)"""
+    parts = re.split(r"""^\[project\.entry-points\.["']?vall_e["']?\]\s*$""", text, maxsplit=1, flags=re.M)
+    return re.split(r"^\[", parts[1], maxsplit=1, flags=re.M)[0] if len(parts) == 2 else ""
 
 
 def heavy_imports(module: str) -> list[str]:

@@ -1,0 +1,133 @@
+"""`vall-e plugins new`: what it writes, and what it refuses. That the result works is tested in tests/packaging."""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vall_e_core import InputError, UsageError
+from vall_e_core.cli import main
+from vall_e_core.plugin_check import source_folder
+from vall_e_core.plugin_template import Names, contents, write_plugin
+
+FILES = {
+    ".github/workflows/test.yml", ".gitignore", "README.md", "pyproject.toml", "tests/test_near_best.py",
+    "vall_e_near_best/__init__.py", "vall_e_near_best/py.typed", "vall_e_near_best/transform.py",
+}  # fmt: skip
+
+
+def test_it_writes_exactly_these_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "plugins", "new", "near-best", "--dir", str(tmp_path)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    folder = tmp_path / "near-best"
+    assert told == {"folder": str(folder), "distribution": "vall-e-near-best", "files": sorted(FILES)}
+    assert {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()} == FILES
+    assert [each.name for each in tmp_path.iterdir()] == ["near-best"], "nothing else is left behind"
+
+
+def test_it_is_the_current_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["plugins", "new", "near-best"]) == 0
+    assert (tmp_path / "near-best" / "pyproject.toml").is_file()
+
+
+@pytest.mark.parametrize("name", ["near-best", "none", "class", "sampler", "step", "x", "a1-2-3", "vall-e-near"])
+def test_names_of_all_sorts_give_valid_python(name: str) -> None:
+    names = Names.of(name)
+    for path, text in contents(names).items():
+        assert re.search(r"\$(name|package|cls|module|distribution|\{cls|\$)", text) is None, path
+        if path.endswith(".py"):
+            ast.parse(text)
+    assert names.cls.isidentifier() and not keyword.iskeyword(names.cls)
+    assert names.package.isidentifier() and names.package.startswith("vall_e_")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Near_Best", "near-best"), ("NearBest", "near-best"), ("2-best", "best"), ("", "my-sampler"),
+        ("../up", "up"), ("a/b", "a-b"), ("a.b", "a-b"), ("-a", "a"), ("a--b", "a-b"), ("näher", "n-her"),
+        ("a\n", "a"), ("x" * 61, "x" * 60), ("top-p", "my-top-p"), ("core", "my-core"), ("truncation", "my-truncation"),
+    ],
+)  # fmt: skip
+def test_other_names_are_refused_with_one_that_works(name: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Names.of(name, {"top-p"}, {"vall_e_core", "vall_e_truncation"})
+    assert caught.value.try_ == said
+    Names.of(said)
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "near-best").mkdir()
+    (tmp_path / "near-link").symlink_to(tmp_path / "gone")
+    (tmp_path / "near-file").write_text("mine")
+    for name in ("near-best", "near-link", "near-file"):
+        with pytest.raises(InputError, match="exists"):
+            write_plugin(Names.of(name), tmp_path)
+    assert not list((tmp_path / "near-best").iterdir())
+
+
+def test_a_folder_that_is_missing_or_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no folder"):
+        write_plugin(Names.of("near-best"), tmp_path / "missing")
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="can't be written") as caught:
+        write_plugin(Names.of("near-best"), tmp_path)
+    assert caught.value.cause == "No space left on device"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_exit_codes(tmp_path: Path) -> None:
+    assert main(["plugins", "new", "top-p", "--dir", str(tmp_path)]) == 2
+    (tmp_path / "near-best").mkdir()
+    assert main(["plugins", "new", "near-best", "--dir", str(tmp_path)]) == 3
+
+
+def test_what_it_writes_is_as_tidy_as_the_rest(tmp_path: Path) -> None:
+    folder, _ = write_plugin(Names.of("near-best"), tmp_path)
+    rules = ["--isolated", "--line-length", "120", "--select", "E,F,I,UP,B,SIM,RUF,ANN"]
+    done = subprocess.run([sys.executable, "-m", "ruff", "check", *rules, "."], cwd=folder, capture_output=True)
+    assert done.returncode == 0, done.stdout
+
+
+# `plugins check` finds what isn't installed, and what is known by another name
+
+
+def test_its_source_folder_passes_the_check_before_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    main(["plugins", "new", "near-best"])
+    capsys.readouterr()
+    assert main(["plugins", "check", "near-best"]) == 0
+    assert "sampler near-best" in capsys.readouterr().out
+    sys.modules.pop("vall_e_near_best", None)
+
+
+def test_entry_points_are_read_from_a_pyproject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text = '[project]\n[project.entry-points."vall_e"]\na = "one"\n"b-c" = \'two.three\'\n[tool.x]\nd = "no"\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert [(each.name, each.target) for each in source_folder(tmp_path)] == [("a", "one"), ("b-c", "two.three")]
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    assert source_folder(tmp_path) == []
+    (tmp_path / "pyproject.toml").write_bytes(b"\xff\xfe")
+    assert source_folder(tmp_path) == []
+
+
+def test_a_sampler_names_its_plugin(capsys: pytest.CaptureFixture[str]) -> None:
+    from vall_e_core.plugin_check import _named
+
+    assert {each.name for each in _named("multinomial")} == {"selection"}
