@@ -352,3 +352,16 @@ def test_doctor_audio(run: Run, tmp_path: Path) -> None:
     assert unfit.code == 3 and "silent.wav" in unfit.err and "missing.wav" in unfit.err and "good.wav" not in unfit.err
     assert [each["status"] for each in unfit.json()] == ["ok", "failed", "failed"]
     assert "silent" in json.dumps(unfit.json()[1]["detail"])
+
+
+def test_shell_completion_offers_commands_and_flags(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offered(*words: str) -> set[str]:
+        monkeypatch.setenv("_VALL_E_COMPLETE", "zsh_complete")
+        monkeypatch.setenv("COMP_WORDS", " ".join(["vall-e", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        done = run()
+        assert done.code == 0, done.err
+        return set(done.out.splitlines())
+
+    assert {"tts", "stt", "samplers"} <= offered("")
+    assert {"--top-p", "--top-k"} <= offered("tts", "--top-")
