@@ -28,7 +28,7 @@ SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
     "tts", "stt", "models list", "models info", "models download", "models path", "models verify", "samplers list",
-    "plugins list", "plugins check", "schema", "doctor", "doctor audio",
+    "plugins list", "plugins check", "plugins new", "schema", "doctor", "doctor audio",
 )  # fmt: skip
 
 
@@ -68,6 +68,12 @@ def test_a_hook_is_documented_with_its_exact_signature(hook: str) -> None:
     returns = inspect.signature(getattr(HookSpecs, hook)).return_annotation
     signature, _example = blocks(sections(page("docs/hooks.md"))[hook], "python")
     assert signature == f"def {hook}() -> {returns}: ...\n"
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_is_called_reserved_while_nothing_calls_it(hook: str) -> None:
+    reserved = "(reserved)" in str(getattr(HookSpecs, hook).__doc__)
+    assert ("Reserved:" in sections(page("docs/hooks.md"))[hook]) == reserved
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -197,10 +203,19 @@ def test_every_name_on_a_page_exists(run: Run) -> None:
 def test_the_page_of_the_command_line_names_every_command(run: Run) -> None:
     table = sections(page("docs/cli.md"))["Commands"]
     for command in COMMANDS:
-        for word in command.split():
-            assert f"`{word}" in table or f" {word}" in table, command
-    tools = re.findall(r"^  ([a-z]+)  ", run("--help", "--no-plugins").out.partition("Tasks:")[2], re.MULTILINE)
-    assert set(tools) == {command.split()[0] for command in COMMANDS}
+        group, *rest = command.split()
+        (row,) = re.findall(rf"^\| `vall-e {group}[` ].*$", table, re.MULTILINE)
+        assert not rest or re.search(rf"[` ]{rest[0]}[` ]", row), command
+
+
+def test_no_command_is_forgotten_in_these_tests(run: Run) -> None:
+    def offered(*command: str) -> list[str]:
+        text = run(*command, "--help", "--no-plugins").out
+        return re.findall(r"^  ([a-z-]+)  ", re.split(r"^(?:Tasks|Commands):", text, maxsplit=1, flags=re.M)[1], re.M)
+
+    assert set(offered()) == {command.split()[0] for command in COMMANDS}
+    for group in ("models", "samplers", "plugins", "doctor"):
+        assert [each for each in offered(group) if f"{group} {each}" not in COMMANDS] == []
 
 
 def test_the_configuration_file_on_the_page_is_understood(run: Run, tmp_path: Path) -> None:
