@@ -1,0 +1,51 @@
+"""The layer's quick way gives what the plain one gives, and training goes by the plain one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from vall_e_core.model.linear import Linear
+
+
+def layer(inputs: int, outputs: int) -> Linear:
+    made = Linear(inputs, outputs)
+    with torch.no_grad():
+        made.weight.normal_(generator=torch.Generator().manual_seed(outputs))
+    return made
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 1), (2, 3), (1, 40), (0, 1), (5,), ()])
+@pytest.mark.parametrize(("inputs", "outputs"), [(24, 40), (96, 24)])
+def test_as_torch_multiplies(shape: tuple[int, ...], inputs: int, outputs: int) -> None:
+    made = layer(inputs, outputs)
+    x = torch.randn(*shape, inputs, generator=torch.Generator().manual_seed(1))
+    expected = F.linear(x, made.weight)
+    with torch.inference_mode():
+        found = made(x)
+    assert found.shape == (*shape, outputs)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_in_any_order_of_memory() -> None:
+    made = layer(24, 40)
+    x = torch.randn(24, 7, 3, generator=torch.Generator().manual_seed(1)).permute(2, 1, 0)
+    with torch.no_grad():
+        torch.testing.assert_close(made(x), F.linear(x.contiguous(), made.weight), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_other_types(dtype: torch.dtype) -> None:
+    made = layer(24, 40).to(dtype)
+    x = torch.ones(2, 24, dtype=dtype)
+    with torch.no_grad():
+        assert torch.equal(made(x), F.linear(x, made.weight))
+
+
+def test_gradients_reach_weight_and_input() -> None:
+    made = layer(24, 40)
+    x = torch.ones(1, 24, requires_grad=True)
+    made(x).sum().backward()
+    assert made.weight.grad is not None and bool((made.weight.grad == 1).all())
+    assert x.grad is not None
