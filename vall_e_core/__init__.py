@@ -38,7 +38,7 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .imports import without_torchaudio
-from .protocols import CodecModel, PhonemizerModel
+from .protocols import CodecModel, FinishedTake, PhonemizerModel, ScorerModel
 
 if TYPE_CHECKING:
     from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
@@ -191,6 +191,7 @@ __all__ = [
     "DownloadError",
     "EarlyExit",
     "Engine",
+    "FinishedTake",
     "Flag",
     "GreedySelector",
     "HearingOptions",
@@ -215,6 +216,7 @@ __all__ = [
     "Sampler",
     "SamplerSpec",
     "Scorer",
+    "ScorerModel",
     "Search",
     "Segment",
     "Selector",

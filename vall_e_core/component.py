@@ -34,8 +34,9 @@ from .parameters import MISSING, Flag, Param, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .protocols import CodecModel, PhonemizerModel
+    from .protocols import CodecModel, PhonemizerModel, ScorerModel
     from .session import Session
+    from .synthesis.engine import VallE
 
 __all__ = [
     "KINDS", "MISSING", "BuildContext", "Codec", "Component", "Engine", "Flag", "LazyCommand", "ModelSource", "Param",
@@ -64,6 +65,9 @@ class BuildContext:
     """Takes one-line notices to the user."""
     component: Callable[[str, str], type[Component]] | None = None
     """Finds a component by kind and name; without it, `find` looks among the installed ones."""
+
+    engine: VallE | None = None
+    """The loaded model, for a scorer: it may listen to a take."""
 
     def find(self, kind: str, name: str) -> type[Component]:
         """Another component, for one that builds on it (a decoder on an encoder). Raises UsageError."""
@@ -318,10 +322,19 @@ class Voice(Component):
         raise NotImplementedError(f"{type(self).__name__}.audio_path")
 
 
+@dataclass(frozen=True)
 class Scorer(Component):
-    """Judges a finished take (reserved)."""
+    """Judges a finished take. Of several candidates the one with the highest sum of weight × score is kept."""
 
     kind = "scorer"
+    default: ClassVar[bool] = False
+    """Whether it judges where no scorer is named. One whose `build` raises ModelError is then left out."""
+
+    weight: float = param(1.0, primary=True, min=0.0, help="what its score is multiplied by")
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> ScorerModel: ...
 
 
 class Engine(Component):

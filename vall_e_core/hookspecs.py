@@ -64,7 +64,7 @@ class HookSpecs:
 
     @hookspec
     def vall_e_scorers(self) -> Iterable[type[Scorer]]:
-        """Judges of a finished take (reserved)."""
+        """Judges of a finished take."""
         raise NotImplementedError
 
     @hookspec

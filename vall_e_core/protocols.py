@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -42,5 +45,46 @@ class PhonemizerModel(Protocol):
         """One IPA string for each text: stress marked, punctuation kept, no space at the ends.
 
         Raises InputError for a language it doesn't know or text it can't read.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedTake:
+    """One take of one part of a text, ready to be heard: what a scorer judges."""
+
+    text: str
+    phonemes: str
+    """What was to be said, as the model read it."""
+    language: str
+    codes: Tensor = field(repr=False)
+    """[T, q] int64."""
+    wave: NDArray[np.float32] = field(repr=False)
+    """[samples] in -1..1 at `sample_rate`."""
+    sample_rate: int
+    frame_rate: float
+    expected_seconds: float
+    """How long the text usually takes, at the pace of the reference where that is known."""
+    stop_reason: str
+    """`stop` by the model itself, `length` at the bound, `predicted` where the length was known beforehand."""
+    verdict: str
+    """`ok`, `short`, `length` (never stopped), `loop`."""
+    log_probability: float | None = None
+    """The model's own, of all of level 0 with its stop token (natural logarithm); None where there is no AR pass."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the wave."""
+        return len(self.wave) / self.sample_rate
+
+
+@runtime_checkable
+class ScorerModel(Protocol):
+    """A built scorer."""
+
+    def score(self, take: FinishedTake) -> float | None:
+        """How good the take is: the higher, the better, and 0 for one that is perfect if there is such a thing.
+
+        None where it can't tell. A score depends on the take alone, never on its neighbours.
         """
         ...

@@ -64,6 +64,14 @@ class ChainPlan:
         """Whether a transform leaves only the most probable token, so that there is nothing to draw."""
         return any(each.takes_maximum() for each in self.transforms)
 
+    @property
+    def chooser(self) -> str:
+        """The name of what chooses the token."""
+        given = self.search or self.selector
+        if given is not None:
+            return given.name
+        return "greedy" if self.takes_maximum else "multinomial"
+
     def describe(self) -> list[str]:
         """A line for each member, in order: `top-p:p=0.9`, `?dry:multiplier=0 (off: neutral)`."""
         lines = [
@@ -72,7 +80,7 @@ class ChainPlan:
         ]
         if self.selector is not None:
             return lines
-        return [*lines, "greedy" if self.takes_maximum else "multinomial"]
+        return [*lines, self.chooser]
 
     def record(self) -> list[dict[str, object]]:
         """The plan for the record beside the audio: what JSON holds, complete enough to repeat it."""
@@ -146,7 +154,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
     active = [each.sampler for each in members if each.off is None]
-    return ChainPlan(stage, tuple(members), tuple(_order_warnings(active) + _filter_warnings(active)))
+    return ChainPlan(stage, tuple(members), tuple(_order_warnings(active) + _filter_warnings(active) + _experimental(active)))
 
 
 def _moves_the_maximum(sampler: Sampler) -> bool:
@@ -219,3 +227,8 @@ def _filter_warnings(samplers: Sequence[Sampler]) -> list[str]:
     return [
         f"{names} before {each.name}: {each.harmed_by_filters}" for each in samplers if names and each.harmed_by_filters
     ]
+
+
+def _experimental(samplers: Sequence[Sampler]) -> list[str]:
+    """One sentence for each member that may change or go."""
+    return [f"{each.name} is experimental" for each in samplers if each.experimental]

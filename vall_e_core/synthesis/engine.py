@@ -126,6 +126,7 @@ class VallE:
         ar: Sequence[Sampler | str] | None = None,
         nar: Sequence[Sampler | str] | None = None,
         progress: Progress | None = None,
+        trace: bool = False,
         **settings: Any,  # noqa: ANN401 - SpeechOptions' own fields
     ) -> Speech:
         """Speak `text` in the voice of the references (or of a packaged `voice`).
@@ -135,12 +136,13 @@ class VallE:
             options: how to speak; `settings` are fields of it (`seed=1`, `language="de"`, `max_ar_steps="5s"`, ...).
             ar, nar: the sampling chain of level 0 and of the further levels, as components or specs (`"top-p:0.9"`).
             progress: called between steps with (stage, steps done, steps at most); what it raises ends the run.
+            trace: note what the chains do at every step, in `Speech.trace`.
 
         Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
         """
         chosen = replace(SpeechOptions() if options is None else options, **settings)
         request = SpeechRequest(text, tuple(references), voice, reference_text, task, chosen)
-        return self.speak(request, self._chains(ar=ar, nar=nar), progress=progress)
+        return self.speak(request, self._chains(ar=ar, nar=nar), progress=progress, trace=trace)
 
     def speak(
         self,
@@ -148,6 +150,7 @@ class VallE:
         chains: Mapping[str, ChainRequest] | None = None,
         *,
         progress: Progress | None = None,
+        trace: bool = False,
     ) -> Speech:
         """As `synthesize`, from a request; one that has been prepared already isn't prepared again."""
         from .speech import make_speech
@@ -155,7 +158,7 @@ class VallE:
         prepared = request
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.registry, notify=self.notify)
-        return make_speech(self, prepared, {} if chains is None else chains, progress)
+        return make_speech(self, prepared, {} if chains is None else chains, progress, trace)
 
     def transcribe(
         self,

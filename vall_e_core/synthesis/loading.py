@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vall_e_core.component import Codec, Component, ModelSource, Phonemizer
+from vall_e_core.component import Codec, Component, ModelSource, Phonemizer, Scorer
 from vall_e_core.errors import ModelError, UsageError
 
 from .device import check_device_name
@@ -79,6 +79,16 @@ def find_codec(registry: Registry, spec: str) -> Codec:
 def find_phonemizer(registry: Registry, spec: str | None) -> Phonemizer:
     """The same for a phonemizer; the usual one for None. Raises UsageError."""
     return cast(Phonemizer, _find(registry, Phonemizer.kind, DEFAULT_PHONEMIZER if spec is None else spec))
+
+
+def find_scorers(registry: Registry, specs: Sequence[str]) -> list[Scorer]:
+    """Scorers in order, each with its weight. Raises UsageError for an unknown one, or one given twice."""
+    found = [cast(Scorer, _find(registry, Scorer.kind, spec)) for spec in specs]
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"the scorer {name} is given twice", try_=f"--scorer {name}:WEIGHT, once")
+    return found
 
 
 def _find(registry: Registry, kind: str, spec: str) -> Component:

@@ -13,7 +13,7 @@ from vall_e_core.errors import InputError, UsageError
 from vall_e_core.text import normalise_text, require_speech, strip_markup
 
 from .limits import parse_bound
-from .loading import find_phonemizer
+from .loading import find_phonemizer, find_scorers
 from .record import sha256_file
 from .speech_options import SpeechOptions
 
@@ -91,6 +91,7 @@ class SpeechRequest:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
         normal = normalise_text(strip_markup(self.text) if options.strip_markup else self.text)
         require_speech(normal.text)
+        find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
         phonemizer = component.build(BuildContext(notify=notify, component=registry.get))
         language = settle_language(phonemizer, options.language, normal.text)

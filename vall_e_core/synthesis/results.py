@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vall_e_core.output import OutputTarget
+    from vall_e_core.tracing.file import TraceLog
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Part:
     refined: str | None = None
     alternative_log_probability: float | None = None
     degenerate: int = 0
+    candidates: Sequence[Mapping[str, object]] = ()
+    """What is known of every take that was judged, the kept one among them; empty where none was."""
 
     def record(self, index: int) -> dict[str, object]:
         """What the record keeps of it."""
@@ -55,6 +58,8 @@ class Part:
         if self.refined is not None:
             found["refined"] = self.refined
             found["alternative_log_probability"] = self.alternative_log_probability
+        if self.candidates:
+            found["candidates"] = [dict(each) for each in self.candidates]
         return found
 
 
@@ -67,6 +72,8 @@ class Speech:
     parts: Sequence[Part]
     record: dict[str, Any]
     warnings: Sequence[str] = ()
+    trace: TraceLog | None = None
+    """What the chains did at every step, where a trace was asked for."""
 
     @property
     def seconds(self) -> float:

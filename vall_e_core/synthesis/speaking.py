@@ -26,6 +26,7 @@ from vall_e_core.errors import UsageError
 from vall_e_core.model import Target
 
 from .finite import finite_states
+from .layer_skip import describe as describe_layer_skip
 from .layer_skip import early_exit
 from .oom import in_batches
 from .speech_options import DEMASKING_STEPS
@@ -78,6 +79,8 @@ class Passes:
     nar_guidance: Guidance | None = None
     demask_guidance: Guidance | None = None
     steps: int = 25
+    candidates: int = 1
+    """Takes of each part, of which the best is kept."""
 
 
 def settle_passes(model: BaseModel, options: SpeechOptions, seed: int, given_ar: Sequence[str] = ()) -> Passes:
@@ -114,6 +117,7 @@ def settle_passes(model: BaseModel, options: SpeechOptions, seed: int, given_ar:
         modality, seed, options.max_tries, options.batch_size, options.max_nar_levels,
         early_exit=early_exit(model, options), refine=options.refine_on_stop, prefix=options.input_prompt_prefix,
         ar_guidance=shared, nar_guidance=shared, demask_guidance=demask, steps=options.steps,
+        candidates=options.candidates,
     )  # fmt: skip
 
 
@@ -149,7 +153,10 @@ def level0(
     frame_rate: float,
     progress: Progress | None = None,
 ) -> list[Take]:
-    """Level 0 of every utterance, in order. Raises InputError where one has no speech in any try."""
+    """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part.
+
+    Raises InputError where a part has no speech in any try.
+    """
     spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
 
     def by_ar(parts: Sequence[int], seed: int) -> list[Take]:
@@ -188,7 +195,9 @@ def level0(
         with finite_states(model, "AR" if passes.modality == "ar" else "NAR-len"):
             return in_batches(parts, passes.batch_size, lambda some: make(some, seed))
 
-    return best_takes(watched, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries)
+    return best_takes(
+        watched, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, candidates=passes.candidates
+    )
 
 
 def further_levels(
@@ -217,6 +226,18 @@ def further_levels(
         return in_batches(range(len(takes)), passes.batch_size, work)
 
 
+def describe_passes(passes: Passes) -> dict[str, object]:
+    """The settled passes as the record keeps them."""
+    guide = passes.ar_guidance if passes.modality == "ar" else passes.demask_guidance
+    return {
+        "nar_levels": passes.levels, "refine_on_stop": passes.refine, "input_prompt_prefix": passes.prefix,
+        "early_exit": describe_layer_skip(passes.early_exit),
+        "guidance": None if guide is None else {"strength": guide.strength, "rescale": guide.rescale},
+        "steps": passes.steps if passes.modality == "nar-len" else None,
+        "max_tries": passes.max_tries, "candidates": passes.candidates, "batch_size": passes.batch_size,
+    }  # fmt: skip
+
+
 def padded_length(predicted: int, wanted: Wanted, frame_rate: float) -> int:
     """A predicted length in frames as it is used: a little longer, at least a second (or the text's own length)."""
     least = math.ceil(min(frame_rate, wanted.expected))
@@ -237,6 +258,6 @@ def _capabilities(model: BaseModel) -> str:
 
 
 __all__ = [
-    "Clock", "Modality", "Passes", "choose_modality", "further_levels", "level0",
+    "Clock", "Modality", "Passes", "choose_modality", "describe_passes", "further_levels", "level0",
     "settle_passes", "trim_prompt",
 ]  # fmt: skip

@@ -16,19 +16,21 @@ from torch import Tensor
 from vall_e_core.component import BuildContext
 from vall_e_core.decode import Utterance
 from vall_e_core.errors import InputError, ModelError, UsageError
+from vall_e_core.protocols import FinishedTake
 
 from . import limits
+from .candidates import Chosen, Spoken, alike, choose_each, identity, judges
 from .chains import ChainRequest, ar_only, plan_chain
 from .finite import require_finite
 from .joining import Placed, Wave, join
 from .languages import language_id
-from .layer_skip import describe as describe_layer_skip
 from .loading import advised_seconds
 from .parts import TextPart, make_parts
 from .record import FORMAT, versions
 from .results import Part, Speech
-from .speaking import Clock, Passes, further_levels, level0, settle_passes, trim_prompt
+from .speaking import Clock, describe_passes, further_levels, level0, settle_passes, trim_prompt
 from .takes import Take, Wanted
+from .traces import Traces, Use
 
 if TYPE_CHECKING:
     from vall_e_core.decode import Progress
@@ -39,10 +41,14 @@ if TYPE_CHECKING:
 
 
 def make_speech(
-    engine: VallE, prepared: PreparedSpeech, chains: Mapping[str, ChainRequest], progress: Progress | None
+    engine: VallE,
+    prepared: PreparedSpeech,
+    chains: Mapping[str, ChainRequest],
+    progress: Progress | None,
+    trace: bool = False,
 ) -> Speech:
     """Everything after the checks. Raises InputError where the text can't be said, VallEError where the model fails."""
-    return _Synthesis(engine, prepared, chains, progress).run()
+    return _Synthesis(engine, prepared, chains, progress, Traces() if trace else None).run()
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,14 @@ class _Synthesis:
     """One run; what its stages share."""
 
     def __init__(
-        self, engine: VallE, prepared: PreparedSpeech, chains: Mapping[str, ChainRequest], progress: Progress | None
+        self,
+        engine: VallE,
+        prepared: PreparedSpeech,
+        chains: Mapping[str, ChainRequest],
+        progress: Progress | None,
+        traces: Traces | None,
     ) -> None:
+        self.traces = traces
         self.engine, self.prepared, self.progress = engine, prepared, progress
         self.request, self.options = prepared.request, prepared.request.options
         self.model, self.codec = engine.loaded.model, engine.codec
@@ -73,6 +85,7 @@ class _Synthesis:
         self.passes = settle_passes(self.model, self.options, self.seed, ar_only(chains.get("ar")))
         if self.passes.modality != "ar":
             del self.plans["ar"]
+        self.judges = judges(engine, self.options.scorer, self.options.candidates)
 
     def run(self) -> Speech:
         began = time.perf_counter()
@@ -88,21 +101,35 @@ class _Synthesis:
         rate = self.codec.frame_rate
         with torch.inference_mode():
             with self.clock("level 0"):
-                spoken = [self._utterance(i, part.ids, language, prompt) for i, part in enumerate(parts.items)]
+                items = [(i, n) for i in range(len(parts.items)) for n in range(self.passes.candidates)]
+                asked = [self._utterance(i, n, parts.items[i].ids, language, prompt) for i, n in items]
                 stage = "ar" if self.passes.modality == "ar" else "nar"
-                takes = level0(self.model, spoken, wanted, self._chain(stage), self.passes, rate, self.progress)
+                chain = self._chain(stage, "level 0")
+                bounds = [wanted[i] for i, _ in items]
+                takes = level0(self.model, asked, bounds, chain, self.passes, rate, self.progress)
             with self.clock("further levels"):
-                heard = [self._utterance(i, part.own_ids, language, prompt) for i, part in enumerate(parts.items)]
+                said = [place for place, take in enumerate(takes) if take.verdict != "empty"]
+                heard = [self._utterance(i, n, parts.items[i].own_ids, language, prompt) for i, n in items]
                 codes = further_levels(
-                    self.model, heard, takes, self._chain("nar"), self.passes, rate, self.progress
-                )
+                    self.model, [heard[place] for place in said], [takes[place] for place in said],
+                    self._chain("nar", "further levels"), self.passes, rate, self.progress,
+                )  # fmt: skip
             with self.clock("decode"):
-                waves = [self._decode(each) for each in codes]
-        wave, places = join(waves, self.codec.sample_rate, self.options.pause)
-        done = self._parts(parts.items, takes, codes, places)
+                spoken = {place: Spoken(each, self._decode(each)) for place, each in zip(said, codes, strict=True)}
+        with self.clock("score"):
+            chosen = choose_each(
+                takes, spoken, self.judges,
+                lambda part, take, sound: self._finished(parts.items[part], wanted[part], take, sound),
+                parts=len(parts.items), warn=self.warnings.append,
+            )  # fmt: skip
+        if alike(chosen):
+            self.warnings.append("all candidates are alike: the sampling chain draws nothing")
+        wave, places = join([each.spoken.wave for each in chosen], self.codec.sample_rate, self.options.pause)
+        done = self._parts(parts.items, chosen, places)
         self._warn_about(done)
         record = self._record(parts.text, language, prompt, done, wave, time.perf_counter() - began)
-        return Speech(wave, self.codec.sample_rate, done, record, tuple(self.warnings))
+        log = None if self.traces is None else self.traces.log(self.plans, wanted, chosen, record)
+        return Speech(wave, self.codec.sample_rate, done, record, tuple(self.warnings), log)
 
     # what goes in
 
@@ -162,14 +189,16 @@ class _Synthesis:
         limit = limits.longest(part.phonemes, bound, rate, pace)
         return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < limits.ROOM * expected)
 
-    def _utterance(self, index: int, ids: Sequence[int], language: int | None, prompt: _Prompt | None) -> Utterance:
+    def _utterance(
+        self, part: int, candidate: int, ids: Sequence[int], language: int | None, prompt: _Prompt | None
+    ) -> Utterance:
         device = next(self.model.parameters()).device
         given: Any = None
         if prompt is not None:
             given = prompt.codes if self.request.task == "tts" else [self.request.task, prompt.codes]
-        return Utterance(index, torch.tensor(list(ids), device=device), language, given)
+        return Utterance(identity(part, candidate), torch.tensor(list(ids), device=device), language, given)
 
-    def _chain(self, stage: str) -> Chain:
+    def _chain(self, stage: str, use: Use) -> Chain:
         plan: ChainPlan = self.plans[stage]
         config = self.engine.loaded.config
         tokens = config.audio_tokens
@@ -180,7 +209,8 @@ class _Synthesis:
             frame_rate=self.codec.frame_rate, stage=stage, notify=self.engine.notify,
             component=self.engine.registry.get,
         )  # fmt: skip
-        return plan.build(ctx)
+        chain = plan.build(ctx)
+        return chain if self.traces is None else chain.watched(self.traces.recorder(use, plan))
 
     # what comes out
 
@@ -189,17 +219,24 @@ class _Synthesis:
         found: Wave = require_finite(wave.float().reshape(-1), "codec").cpu().numpy().astype(np.float32)
         return found
 
-    def _parts(
-        self, texts: Sequence[TextPart], takes: Sequence[Take], codes: Sequence[Tensor], places: Sequence[Placed]
-    ) -> list[Part]:
+    def _finished(self, text: TextPart, wanted: Wanted, take: Take, spoken: Spoken) -> FinishedTake:
+        rate = self.codec.frame_rate
+        return FinishedTake(
+            text.text, text.phonemes, self.prepared.language, spoken.codes, spoken.wave, self.codec.sample_rate, rate,
+            wanted.expected / rate, take.stop_reason, take.verdict, take.log_probability,
+        )  # fmt: skip
+
+    def _parts(self, texts: Sequence[TextPart], chosen: Sequence[Chosen], places: Sequence[Placed]) -> list[Part]:
         rate = self.codec.sample_rate
         return [
             Part(
-                text.text, text.phonemes, ids.cpu(), place.start / rate, place.length / rate, place.pause / rate,
-                take.stop_reason, take.seed, take.tries, take.verdict, take.findings, take.log_probability,
-                take.refined, take.alternative_log_probability, take.degenerate,
+                text.text, text.phonemes, each.spoken.codes.cpu(), place.start / rate, place.length / rate,
+                place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
+                take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
+                each.record() if self.judges or len(each.candidates) > 1 else (),
             )
-            for text, take, ids, place in zip(texts, takes, codes, places, strict=True)
+            for text, each, place in zip(texts, chosen, places, strict=True)
+            for take in (each.take,)
         ]  # fmt: skip
 
     def _warn_about(self, parts: Sequence[Part]) -> None:
@@ -232,6 +269,7 @@ class _Synthesis:
                 "frames": len(prompt.codes), "seconds": round(prompt.used_seconds, 6),
                 "transcript": prompt.transcript or None,
             },
+            "scorers": [each.scorer.to_spec() for each in self.judges],
             "samplers": {stage: plan.record() for stage, plan in self.plans.items()},
             "passes": describe_passes(self.passes),
             "model": {
@@ -251,18 +289,6 @@ class _Synthesis:
             "rtf": round(spent / seconds, 4) if seconds > 0 else None, "warnings": list(self.warnings),
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         }  # fmt: skip
-
-
-def describe_passes(passes: Passes) -> dict[str, object]:
-    """The settled passes as the record keeps them."""
-    guide = passes.ar_guidance if passes.modality == "ar" else passes.demask_guidance
-    return {
-        "nar_levels": passes.levels, "refine_on_stop": passes.refine, "input_prompt_prefix": passes.prefix,
-        "early_exit": describe_layer_skip(passes.early_exit),
-        "guidance": None if guide is None else {"strength": guide.strength, "rescale": guide.rescale},
-        "steps": passes.steps if passes.modality == "nar-len" else None,
-        "max_tries": passes.max_tries, "batch_size": passes.batch_size,
-    }  # fmt: skip
 
 
 def require_finite_codes(codes: Tensor, size: int) -> Tensor:

@@ -74,6 +74,14 @@ class SpeechOptions(Component):
     steps: int = param(DEMASKING_STEPS, min=1, max=1000, help="nar-len: demasking steps")
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, 0 is one; chosen and printed if absent")
     max_tries: int = param(3, min=1, max=100, help="tries for an utterance that ends at once or never")
+    candidates: int = param(
+        1, min=1, max=1000,
+        help="takes of each part, each with noise of its own; the one that the scorers like best is kept",
+    )  # fmt: skip
+    scorer: tuple[str, ...] = param(
+        (), multiple=True, metavar="NAME[:WEIGHT|k=v,…]",
+        help="a judge of finished takes, repeatable; with --candidates all that suit the model if absent",
+    )  # fmt: skip
     batch_size: int = param(8, min=1, max=1024, help="utterances worked on together; doesn't change the result")
     pause: float = param(0.1, min=0.0, max=60.0, unit="s", help="silence between the parts of a long text")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -20,7 +20,7 @@ EMPTY_SECONDS = 0.08
 SHORTEST_SECONDS = 0.2
 
 Verdict = Literal["ok", "short", "loop", "length", "empty"]
-_BEST_FIRST: tuple[Verdict, ...] = ("ok", "short", "length", "loop", "empty")
+BEST_FIRST: tuple[Verdict, ...] = ("ok", "short", "length", "loop", "empty")
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,14 @@ def best_takes(
     *,
     seed: int,
     max_tries: int,
+    candidates: int = 1,
 ) -> list[Take]:
-    """A take for every part, in order: the first good one, or the best of `max_tries`.
+    """A take for every item, in order: the first good one, or the best of `max_tries`.
 
-    `make(parts, seed)` makes takes for some parts. What a retry only repeats (nothing is drawn) isn't tried again.
-    Raises InputError where a part has no speech in any of its takes.
+    Items are parts of a text, or `candidates` of each part side by side (item = part * candidates + candidate), which
+    are tried again only as long as none of the part's is good. `make(items, seed)` makes takes for some items. What a
+    retry only repeats (nothing is drawn) isn't tried again. Raises InputError where a part has no speech in any of its
+    takes; a candidate without speech beside one that has some is kept, with the verdict `empty`.
     """
     best: dict[int, Take] = {}
     tries = dict.fromkeys(range(len(wanted)), 0)
@@ -99,19 +102,30 @@ def best_takes(
             verdict, findings = judge(made, wanted[part], frame_rate)
             take = replace(made, verdict=verdict, findings=findings)
             old = best.get(part)
-            if old is None or _BEST_FIRST.index(verdict) < _BEST_FIRST.index(old.verdict):
+            if old is None or BEST_FIRST.index(verdict) < BEST_FIRST.index(old.verdict):
                 best[part] = take
-            settled = verdict == "ok" or (verdict == "length" and wanted[part].bounded_by_user)
             repeated = old is not None and len(made.codes) > 0 and torch.equal(old.codes, made.codes)
-            if not settled and not repeated:
+            if not repeated:
                 again.append(part)
-        pending = again
-    silent = [part for part, take in best.items() if take.verdict == "empty"]
-    if silent:
-        raise InputError(
-            "no speech produced" + (f" for part {silent[0] + 1} of {len(wanted)}" if len(wanted) > 1 else ""),
-            cause=f"the model stopped at once in {tries[silent[0]]} tries",
-            try_="another --seed, another reference, or a longer text",
-        )
+        good = {item // candidates for item, take in best.items() if settled(take, wanted[item])}
+        pending = [item for item in again if item // candidates not in good]
+    require_speech(best, tries, candidates)
     return [replace(best[part], tries=tries[part]) for part in range(len(wanted))]
 
+
+def settled(take: Take, wanted: Wanted) -> bool:
+    """Whether another try would be for nothing."""
+    return take.verdict == "ok" or (take.verdict == "length" and wanted.bounded_by_user)
+
+
+def require_speech(takes: Mapping[int, Take], tries: Mapping[int, int], candidates: int) -> None:
+    """That every part has a take with speech in it. Raises InputError."""
+    parts = len(takes) // candidates
+    for part in range(parts):
+        mine = range(part * candidates, (part + 1) * candidates)
+        if all(takes[item].verdict == "empty" for item in mine):
+            raise InputError(
+                "no speech produced" + (f" for part {part + 1} of {parts}" if parts > 1 else ""),
+                cause=f"the model stopped at once in {sum(tries[item] for item in mine)} tries",
+                try_="another --seed, another reference, or a longer text",
+            )
