@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessSelector, Step, draw
+from vall_e_core import StatelessSelector, Step, draw, take_maximum
 
 NEVER = float("-inf")
 LN2 = math.log(2)
@@ -61,7 +61,8 @@ class EntropixSelector(StatelessSelector):
         for place in range(1, self.candidates):
             other = draw(adapted, step.uniform(f"candidate {place}")).unsqueeze(1)
             best = torch.where(adapted.gather(1, other) > adapted.gather(1, best), other, best)
-        return torch.where(plan.several, best.squeeze(1), tokens)
+        tokens = torch.where(plan.several, best.squeeze(1), tokens)
+        return torch.where(plan.sure, take_maximum(logits), tokens)
 
     def details(self, logits: Tensor, tokens: Tensor, step: Step, state: None) -> dict[str, Tensor]:
         """What a trace shows, [N] each."""
@@ -86,7 +87,7 @@ class EntropixSelector(StatelessSelector):
         return Plan(hot, torch.where(several, looser, self.min_p), sure, several)
 
     def _adapted(self, logits: Tensor, plan: Plan, stop: int | None) -> Tensor:
-        """Min-p, top-k and top-p at each row's temperature; of a sure row only the best token, lowest id first."""
+        """Min-p, top-k and top-p at each row's temperature; of a sure row the best token. And the stop token."""
         ordered, ids = (logits / plan.temperature.unsqueeze(1)).sort(dim=-1, descending=True, stable=True)
         p = torch.softmax(ordered, dim=-1)
         kept = p >= plan.min_p.unsqueeze(1) * p[:, :1]
@@ -97,7 +98,7 @@ class EntropixSelector(StatelessSelector):
             kept = kept & (rank < self.top_k)
         kept = (kept & ~plan.sure.unsqueeze(1)) | (rank == 0)
         if stop is not None:
-            kept = kept | ((ids == stop) & ~plan.sure.unsqueeze(1))
+            kept = kept | (ids == stop)
         return torch.full_like(logits, NEVER).scatter(1, ids, torch.where(kept, ordered, NEVER))
 
 

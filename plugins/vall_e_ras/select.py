@@ -37,15 +37,19 @@ class RepetitionAwareSelector(StatelessSelector):
         first = torch.softmax(nucleus.logits, dim=-1)
         first = torch.zeros_like(first).scatter(1, nucleus.ids, first)
         again = first * self._repeated(step, logits.shape[-1])  # the chance that a second draw replaces this token
+        least = torch.finfo(first.dtype).tiny
         whole = torch.softmax(logits, dim=-1)
         if self.mask:
             others = 1 - whole
             lone = others <= 0  # nothing else can be drawn
-            shares = torch.where(lone, 0.0, again / others.clamp(min=torch.finfo(whole.dtype).tiny))
+            shares = torch.where(lone, 0.0, again / others.clamp(min=least))
             law = first - torch.where(lone, 0.0, again) + whole * (shares.sum(-1, keepdim=True) - shares).clamp(min=0)
         else:
             law = first - again + whole * again.sum(-1, keepdim=True)
-        return torch.where((logits > NEVER) & (law > 0), law.log(), NEVER)
+        possible = law > 0
+        if step.stop_token is not None:
+            possible = possible | (torch.arange(law.shape[-1], device=law.device) == step.stop_token)
+        return torch.where((logits > NEVER) & possible, law.clamp(min=least).log(), NEVER)
 
     def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> tokens [N]."""

@@ -154,7 +154,8 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
     active = [each.sampler for each in members if each.off is None]
-    return ChainPlan(stage, tuple(members), tuple(_order_warnings(active) + _filter_warnings(active) + _experimental(active)))
+    warnings = _order_warnings(active) + _filter_warnings(active) + _experimental(active)
+    return ChainPlan(stage, tuple(members), tuple(warnings))
 
 
 def _moves_the_maximum(sampler: Sampler) -> bool:
