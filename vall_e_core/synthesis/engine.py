@@ -194,6 +194,12 @@ class VallE:
 
         return transcribe(self, audio, how, chain, progress)
 
+    def require_stt(self) -> None:
+        """That the model can transcribe. Raises ModelError."""
+        from .transcribing import require_stt
+
+        require_stt(self)
+
     def _chains(self, **given: Sequence[Sampler | str] | None) -> dict[str, ChainRequest]:
         known = {each.name: each for each in self.registry.samplers()}
         return {
