@@ -11,21 +11,20 @@ Logits and history may be tensors, arrays or lists.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .component import BuildContext, Sampler
+from .component import BuildContext
 from .errors import UsageError
-from .registry import Registry
 from .sampling import ChainPlan, Step, compile_chain
 from .sampling import state as states
 from .sampling.chain import Chain, ChainState
 from .sampling.contract import check_sampler
+from .sampling.given import SamplerLike, as_sampler, as_samplers, installed_samplers
 from .sampling.sync import NoSync, SyncError
 
 __all__ = [
@@ -39,30 +38,6 @@ __all__ = [
     "sampler_steps",
     "select_token",
 ]
-
-SamplerLike = Sampler | tuple[str, Mapping[str, object]] | str
-"""A component, a (name, parameters) pair, or text as `--sampler` takes it."""
-
-
-@lru_cache(maxsize=1)
-def _registry() -> Registry:
-    return Registry.load()
-
-
-def installed_samplers() -> tuple[type[Sampler], ...]:
-    """Every sampler of every installed plugin."""
-    return _registry().samplers()
-
-
-def as_sampler(given: SamplerLike) -> Sampler:
-    """The component that is meant. Raises UsageError for an unknown name or parameter."""
-    if isinstance(given, Sampler):
-        return given
-    if isinstance(given, str):
-        name, _, text = given.partition(":")
-        return _registry().sampler(name).from_spec(text)
-    name, values = given
-    return _registry().sampler(name).from_mapping(values)
 
 
 def apply_samplers(
@@ -107,8 +82,7 @@ def select_token(
     `uniforms` are the numbers in (0, 1) that its draws get, in the order in which it first asks for each; without
     them the step's own noise is used. A selector that draws must use `step.uniform`, or it can't be tested like this.
     """
-    chain = [sampler] if isinstance(sampler, (Sampler, str, tuple)) else list(sampler)
-    prepared = _prepare(chain, logits, history, stop_token, seed, stage, 75.0)
+    prepared = _prepare(sampler, logits, history, stop_token, seed, stage, 75.0)
     if prepared.batched:
         raise UsageError("select_token takes the logits of one row, [V]")
     if uniforms is not None:
@@ -137,8 +111,7 @@ def sampler_steps(
     rows = _rows(logits_sequence)
     if rows.shape[0] != len(imposed_tokens):
         raise UsageError(f"{rows.shape[0]} rows of logits, but {len(imposed_tokens)} tokens")
-    chain = [sampler] if isinstance(sampler, (Sampler, str, tuple)) else list(sampler)
-    prepared = _prepare(chain, rows[0], history, stop_token, seed, stage, 75.0, room=len(imposed_tokens))
+    prepared = _prepare(sampler, rows[0], history, stop_token, seed, stage, 75.0, room=len(imposed_tokens))
     reports: list[dict[str, Any]] = []
     for row, token in zip(rows, imposed_tokens, strict=True):
         prepared.logits = row.unsqueeze(0)
@@ -197,7 +170,7 @@ def _rows(given: Any) -> Tensor:  # noqa: ANN401
 
 
 def _prepare(
-    samplers: Sequence[SamplerLike],
+    samplers: SamplerLike | Sequence[SamplerLike],
     logits: Any,  # noqa: ANN401
     history: Any,  # noqa: ANN401
     stop_token: int | None,
@@ -220,7 +193,7 @@ def _prepare(
         device=rows.device,
     )
     step.index.fill_(int(step.lengths.max()) if lists else 0)
-    plan = compile_chain([as_sampler(each) for each in samplers], stage)
+    plan = compile_chain(as_samplers(samplers), stage)
     context = BuildContext(
         device=str(rows.device), vocab_size=rows.shape[1], stop_token=stop_token, frame_rate=frame_rate, stage=stage
     )

@@ -61,6 +61,11 @@ def merge(mask: Tensor, chosen: _T, other: _T) -> _T:
     return map_tensors(pick, chosen, other)
 
 
+def join(first: _T, second: _T) -> _T:
+    """The rows of both, one after the other; both have one structure."""
+    return map_tensors(lambda left, right: torch.cat([left, right]) if left.dim() > 0 else left, first, second)
+
+
 def copy_into(target: _T, source: _T) -> None:
     """Write `source` into `target`'s tensors, in place, as a captured graph needs it."""
     map_tensors(lambda left, right: left.copy_(right), target, source)
