@@ -16,10 +16,12 @@ _PLACE = 20
 
 
 def _check_ids(sampler: Sampler, ids: Iterable[int], ctx: BuildContext) -> None:
-    """Ids are those of the model."""
-    size = ctx.vocab_size
-    beyond = [] if size is None else [each for each in ids if each >= size]
-    if size is not None and beyond:
+    """Ids are those of the model. The NAR levels lack the stop token; its id is right for a chain of both passes."""
+    if ctx.vocab_size is None:
+        return
+    size = ctx.vocab_size + (ctx.stage == "nar")
+    beyond = [each for each in ids if each >= size]
+    if beyond:
         raise UsageError(f"{sampler.name}: the model has no id {beyond[0]}; its ids end at {size - 1}")
 
 

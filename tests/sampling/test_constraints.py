@@ -70,6 +70,9 @@ def test_an_id_that_the_model_lacks_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError, match="no id 33; its ids end at 32"):
         as_sampler(spec).build(BuildContext(vocab_size=33))
     as_sampler(spec).build(BuildContext(vocab_size=34))
+    as_sampler(spec).build(BuildContext(vocab_size=33, stage="nar"))  # the stop token, which the levels lack
+    with pytest.raises(UsageError, match="no id 33"):
+        as_sampler(spec).build(BuildContext(vocab_size=32, stage="nar"))
 
 
 def test_a_ban_may_take_the_stop_token_and_a_chain_still_chooses() -> None:

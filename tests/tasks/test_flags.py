@@ -51,6 +51,16 @@ SAMPLERS: list[tuple[str, tuple[object, ...], Check]] = [
         "repetition-penalty-decay", ("--repetition-penalty", 5, "--repetition-penalty-decay", 0.5),
         lambda n, o: 0.5 in chain(n)["repetition-penalty"].values(),
     ),
+    ("dry-multiplier", ("--dry-multiplier", 8), lambda n, o: chain(n)["dry"]["multiplier"] == 8 and differs(n, o)),
+    (
+        "dry-base", ("--dry-multiplier", 8, "--dry-base", 3),
+        lambda n, o: chain(n)["dry"]["base"] == 3 and differs(n, o),
+    ),
+    (
+        "dry-allowed-length", ("--dry-multiplier", 8, "--dry-allowed-length", 1),
+        lambda n, o: chain(n)["dry"]["allowed-length"] == 1 and differs(n, o),
+    ),
+    ("dry-base alone is off", ("--dry-base", 3), lambda n, o: "dry" not in chain(n) and same(n, o)),
     ("length-penalty", ("--length-penalty", 5), lambda n, o: "length-penalty" in chain(n) and differs(n, o)),
     ("sampler", ("--sampler", "top-k:4"), lambda n, o: "top-k" in chain(n) and "temperature" not in chain(n)),
     (
@@ -186,7 +196,9 @@ def test_a_length_that_is_none_is_refused(tts: Any, given: str) -> None:
         (("--voice", "tim"), "voice"), (("--modality", "nar-len"), "nar-len"),
         (("--input-prompt-length", -1), "at least 0"),
         (("--ar-temp", -1), "at least 0"), (("--codec", "tony"), "tiny"), (("--voice", "tam"), "voice"),
-        (("--min-ar-temp", 2), "temp"), (("--steps", 9), "nar-len"), (("--cfg-rescale", 0.5), "--cfg-strength"),
+        (("--nar-sampler", "dry"), "no order in which they could repeat"), (("--dry-base", 0), "above 0"),
+        (("--sampler", "suppress:99"), "no id 99"), (("--min-ar-temp", 2), "temp"),
+        (("--steps", 9), "nar-len"), (("--cfg-rescale", 0.5), "--cfg-strength"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_a_usage_error(tts: Any, flags: tuple[object, ...], says: str) -> None:
@@ -199,7 +211,7 @@ def test_what_cannot_be_meant_is_a_usage_error(tts: Any, flags: tuple[object, ..
     "flags",
     [
         ("--input-prompt-prefix", "--ref-text", "a"), ("--refine-on-stop",), ("--length-penalty", 1), ("--top-k", 3),
-        ("--ar-temp", 1),
+        ("--ar-temp", 1), ("--dry-multiplier", 1),
     ],
 )  # fmt: skip
 def test_ar_only_flags_are_refused_by_a_model_without_ar(

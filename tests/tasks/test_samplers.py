@@ -1,0 +1,65 @@
+"""Every sampler does its work from the command line, in chains of any length."""
+
+# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vall_e_core.testing import installed_samplers
+
+from .test_flags import chain, codes
+
+AR_CHAIN = [
+    "logit-bias:3@2+5@-inf", "suppress:7+9", "min-length:0.3", "repetition-penalty", "frequency-presence",
+    "dry:breakers=2", "no-repeat-ngram:3", "length-penalty", "top-n-sigma:3", "top-h:0.9", "top-k", "tfs", "typical-p",
+    "top-p", "top-a:0.01", "min-p:0.01", "epsilon", "eta", "xtc:0.2", "temperature:0.9", "quadratic:0.01",
+]  # fmt: skip
+NAR_CHAIN = ["suppress:7", "top-n-sigma:3", "typical-p", "xtc:0.2", "quadratic:0.01", "multinomial"]
+ALONE = {
+    "logit-bias": "3@9", "suppress": "0+1+2+3+4+5+6+7", "min-length": "0.9", "repetition-penalty": "9",
+    "length-penalty": "9", "no-repeat-ngram": "1", "top-h": "0.1", "epsilon": "0.1", "eta": "0.3", "min-p": "0.7",
+    "top-k": "3", "tfs": "0.3", "typical-p": "0.3", "top-p": "0.3", "top-a": "0.9", "xtc": "1,threshold=0.01",
+    "temperature": "0.5", "dry": "8", "frequency-presence": "9", "quadratic": "3", "top-n-sigma": "0.5",
+    "dynamic-temperature": "min=0.1,max=0.3",
+}  # fmt: skip
+"""Values that are felt in forty steps of a random model."""
+
+
+def flags(option: str, chain: list[str]) -> list[str]:
+    return [part for member in chain for part in (option, member)]
+
+
+def test_a_chain_of_everything_speaks_in_the_order_given(tts: Any) -> None:
+    record = tts(*flags("--ar-sampler", AR_CHAIN), *flags("--nar-sampler", NAR_CHAIN))
+    assert list(chain(record))[: len(AR_CHAIN)] == [each.partition(":")[0] for each in AR_CHAIN]
+    assert list(chain(record, "nar")) == [each.partition(":")[0] for each in NAR_CHAIN]
+    again = tts(*flags("--ar-sampler", AR_CHAIN), *flags("--nar-sampler", NAR_CHAIN))
+    assert codes(again) == codes(record)
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in installed_samplers() if each.role == "transform"))
+def test_a_sampler_by_itself_has_an_effect(tts: Any, name: str) -> None:
+    if name not in ALONE:
+        pytest.skip("another package's tests")
+    speaking = [] if name == "min-length" else ["--sampler", "min-length:0.4"]  # the random model likes to stop at once
+    plain = tts(*speaking, "--sampler", "multinomial", "--max-ar-steps", 40)
+    record = tts(*speaking, "--sampler", f"{name}:{ALONE[name]}", "--max-ar-steps", 40)
+    assert name in chain(record) and codes(record) != codes(plain)
+
+
+def test_a_plain_chain_joins_the_passes_in_which_its_members_work(tts: Any) -> None:
+    record = tts(*flags("--sampler", ["logit-bias:32@-2+7@1", "dry", "top-p"]))
+    assert list(chain(record))[:-1] == ["logit-bias", "dry", "top-p"]
+    assert list(chain(record, "nar"))[:-1] == ["logit-bias", "top-p"]
+
+
+def test_samplers_in_a_file(tts: Any, tmp_path: Any) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        "sampler:\n- suppress: {ids: [3, 7]}\n- logit-bias: {bias: {2: -1.5}}\n- dry: {breakers: [1]}\n- top-p:0.8\n"
+    )
+    found = chain(tts("--config", config))
+    assert found["suppress"] == {"ids": [3, 7]} and found["logit-bias"] == {"bias": {"2": -1.5}}
+    assert found["dry"]["breakers"] == [1] and found["top-p"] == {"p": 0.8}
