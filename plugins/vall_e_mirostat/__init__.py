@@ -35,7 +35,7 @@ class Mirostat(Sampler):
         "nar": "it steers from one token to the next, and tokens that are decided in parallel have no order",
         "len": "a length has too few digits",
     }
-    harmed_by_filters = "what they cut off is missing from its estimate of the distribution, which biases its control"
+    harmed_by_filters = "what was cut off is missing from its estimate of the distribution, which biases its control"
 
     tau: float = param(
         5.0, primary=True, min=0.0, neutral=0.0, unit="bits", help="the surprise aimed at; 0 switches it off",
