@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..model import Inputs, Target
 from .frames import write_frames
-from .guidance import Guidance
+from .guidance import UNGUIDED, Guidance
 from .loop import Settings, write_sequences
 from .refine import refine
 from .steppers import Job
@@ -89,11 +89,18 @@ def generate_ar(
     frame = (model.config.levels,) if together else ()
     jobs = [speech_job(u, limit, device, frame) for u, limit in zip(utterances, limits, strict=True)]
     active = guidance if guidance is not None and guidance.active() else None
+    within = "unconditional_logits" in chain.needs
+    if within and active is not None:
+        raise UsageError("guidance is asked for twice", cause="--cfg-strength guides, and a member of the chain does")
+    if within and together:
+        raise UsageError(
+            "guidance within a chain isn't for models that write all levels at once", try_="--cfg-strength"
+        )
     settings = Settings(
         "ar",
         seed=seed,
         cache=cache,
-        guidance=active,
+        guidance=UNGUIDED if within else active,
         early_exit=early_exit,
         keep_likeliest=refine_on_stop,
         frame_rate=frame_rate,

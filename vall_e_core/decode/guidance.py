@@ -24,8 +24,14 @@ class Guidance:
         return self.strength > 0.0
 
 
+UNGUIDED = Guidance(strength=1.0, rescale=0.0)
+"""The conditional logits as they are, with the unconditional ones beside them for a member of the chain."""
+
+
 def mix(conditional: Tensor, unconditional: Tensor, strength: float) -> Tensor:
     """Guided logits, before rescaling; shapes alike."""
+    if strength == 1.0:
+        return conditional
     return unconditional + strength * (conditional - unconditional)
 
 

@@ -79,11 +79,14 @@ class Chain:
         vocab_size: int = 0,
         stage: str = "ar",
         trace: Trace | None = None,
+        needs: frozenset[str] = frozenset(),
     ) -> None:
         self.stages = tuple(stages)
         self.selector: Selector = StatelessSelector() if selector is None else selector
         self.search = search
         self.trace = trace
+        self.needs = needs
+        """What steps must carry beside the logits (see `Sampler.needs`)."""
         self._context = StateContext(torch.device(device), vocab_size, 0, stage)
 
     @property

@@ -115,6 +115,7 @@ class ChainPlan:
             device=ctx.device,
             vocab_size=0 if ctx.vocab_size is None else ctx.vocab_size,
             stage=self.stage,
+            needs=frozenset().union(*(each.needs for each in self.active)),
         )
 
 
