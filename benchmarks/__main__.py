@@ -1,0 +1,76 @@
+"""The one command: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from importlib import import_module
+from pathlib import Path
+
+from .report import Report
+from .settings import Settings
+
+PARTS = ("startup", "memory", "voice", "decode")
+"""In the order they are run: first what wants nothing else to be in memory."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser("python -m benchmarks", description="Speed and memory, as ratios within one run.")
+    made.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)}; all if absent")
+    made.add_argument("--threads", type=int, help="CPU threads of both sides; torch's own choice if absent")
+    made.add_argument("--runs", type=int, help="rounds after the warm-up")
+    made.add_argument("--tokens", type=int, help="new tokens of each row")
+    made.add_argument("--batch", type=int, nargs="+", help="batch sizes")
+    made.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of both sides")
+    made.add_argument("--quick", action="store_true", help="a tiny shape: shows that it works, measures nothing")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write all rows to FILE")
+    return made
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """The settings that the flags mean."""
+    made = replace(Settings.small() if given.quick else Settings(), threads=given.threads, dtype=given.dtype)
+    changes = {"runs": given.runs, "tokens": given.tokens, "batches": tuple(given.batch) if given.batch else None}
+    return replace(made, **{key: value for key, value in changes.items() if value is not None})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, write."""
+    flags = parser()
+    given = flags.parse_args(argv)
+    unknown = [part for part in given.parts if part not in PARTS]
+    if unknown:
+        flags.error(f"no such part: {', '.join(unknown)} (there are {', '.join(PARTS)})")
+    if min(given.threads or 1, given.runs or 1, *(given.batch or [1])) < 1 or (given.tokens or 2) < 2:
+        flags.error("threads, runs and batch sizes are at least 1, tokens at least 2")
+    prepare(given.threads)
+    from .machine import describe  # imports torch
+
+    settings = settings_of(given)
+    report = Report(describe(), asdict(settings), show=lambda line: print(line, flush=True))
+    report.open()
+    for part in PARTS:
+        if part in given.parts or not given.parts:
+            import_module(f"{__package__}.{part if part != 'decode' else 'decoding'}").run(settings, report)
+    if given.json is not None:
+        report.write(given.json)
+    return 0
+
+
+def prepare(threads: int | None) -> None:
+    """The number of threads; and, as in `vall-e`, idle threads sleep unless the user chose (torch reads it once)."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

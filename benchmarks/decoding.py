@@ -1,0 +1,99 @@
+"""Part `decode`: AR tokens a second against a peer, against the memory's speed, and against having no cache."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import torch
+
+from .bandwidth import Reader
+from .contenders import Contender, Own, Timing, make_model, weight_bytes
+from .report import Report, Row
+from .settings import Settings
+
+PART = "decode"
+LEAST_OVER_UNCACHED, LEAST_OVER_PEER = 15.0, 1.0
+
+
+def run(settings: Settings, report: Report) -> None:
+    """The CPU, then the GPU where there is one."""
+    for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
+        _Decoding(settings, report, device).run()
+
+
+class _Decoding:
+    """All figures of one device."""
+
+    def __init__(self, settings: Settings, report: Report, device: str) -> None:
+        self.settings, self.report, self.device = settings, report, device
+        self.part = PART if device == "cpu" else f"{PART} {device}"
+        dtype: torch.dtype = getattr(torch, settings.dtype)
+        model = make_model(settings.shape, device=device, dtype=dtype)
+        self.bytes = weight_bytes(model)
+        self.reader = Reader(device=device, size=1 << 24 if settings.quick else 1 << 29)
+        self.own = Own(model, settings.shape, device=device)
+        self.uncached = Own(model, settings.shape, device=device, cache=False)
+        self.contenders: list[Contender] = [self.own]
+        try:
+            from .peer import Llama
+
+            self.contenders.append(Llama(settings.shape, device=device, dtype=dtype))
+        except ImportError as error:
+            report.missing(self.part, f"{self._key()}.transformers", "transformers generate()", str(error))
+
+    def run(self) -> None:
+        """Rounds in which everybody has a turn, so that whatever else the machine does hits all alike."""
+        self.reader.measure()
+        speeds: list[float] = []
+        own_rate = 0.0
+        for batch in self.settings.batches:
+            for each in self.contenders:
+                each.decode(batch, min(4, self.settings.tokens))
+            taken: dict[str, list[Timing]] = {each.key: [] for each in self.contenders}
+            for _ in range(self.settings.runs):
+                speeds.append(self.reader.measure())
+                for each in self.contenders:
+                    taken[each.key].append(each.decode(batch, self.settings.tokens))
+            self._batch(batch, taken, max(speeds))
+            own_rate = own_rate or median(each.rate for each in taken[self.own.key])
+        self._uncached(own_rate)
+        self._row("bandwidth", "memory bandwidth", max(speeds) / 1e9, "GB/s", "the best read of the run")
+        self._row("weights", "weights read in a step", self.bytes / 1e6, "MB")
+
+    def _batch(self, batch: int, taken: dict[str, list[Timing]], speed: float) -> None:
+        where, title = f"batch{batch}", f"batch {batch}"
+        rates = {key: median(each.rate for each in timings) for key, timings in taken.items()}
+        for each in self.contenders:
+            timings = taken[each.key]
+            spread = f"{min(t.rate for t in timings):.3g} to {max(t.rate for t in timings):.3g}"
+            whole = median(t.whole_rate for t in timings)
+            note = f"{spread}; with the prefill {whole:.3g}"
+            self._row(f"{where}.{each.key}", f"{title}: {each.name}", rates[each.key], "tokens/s", note)
+            self._row(f"{where}.{each.key}.whole", f"{title}: {each.name}, with the prefill", whole, "tokens/s")
+        limit = batch * speed / self.bytes
+        self._row(f"{where}.limit", f"{title}: limit by memory bandwidth", limit, "tokens/s")
+        self._row(f"{where}.of_limit", f"{title}: vall-e / limit", rates[self.own.key] / limit, "x")
+        for each in self.contenders[1:]:
+            pairs = zip(taken[self.own.key], taken[each.key], strict=True)
+            ratio = median(mine.rate / other.rate for mine, other in pairs)
+            name = f"{title}: vall-e / {each.name}"
+            self._row(f"{where}.over_{each.key}", name, ratio, "x", least=LEAST_OVER_PEER)
+
+    def _uncached(self, own_rate: float) -> None:
+        """At the first batch size alone: it is slow, and the more so the more rows there are."""
+        batch, tokens = self.settings.batches[0], self.settings.uncached_tokens
+        self.uncached.decode(batch, 2)
+        rate = median(self.uncached.decode(batch, tokens).rate for _ in range(min(3, self.settings.runs)))
+        where, title = f"batch{batch}", f"batch {batch}"
+        self._row(f"{where}.uncached", f"{title}: {self.uncached.name}", rate, "tokens/s", f"{tokens} tokens a run")
+        name = f"{title}: vall-e / without its cache"
+        self._row(f"{where}.over_uncached", name, own_rate / rate, "x", least=LEAST_OVER_UNCACHED)
+
+    def _key(self) -> str:
+        return f"{PART}.{self.device}"
+
+    def _row(
+        self, key: str, name: str, value: float, unit: str, note: str = "", *, least: float | None = None
+    ) -> None:
+        promised = None if self.settings.quick or self.device != "cpu" else least
+        self.report.add(Row(self.part, f"{self._key()}.{key}", name, value, unit, note, least=promised))

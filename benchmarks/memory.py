@@ -1,0 +1,41 @@
+"""Part `memory`: the highest use of memory, beside the size of the weights. Each figure is a process of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from .process import ProbeError, probe
+from .report import Report, Row
+from .settings import Settings
+
+PART = "memory"
+MIB = 2**20
+
+
+def run(settings: Settings, report: Report) -> None:
+    """What importing costs, a random model of the shape in a file, the embedded voice."""
+    base = probe("base", threads=settings.threads)["peak"]
+    report.add(Row(PART, f"{PART}.base", "python with torch and the decoder imported", base / MIB, "MiB"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.sft")
+        shape = ["--quick"] * settings.quick
+        probe("save", path, *shape, threads=settings.threads)
+        for batch in settings.batches:
+            what = ("decode", path, str(batch), *shape)
+            _figure(settings, report, f"batch{batch}", f"load and decode, batch {batch}", base, what)
+    _figure(settings, report, "tts", "vall-e tts, embedded voice", base, ("tts", settings.text))
+
+
+def _figure(settings: Settings, report: Report, key: str, name: str, base: int, what: Sequence[str]) -> None:
+    """The peak; what of it is above the imports, in sizes of the weights."""
+    try:
+        answer = probe(*what, threads=settings.threads)
+    except ProbeError as error:
+        return report.missing(PART, f"{PART}.{key}", name, str(error))
+    peak, weights = answer["peak"], answer["weights"]
+    report.add(Row(PART, f"{PART}.{key}", f"{name}: peak", peak / MIB, "MiB", f"weights {weights / MIB:.0f} MiB"))
+    report.add(Row(PART, f"{PART}.{key}.over_weights", f"{name}: peak / weights", peak / weights, "x"))
+    above = max(0, peak - base) / weights
+    report.add(Row(PART, f"{PART}.{key}.above_base", f"{name}: (peak - imports) / weights", above, "x"))

@@ -1,0 +1,96 @@
+"""What the memory figures ask of a fresh process: `python -m benchmarks.probe base|save|decode|tts …`.
+
+The last line it prints is a JSON object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from .settings import FULL, QUICK, Shape
+
+
+def peak() -> int:
+    """The highest use of memory of this process so far, in bytes.
+
+    `ru_maxrss` begins, on Linux, at what the parent used when it started this process; the kernel's own high-water
+    mark doesn't.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def base() -> dict[str, int]:
+    """Imports alone."""
+    from .contenders import make_chain
+
+    make_chain(QUICK)
+    return {"peak": peak()}
+
+
+def save(path: Path, shape: Shape) -> dict[str, int]:
+    """Write a random model."""
+    from vall_e_core.checkpoint import save_model
+
+    from .contenders import make_model
+
+    save_model(path, make_model(shape))
+    return {"weights": path.stat().st_size}
+
+
+def decode(path: Path, rows: int, shape: Shape) -> dict[str, int]:
+    """Load the model and decode a little."""
+    from vall_e_core.checkpoint import load_model
+    from vall_e_core.model import Model
+
+    from .contenders import Own
+
+    model = load_model(path).model
+    assert isinstance(model, Model)
+    Own(model, shape).decode(rows, 8)
+    return {"peak": peak(), "weights": path.stat().st_size}
+
+
+def tts(text: str) -> dict[str, int]:
+    """`vall-e tts` with the embedded voice."""
+    from vall_e_core.cli import main
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.wav"
+        with contextlib.redirect_stdout(io.StringIO()):
+            code = main(["tts", text, "--voice", "slt", "--seed", "1", "-o", str(out)])
+        if code != 0:
+            raise SystemExit(code)
+        record = json.loads(out.with_name("out.wav.json").read_text(encoding="utf-8"))
+    folder_of_weights = Path(record["model"]["path"]).parent
+    files = [each for each in folder_of_weights.iterdir() if each.suffix in (".sft", ".safetensors")]
+    return {"peak": peak(), "weights": sum(each.stat().st_size for each in files)}
+
+
+def answer(arguments: list[str]) -> dict[str, int]:
+    """What the command line asks for."""
+    shape = QUICK if "--quick" in arguments else FULL
+    what, *rest = [each for each in arguments if each != "--quick"]
+    if what == "base":
+        return base()
+    if what == "save":
+        return save(Path(rest[0]), shape)
+    if what == "decode":
+        return decode(Path(rest[0]), int(rest[1]), shape)
+    return tts(rest[0])
+
+
+if __name__ == "__main__":
+    print(json.dumps(answer(sys.argv[1:])))

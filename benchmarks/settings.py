@@ -1,0 +1,55 @@
+"""What is measured: the model's shape, the length of the context, how many tokens and runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WORDS = "The birch canoe slid on the smooth planks."
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A transformer's sizes; the gated layers' hidden width is 4 x `width`."""
+
+    layers: int
+    width: int
+    heads: int
+    audio_tokens: int
+    """Codes of a level; the output has one more, the stop."""
+    context: int
+    """Tokens of the sequence that the response is appended to."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Outputs of the AR head."""
+        return self.audio_tokens + 1
+
+
+FULL = Shape(layers=12, width=1024, heads=16, audio_tokens=1024, context=291)
+"""The published models: 60 phonemes, 3 s of reference, separators."""
+QUICK = Shape(layers=2, width=64, heads=4, audio_tokens=64, context=40)
+"""For trying out the benchmarks; its figures mean nothing."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run measures."""
+
+    shape: Shape = FULL
+    tokens: int = 48
+    """New tokens of each row."""
+    uncached_tokens: int = 4
+    """The same for the loop without a cache, which is slow."""
+    runs: int = 5
+    """Rounds after the warm-up; figures are medians over them."""
+    batches: tuple[int, ...] = (1, 8)
+    threads: int | None = None
+    """None: torch's own choice."""
+    dtype: str = "float32"
+    quick: bool = False
+    text: str = WORDS
+
+    @classmethod
+    def small(cls) -> Settings:
+        """A tiny shape and few runs."""
+        return cls(QUICK, tokens=6, uncached_tokens=3, runs=2, batches=(1, 2), quick=True)
