@@ -12,7 +12,7 @@ from vall_e_core.testing import installed_samplers
 from .test_flags import chain, codes
 
 AR_CHAIN = [
-    "logit-bias:3@2+5@-inf", "suppress:7+9", "min-length:0.3", "repetition-penalty", "frequency-presence",
+    "cfg:1.5", "logit-bias:3@2+5@-inf", "suppress:7+9", "min-length:0.3", "repetition-penalty", "frequency-presence",
     "dry:breakers=2", "no-repeat-ngram:3", "length-penalty", "top-n-sigma:3", "top-h:0.9", "top-k", "tfs", "typical-p",
     "top-p", "top-a:0.01", "min-p:0.01", "epsilon", "eta", "xtc:0.2", "temperature:0.9", "quadratic:0.01",
 ]  # fmt: skip
@@ -22,7 +22,7 @@ ALONE = {
     "length-penalty": "9", "no-repeat-ngram": "1", "top-h": "0.1", "epsilon": "0.1", "eta": "0.3", "min-p": "0.7",
     "top-k": "3", "tfs": "0.3", "typical-p": "0.3", "top-p": "0.3", "top-a": "0.9", "xtc": "1,threshold=0.01",
     "temperature": "0.5", "dry": "8", "frequency-presence": "9", "quadratic": "3", "top-n-sigma": "0.5",
-    "dynamic-temperature": "min=0.1,max=0.3",
+    "dynamic-temperature": "min=0.1,max=0.3", "cfg": "4",
 }  # fmt: skip
 """Values that are felt in forty steps of a random model."""
 
@@ -63,3 +63,18 @@ def test_samplers_in_a_file(tts: Any, tmp_path: Any) -> None:
     found = chain(tts("--config", config))
     assert found["suppress"] == {"ids": [3, 7]} and found["logit-bias"] == {"bias": {"2": -1.5}}
     assert found["dry"]["breakers"] == [1] and found["top-p"] == {"p": 0.8}
+
+
+def test_guidance_by_a_sampler_and_by_its_flag_agree_where_nothing_is_rescaled(tts: Any) -> None:
+    greedy = ("--max-ar-steps", 30, "--max-levels", 0)
+    flag = tts("--cfg-strength", 3, "--cfg-rescale", 0, "--ar-temp", 0, *greedy)
+    chained = tts("--ar-sampler", "cfg:3,rescale=0", "--ar-sampler", "greedy", *greedy)
+    plain = tts("--ar-temp", 0, *greedy)
+    assert codes(flag) == codes(chained) != codes(plain)
+    neutral = tts("--ar-sampler", "cfg:1", "--ar-sampler", "greedy", *greedy)
+    assert codes(neutral) == codes(plain)
+
+
+def test_guidance_twice_is_refused(tts: Any) -> None:
+    done = tts.run("--cfg-strength", 3, "--ar-sampler", "cfg", code=2)
+    assert "guidance is asked for twice" in done.stderr
