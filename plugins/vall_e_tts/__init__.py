@@ -34,6 +34,9 @@ class _TtsFlags(Component):
         help="what to write; the file's suffix chooses if absent, pcm_* are raw samples",
     )  # fmt: skip
     no_sidecar: bool = param(False, help="don't write the record OUT.wav.json beside the audio")
+    trace: Path | None = param(
+        None, metavar="FILE", help="write what every stage of the sampling chains did at every step, as JSON lines"
+    )
     repeat: Path | None = param(
         None, help="take everything from a record (OUT.wav.json) and repeat that run; further flags change it",
         metavar="RECORD", aliases=("--from",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ from vall_e_core import (
     SpeechOptions,
     SpeechRequest,
     VallE,
+    check_file,
     check_output,
     find_model,
     plan_chain,
@@ -44,6 +45,9 @@ def run(task: Tts, session: Session) -> None:
     target = check_output(
         words.output, format=task.format, overwrite=task.overwrite, inputs=words.references, sidecar=not task.no_sidecar
     )
+    if task.trace is not None:
+        files = [path for path in (*words.references, target.path, target.sidecar) if path is not None]
+        check_file(task.trace, overwrite=task.overwrite, inputs=files)
     session.console.stdout_taken = target.path is None
     chains = {stage: request_of(session, stage) for stage in STAGES}
     for stage, chain in chains.items():
@@ -58,11 +62,14 @@ def run(task: Tts, session: Session) -> None:
     session = session.advised(engine.loaded.advice)
     options = with_seed(pick(SpeechOptions, cast("Tts", session.task)), session)
     with ShownProgress(session) as show:
-        speech = engine.speak(request.with_options(options), chains, progress=show)
+        speech = engine.speak(request.with_options(options), chains, progress=show, trace=task.trace is not None)
     for line in speech.warnings:
         session.warn(line)
     speech.record["arguments"] = arguments_of(session, words, options)
     record = speech.write(target, sidecar=not task.no_sidecar)
+    if task.trace is not None and speech.trace is not None:
+        speech.trace.write(task.trace, overwrite=task.overwrite)
+        session.notice(f"trace: {task.trace}, {len(speech.trace.lines)} choices")
     report(session, speech, record, target)
     if task.strict and not speech.stopped:
         raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
@@ -112,7 +119,7 @@ class ShownProgress:
 def arguments_of(session: Session, words: Words, options: SpeechOptions) -> dict[str, object]:
     """The run as flags that repeat it: absolute paths, the text itself, the seed that was used."""
     found = session.record()
-    for key in ("words", "output", "overwrite", "repeat", "file", "no-sidecar", "format", "strict"):
+    for key in ("words", "output", "overwrite", "repeat", "file", "trace", "no-sidecar", "format", "strict"):
         found.pop(key, None)
     found["text"] = words.text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates can't be written
     found["ref"] = [str(path.absolute()) for path in words.references]
@@ -140,6 +147,7 @@ def report(session: Session, speech: Speech, record: dict[str, Any], target: Out
         session.detail(
             f"part {part['index'] + 1}: {part['duration']:.2f} s, {part['stop_reason']}, {part['tries']} tries"
             + (f", {part['refined']} sequence kept" if part.get("refined") else "")
+            + described_candidates(part.get("candidates", ()))
             + f"  /{part['phonemes']}/"
         )
     session.detail("timings: " + ", ".join(f"{stage} {value:.2f} s" for stage, value in record["timings"].items()))
@@ -150,6 +158,15 @@ def described(member: dict[str, Any]) -> str:
     """A member of a chain with all its numbers: `top-p:p=0.9`."""
     numbers = ",".join(f"{key}={value}" for key, value in member["parameters"].items())
     return f"{member['name']}{f':{numbers}' if numbers else ''}{' (off)' if 'off' in member else ''}"
+
+
+def described_candidates(candidates: Sequence[Mapping[str, Any]]) -> str:
+    """`, candidate 2 of 4 (stt -0.1, length -0.02)`; nothing where none was judged."""
+    for each in candidates:
+        if each["kept"]:
+            scores = ", ".join(f"{name} {value:.3g}" for name, value in each["scores"].items() if value is not None)
+            return f", candidate {each['candidate'] + 1} of {len(candidates)}" + (f" ({scores})" if scores else "")
+    return ""
 
 
 def transcribe_instead(task: Tts, session: Session) -> None:

@@ -16,6 +16,9 @@ from .protection import clean, keep_stop, settle
 from .protocols import Choice, Detailed, Search, Selector, StateContext, StatelessSelector, Trace, Transform
 from .step import Step
 
+PROTECTION = "protection"
+"""What a trace calls the last stage of all: rows that nothing could be drawn from, or nothing but the stop token."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -166,7 +169,10 @@ class Chain:
                 untouched = False
             if self.trace is not None:
                 self.trace.stage(stage.name, before, current, step)
+        left = current if self.trace is None else current.clone()  # settling may write to it
         settled = settle(current, reference, raw, stop)
+        if self.trace is not None:
+            self.trace.stage(PROTECTION, left, settled.logits, step)
         state.degenerate = state.degenerate + (broken | settled.fallen)
         state.rescued = state.rescued + settled.rescued
         state.logits = settled.logits

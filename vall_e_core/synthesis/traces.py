@@ -54,6 +54,7 @@ class Traces:
                 again = tries[step.seed] if use == "level 0" else tries[take.seed]
                 kept = candidate == one.place and again == tries[take.seed]
                 lines.append(TraceLine(step, part, candidate, again, kept))
+        lines.sort(key=lambda each: (each.step.stage, each.part, each.candidate, each.attempt))
         head = {key: record[key] for key in ("text", "seed", "modality", "created", "model", "codec", "versions")}
         chains = {stage: plan.describe() for stage, plan in plans.items()}
         parts = [{"text": each["text"], "phonemes": each["phonemes"]} for each in record["parts"]]

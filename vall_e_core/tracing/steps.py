@@ -29,7 +29,7 @@ class _Run:
 
 
 def traced_steps(events: Sequence[Event], limits: Mapping[int, int] | None = None) -> list[TracedStep]:
-    """Every step in the order of utterances' keys as they were met, then of time.
+    """Every step, in order of time within each sequence.
 
     Args:
         limits: the most steps of an utterance's sequence by its key; what its row did after that is left out, as is

@@ -1,0 +1,120 @@
+"""`vall-e samplers explain`: what a chain will do, before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .cli_state import State
+from .cli_task import TaskCommand
+from .component import Sampler, Task
+from .errors import ModelError
+from .parameters import param
+
+if TYPE_CHECKING:
+    from .sampling import ChainPlan
+    from .session import Session
+
+_WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription", "len": "length prediction"}
+
+
+@dataclass(frozen=True)
+class Explain(Task):
+    """Show the chain that flags make: what each member does, what is left out and why, and what is unusual.
+
+    Takes --sampler and the plain sampler flags as `vall-e tts` does. Nothing is loaded but the model's advice.
+    """
+
+    name = "explain"
+    sampler_stages = ("ar", "nar", "stt")
+
+    stage: str | None = param(None, choices=("ar", "nar", "stt"), help="one stage only; ar and nar if absent")
+    model: str | None = param(
+        None, metavar="FILE|NAME", help="whose advice counts where nothing is said; the embedded voice if absent"
+    )
+
+    def run(self, session: Session) -> None:
+        from .synthesis.chains import ChainRequest, plan_chain
+
+        wanted = ("ar", "nar") if self.stage is None else (self.stage,)
+        advice: dict[str, object] | None = None
+        known = session.registry.samplers()
+        record: dict[str, object] = {}
+        lines: list[str] = []
+        for stage in wanted:
+            flags = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
+            request = ChainRequest(session.chain(stage), flags)
+            source = "--sampler"
+            if request.explicit is None:
+                if advice is None:
+                    advice = advice_of(session, self.model)
+                source = f"{'plain flags, ' if flags else ''}the model's advice and the defaults"
+            plan = plan_chain(known, stage, request, advice)
+            elsewhere = _elsewhere(session, stage)
+            record[stage] = {**plan_record(plan), "elsewhere": {each.to_spec(): why for each, why in elsewhere}}
+            lines += [*([""] if lines else []), f"{_WHERE[stage]}, from {source}:", *explained(plan, elsewhere)]
+        session.result(record, "\n".join(lines))
+
+
+def advice_of(session: Session, model: str | None) -> dict[str, object]:
+    """A checkpoint's advice, from its header alone; without a model there is none."""
+    from .checkpoint import inspect_model
+    from .synthesis.loading import find_model
+    from .synthesis.model_options import ModelOptions
+
+    try:
+        place = find_model(session.registry, ModelOptions(model=model))
+    except ModelError:
+        if model is not None:
+            raise
+        return {}
+    if place.path is None:
+        return {}
+    _, container = inspect_model(Path(place.path))
+    found = container.metadata.get("advice")
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def plan_record(plan: ChainPlan) -> dict[str, object]:
+    """The plan as `--json` prints it."""
+    return {"members": plan.record(), "chooser": plan.chooser, "warnings": list(plan.warnings)}
+
+
+def _elsewhere(session: Session, stage: str) -> list[tuple[Sampler, str]]:
+    """What `--sampler` named that works in another stage alone, and why."""
+    specs = [spec for layer in session.config.layers for spec in layer.chain if spec.stage is None]
+    members = [spec.resolve(session.registry) for spec in specs]
+    return [
+        (each, each.stage_reasons.get(stage, f"it doesn't work in the {_WHERE[stage]}"))
+        for each in members
+        if stage not in each.stages
+    ]
+
+
+def explained(plan: ChainPlan, elsewhere: Sequence[tuple[Sampler, str]] = ()) -> list[str]:
+    """A line for each member in order with what it does, those that are off with the reason, then the warnings."""
+    rows: list[tuple[str, str, str]] = []
+    count = 0
+    for each in plan.members:
+        spec, text = each.sampler.to_spec(), each.sampler.summary()
+        if each.off is None:
+            count += 1
+            rows.append((str(count), spec, text))
+        else:
+            rows.append(("-", spec, f"off: {each.off}"))
+    if plan.search is None and plan.selector is None:
+        text = "the most probable token" if plan.takes_maximum else "draws from what is left"
+        rows.append((str(count + 1), plan.chooser, text))
+    rows += [("-", each.to_spec(), f"not here: {why}") for each, why in elsewhere]
+    width = max(len(spec) for _, spec, _ in rows)
+    lines = [f"  {number:>2}  {spec:<{width}}  {text}" for number, spec, text in rows]
+    return lines + [f"  warning: {line}" for line in plan.warnings]
+
+
+def explain_command(state: State) -> click.Command:
+    """The command; its flags are those of the installed samplers."""
+    return TaskCommand("explain", Explain, state)
