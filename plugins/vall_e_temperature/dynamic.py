@@ -34,5 +34,6 @@ class EntropyTemperature(StatelessTransform):
         """Logits [N, V] -> [N, V]."""
         entropy = torch.special.entr(torch.softmax(logits, -1)).sum(-1, keepdim=True)
         choices = (logits > float("-inf")).sum(-1, keepdim=True).to(logits.dtype)
-        share = torch.where(choices > 1, entropy / choices.clamp(min=2).log(), 0.0).clamp(0.0, 1.0)
-        return logits / (self.low + (self.high - self.low) * share.pow(self.exponent)).clamp(min=LOWEST)
+        share = (entropy / choices.clamp(min=2).log()).clamp(0.0, 1.0).pow(self.exponent)
+        share = torch.where(choices > 1, share, 0.0)
+        return logits / (self.low + (self.high - self.low) * share).clamp(min=LOWEST)

@@ -101,6 +101,11 @@ def test_dynamic_temperature_by_entropy(row: list[float], low: float, spread: fl
     assert found == pytest.approx([x / t for x in row], rel=1e-3, abs=1e-4)
 
 
+def test_a_token_alone_is_certain_whatever_the_exponent() -> None:
+    sampler = ("dynamic-temperature", {"mode": "entropy", "min": 0.5, "max": 2, "exponent": 0})
+    assert applied(sampler, [1.0, oracles.GONE]) == [2.0, oracles.GONE]
+
+
 def test_dynamic_temperature_of_a_row_ignores_its_neighbours() -> None:
     steep, flat = [8.0, 0.0, 0.0, -2.0], [0.1, 0.0, 0.2, 0.0]
     for mode in ("entropy", "confidence"):
