@@ -28,7 +28,8 @@ SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
     "tts", "stt", "models list", "models info", "models download", "models path", "models verify", "samplers list",
-    "plugins list", "plugins check", "plugins new", "schema", "doctor", "doctor audio",
+    "samplers explain", "samplers plot", "plugins list", "plugins check", "plugins new", "schema", "doctor",
+    "doctor audio",
 )  # fmt: skip
 
 

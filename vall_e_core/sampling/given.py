@@ -44,4 +44,4 @@ def as_samplers(given: SamplerLike | Sequence[SamplerLike]) -> list[Sampler]:
         return [as_sampler(given)]
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping):
         return [as_sampler((str(given[0]), given[1]))]
-    return [as_sampler(each) for each in given]  # type: ignore[arg-type]  # what remains is a sequence of them
+    return [as_sampler(each) for each in given]
