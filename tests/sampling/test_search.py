@@ -140,7 +140,7 @@ def test_a_trace_sees_every_stage_and_the_choice() -> None:
     step = Step.start([0])
     state = chain.init(1, step)
     tokens = chain.select(chain.process(logits, step, state), step, state)
-    assert seen.stages == [("protection", 9, 9)]  # both leave the maximum where it is, and greedy takes it: nothing to do
+    assert seen.stages == [("protection", 9, 9)]  # both leave the maximum where it is, and greedy takes it
     chain = build("top-k:5", "temperature:0.5").watched(seen)
     seen.stages.clear()
     tokens = chain.select(chain.process(logits, step, state := chain.init(1, step)), step, state)
