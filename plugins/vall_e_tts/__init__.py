@@ -1,4 +1,4 @@
-"""The task `tts`: text to speech in the voice of a reference."""
+"""The tasks `tts`, text to speech in the voice of a reference, and `sweep`, the same with many settings, compared."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _TtsFlags(Component):
+class Source(Component):
+    """What is said, and whose voice says it."""
+
     words: tuple[str, ...] = param(
-        (), positional=True, multiple=True, metavar="TEXT [REF] [OUT]",
-        help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav), file to write",
+        (), positional=True, multiple=True, metavar="TEXT [REF]",
+        help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav)",
     )  # fmt: skip
     text: str | None = param(None, help="text to speak, by name; then no TEXT")
     file: Path | None = param(None, help="a file with the text (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
     ref: tuple[str, ...] = param((), help="reference audio; repeatable; then no REF", metavar="FILE", multiple=True)
     voice: str | None = param(None, help="a packaged reference voice; then no REF", metavar="NAME")
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
+
+
+@dataclass(frozen=True)
+class _TtsFlags(Source):
+    words: tuple[str, ...] = param(
+        (), positional=True, multiple=True, metavar="TEXT [REF] [OUT]",
+        help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav), file to write",
+    )  # fmt: skip
     output: str | None = param(
         None, help="file to write (.wav .flac .ogg .opus .mp3), or - for standard output; then no OUT", metavar="FILE",
         aliases=("-o", "--out-path"),
@@ -66,6 +76,36 @@ class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
         run(self, session)
 
 
+@dataclass(frozen=True)
+class _SweepFlags(Source):
+    vary: tuple[str, ...] = param(
+        (), multiple=True, metavar="NAME.PARAM=V,V,…",
+        help="a sampler's parameter, or an option by its name (seed=1,2), and the values to try; repeatable",
+    )  # fmt: skip
+    output: Path | None = param(
+        None, metavar="DIR", aliases=("-o",), help="write what each setting sounds like into this folder"
+    )
+    overwrite: bool = param(False, help="replace files that exist", aliases=("-y",))
+
+
+@dataclass(frozen=True)
+class Sweep(ModelOptions, SpeechOptions, _SweepFlags, Task):
+    """Speak TEXT with many settings, and print a table of them, best first.
+
+    All settings get the same seed. With --candidates N each is judged by the mean of N takes; the scorers are those of
+    --scorer, or all that suit the model.
+    """
+
+    name = "sweep"
+    sampler_stages = ("ar", "nar")
+    flag_defaults: ClassVar[Mapping[str, str]] = Tts.flag_defaults
+
+    def run(self, session: Session) -> None:
+        from .sweep import run
+
+        run(self, session)
+
+
 @hookimpl
 def vall_e_tasks() -> Iterable[type[Task]]:
-    return [Tts]
+    return [Tts, Sweep]

@@ -18,6 +18,7 @@ from vall_e_core import (
     Speech,
     SpeechOptions,
     SpeechRequest,
+    Task,
     VallE,
     check_file,
     check_output,
@@ -75,7 +76,7 @@ def run(task: Tts, session: Session) -> None:
         raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
 
 
-def pick(kind: type[Any], task: Tts) -> Any:  # noqa: ANN401 - an instance of `kind`
+def pick(kind: type[Any], task: Task) -> Any:  # noqa: ANN401 - an instance of `kind`
     """The fields of `task` that belong to one of its groups of options, as that group."""
     return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import UsageError, decode_text, read_text
 
 if TYPE_CHECKING:
-    from . import Tts
+    from . import Source, Tts
 
 STDIN = "-"
 
@@ -27,37 +28,51 @@ class Words:
 
 def understand(task: Tts) -> Words:
     """Text, references and output of a run. Raises UsageError where one is missing, given twice or one too many."""
+    word, references, words = material(task, behind=1 if task.output is None else 0)
+    output = task.output
+    if output is None and words:
+        output = words.pop(0)
+    if output is None:
+        raise UsageError("no file to write", try_="TEXT REF OUT, or -o OUT.wav (- for standard output)")
+    refuse(words, {"--voice": task.voice, "--ref": task.ref, "-o": task.output})
+    return Words(text_of(task, word), references, output)
+
+
+def material(task: Source, *, behind: int) -> tuple[str | None, tuple[Path, ...], list[str]]:
+    """The argument with the text (None where a flag gives it), the references, and the arguments that are left.
+
+    `behind` is how many arguments must be left. Raises UsageError where one is missing or given twice.
+    """
     words = list(task.words)
     sources = [name for name, given in (("--text", task.text is not None), ("--file", task.file is not None)) if given]
     if len(sources) > 1:
         raise UsageError(f"{' and '.join(sources)} both give the text", try_="leave out one")
     if not sources and not words:
         raise UsageError("no text to speak", try_='vall-e tts "Hello." REF.wav OUT.wav')
-    text_word = None if sources else words.pop(0)
-    references = [Path(each) for word in task.ref for each in split_references(word)]
+    word = None if sources else words.pop(0)
+    references = [Path(each) for given in task.ref for each in split_references(given)]
     if task.voice is not None and references:
         raise UsageError("--voice and --ref both give the reference", try_="leave out one")
     if not references and task.voice is None:
-        if not words or (len(words) == 1 and task.output is None):
+        if len(words) <= behind:
             raise UsageError(
                 "no reference audio",
                 cause="a voice to speak with is needed",
                 try_="TEXT REF OUT, --ref FILE, or --voice NAME",
             )
         references = [Path(each) for each in split_references(words.pop(0))]
-    output = task.output
-    if output is None and words:
-        output = words.pop(0)
-    if output is None:
-        raise UsageError("no file to write", try_="TEXT REF OUT, or -o OUT.wav (- for standard output)")
+    return word, tuple(references), words
+
+
+def refuse(words: Sequence[str], instead: Mapping[str, object]) -> None:
+    """Arguments that nothing takes; `instead` are flags that take the place of one. Raises UsageError."""
     if words:
-        given = [name for name, on in (("--voice", task.voice), ("--ref", task.ref), ("-o", task.output)) if on]
+        given = [name for name, value in instead.items() if value]
         raise UsageError(
             f"one argument too many: {words[0]!r}",
             cause=f"{' and '.join(given)} takes the place of an argument" if given else None,
             try_="quote a text that has spaces; vall-e tts --help",
         )
-    return Words(_text(task, text_word), tuple(references), output)
 
 
 def split_references(word: str) -> list[str]:
@@ -67,7 +82,8 @@ def split_references(word: str) -> list[str]:
     return [part.strip() for part in word.split(";") if part.strip()]
 
 
-def _text(task: Tts, word: str | None) -> str:
+def text_of(task: Source, word: str | None) -> str:
+    """The text itself, read from where it is. Raises InputError where it can't be read."""
     if task.file is not None and str(task.file) != STDIN:
         return read_text(task.file)
     if task.file is not None or word == STDIN:

@@ -194,6 +194,12 @@ class VallE:
 
         return transcribe(self, audio, how, chain, progress)
 
+    def default_scorers(self) -> list[str]:
+        """The scorers that judge candidates where none is named: all that suit the model, by name."""
+        from .candidates import judges
+
+        return [each.scorer.name for each in judges(self, (), 2)]
+
     def require_stt(self) -> None:
         """That the model can transcribe. Raises ModelError."""
         from .transcribing import require_stt
