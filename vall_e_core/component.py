@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -216,6 +216,10 @@ class Sampler(Component):
     invariances: ClassVar[frozenset[str]] = frozenset()
     """What holds for it: `argmax` (the most probable token stays so), `shift` (a constant added to all logits changes
     nothing else), `deterministic` (a selector that takes the most probable token)."""
+    waits: ClassVar[bool] = False
+    """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
+    examples: ClassVar[Sequence[Mapping[str, object]]] = ()
+    """Parameters that the contract suite tries beside the defaults; needed where a parameter has no default."""
     conflicts: ClassVar[Mapping[str, str]] = {}
     """Samplers that it can't work beside, by name, and the reason."""
     harmed_by_filters: ClassVar[str] = ""

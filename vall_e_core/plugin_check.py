@@ -6,7 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,15 +130,20 @@ def _problems(component: Provided) -> list[str]:
     problems = [] if component.summary() else ["it has no docstring: that is its help"]
     problems += [f"{each.key}: no help text" for each in component.params() if not each.help.strip()]
     required = [each.key for each in component.params() if each.required]
-    if required:
+    if required and not _example(component):
         return [*problems, *([] if issubclass(component, Task) else [f"no default for {', '.join(required)}"])]
     return [*problems, *_round_trip(component), *_build(component)]
+
+
+def _example(component: type[Component]) -> Mapping[str, object]:
+    """Parameters to try it with: its defaults, or the first of a sampler's `examples`."""
+    return next(iter(component.examples), {}) if issubclass(component, Sampler) else {}
 
 
 def _round_trip(component: type[Component]) -> list[str]:
     """Defaults, mapping, text and schema agree with each other."""
     try:
-        made = component.from_mapping({})
+        made = component.from_mapping(_example(component))
         if component.from_mapping(made.to_mapping()) != made:
             return ["from_mapping(to_mapping()) isn't equal to the instance"]
         import json
@@ -154,7 +159,7 @@ def _sampler_text(made: Sampler) -> list[str]:
         each.key: each.neutral for each in made.params() if each.neutral is not MISSING and each.neutral is not None
     }
     try:
-        other = type(made).from_mapping(changed)
+        other = type(made).from_mapping({**_example(type(made)), **changed})
         if type(made).from_spec(other.to_spec().partition(":")[2]) != other:
             return ["from_spec(to_spec()) isn't equal to the instance"]
     except (VallEError, ValueError) as error:
@@ -169,7 +174,7 @@ def _build(component: type[Component]) -> list[str]:
     if not issubclass(component, Sampler):
         return []
     context = BuildContext(vocab_size=1025, stop_token=1024, frame_rate=75.0, stage=min(component.stages))
-    problems = _caught("build() with its defaults", lambda: component.from_mapping({}).build(context))
+    problems = _caught("build()", lambda: component.from_mapping(_example(component)).build(context))
     if problems:
         return problems
     suite = _contract_suite()

@@ -25,7 +25,8 @@ def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str
         yield from _rows(built, probe)
     for probe in tried:
         if probe.size == 1025:
-            yield from _without_sync(built, probe)
+            if not one.waits:
+                yield from _without_sync(built, probe)
             yield from _rollback(built, probe)
 
 

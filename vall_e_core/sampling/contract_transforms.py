@@ -41,7 +41,8 @@ def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[st
         yield from _protected(one, built, probe)
     wide = [probe for probe in tried if probe.size == 1025]
     for probe in wide:
-        yield from _without_sync(built, probe)
+        if not one.waits:
+            yield from _without_sync(built, probe)
         yield from _declared(one, built, probe)
         yield from _rollback(built, probe)
 

@@ -84,7 +84,7 @@ def instances(sampler: type[Sampler]) -> list[Sampler]:
     neutral = {each.name: each.neutral for each in sampler.params() if each.neutral is not MISSING}
     if neutral:
         add(**neutral)
-    for each in getattr(sampler, "examples", ()):
+    for each in sampler.examples:
         one = sampler.from_mapping(each)
         made.setdefault(one.to_spec(), one)
     return list(made.values())
