@@ -17,7 +17,7 @@ class LengthPenaltyTransform(StatelessTransform):
     """Touches one column: the stop token's."""
 
     def __init__(self, factor: float, mode: str, start: int) -> None:
-        self.factor, self.mode, self.start = factor, mode, start
+        self.factor, self.mode, self.start = factor, mode, min(start, 2**31 - 1)
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
