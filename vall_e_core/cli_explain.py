@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import click
 
 from .cli_state import State
 from .cli_task import TaskCommand
-from .component import Sampler, Task
+from .component import Task
 from .errors import ModelError
 from .parameters import param
 
@@ -19,18 +18,19 @@ if TYPE_CHECKING:
     from .sampling import ChainPlan
     from .session import Session
 
-_WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription", "len": "length prediction"}
+_WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 
 
 @dataclass(frozen=True)
 class Explain(Task):
     """Show the chain that flags make: what each member does, what is left out and why, and what is unusual.
 
-    Takes --sampler and the plain sampler flags as `vall-e tts` does. Nothing is loaded but the model's advice.
+    Takes --sampler and the plain sampler flags as `vall-e tts` does, with --stage stt as `vall-e stt`. Of the model only
+    its advice is read.
     """
 
     name = "explain"
-    sampler_stages = ("ar", "nar", "stt")
+    sampler_stages = ("ar", "nar")
 
     stage: str | None = param(None, choices=("ar", "nar", "stt"), help="one stage only; ar and nar if absent")
     model: str | None = param(
@@ -47,16 +47,15 @@ class Explain(Task):
         lines: list[str] = []
         for stage in wanted:
             flags = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
-            request = ChainRequest(session.chain(stage), flags)
+            request = ChainRequest(session.chain("ar" if stage == "stt" else stage), flags)
             source = "--sampler"
             if request.explicit is None:
                 if advice is None:
                     advice = advice_of(session, self.model)
                 source = f"{'plain flags, ' if flags else ''}the model's advice and the defaults"
             plan = plan_chain(known, stage, request, advice)
-            elsewhere = _elsewhere(session, stage)
-            record[stage] = {**plan_record(plan), "elsewhere": {each.to_spec(): why for each, why in elsewhere}}
-            lines += [*([""] if lines else []), f"{_WHERE[stage]}, from {source}:", *explained(plan, elsewhere)]
+            record[stage] = {"members": plan.record(), "chooser": plan.chooser, "warnings": list(plan.warnings)}
+            lines += [*([""] if lines else []), f"{_WHERE[stage]}, from {source}:", *explained(plan)]
         session.result(record, "\n".join(lines))
 
 
@@ -75,27 +74,11 @@ def advice_of(session: Session, model: str | None) -> dict[str, object]:
     if place.path is None:
         return {}
     _, container = inspect_model(Path(place.path))
-    found = container.metadata.get("advice")
+    found = container.metadata.get("advice", container.config.get("advice"))
     return dict(found) if isinstance(found, dict) else {}
 
 
-def plan_record(plan: ChainPlan) -> dict[str, object]:
-    """The plan as `--json` prints it."""
-    return {"members": plan.record(), "chooser": plan.chooser, "warnings": list(plan.warnings)}
-
-
-def _elsewhere(session: Session, stage: str) -> list[tuple[Sampler, str]]:
-    """What `--sampler` named that works in another stage alone, and why."""
-    specs = [spec for layer in session.config.layers for spec in layer.chain if spec.stage is None]
-    members = [spec.resolve(session.registry) for spec in specs]
-    return [
-        (each, each.stage_reasons.get(stage, f"it doesn't work in the {_WHERE[stage]}"))
-        for each in members
-        if stage not in each.stages
-    ]
-
-
-def explained(plan: ChainPlan, elsewhere: Sequence[tuple[Sampler, str]] = ()) -> list[str]:
+def explained(plan: ChainPlan) -> list[str]:
     """A line for each member in order with what it does, those that are off with the reason, then the warnings."""
     rows: list[tuple[str, str, str]] = []
     count = 0
@@ -109,7 +92,6 @@ def explained(plan: ChainPlan, elsewhere: Sequence[tuple[Sampler, str]] = ()) ->
     if plan.search is None and plan.selector is None:
         text = "the most probable token" if plan.takes_maximum else "draws from what is left"
         rows.append((str(count + 1), plan.chooser, text))
-    rows += [("-", each.to_spec(), f"not here: {why}") for each, why in elsewhere]
     width = max(len(spec) for _, spec, _ in rows)
     lines = [f"  {number:>2}  {spec:<{width}}  {text}" for number, spec, text in rows]
     return lines + [f"  warning: {line}" for line in plan.warnings]
