@@ -28,8 +28,8 @@ SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
     "tts", "stt", "sweep", "models list", "models info", "models download", "models path", "models verify",
-    "samplers list", "samplers explain", "samplers plot", "plugins list", "plugins check", "plugins new", "schema", "doctor",
-    "doctor audio",
+    "samplers list", "samplers explain", "samplers plot", "plugins list", "plugins check", "plugins new", "schema",
+    "doctor", "doctor audio",
 )  # fmt: skip
 
 
