@@ -25,7 +25,7 @@ _MAX_FILE = 1 << 20
 
 @dataclass(frozen=True)
 class SamplerSpec:
-    """One `--sampler`: what was written, and the stage it is for (None: every stage that the sampler works in)."""
+    """One `--sampler`: what was written, and the stage it is for (None: the task's first)."""
 
     name: str
     values: str | Mapping[str, object]

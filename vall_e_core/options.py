@@ -28,7 +28,7 @@ class Option:
     samplers: tuple[type[Sampler], ...] = ()
     """For a plain sampler flag: whose parameter it sets."""
     stage: str | None = None
-    """For a plain sampler flag, the side it belongs to (`ar`, `nar`); for the chain, the stage or None for all."""
+    """For a plain sampler flag, the side it belongs to (`ar`, `nar`); for the chain, the stage or None for the task's first."""
 
     @property
     def param_name(self) -> str:
@@ -64,10 +64,11 @@ def chain_options(stages: tuple[str, ...]) -> list[Option]:
     if not stages:
         return []
     text = "a member of the sampling chain; the order given is the order applied, and it replaces the default chain"
-    made = [_chain_option("sampler", None, text)]
-    if len(stages) > 1:
+    several = len(stages) > 1
+    made = [_chain_option("sampler", None, f"{text}; {stages[0].upper()}" if several else text)]
+    if several:
         for stage in stages:
-            made.append(_chain_option(f"{stage}-sampler", stage, f"as --sampler, for {stage.upper()} alone"))
+            made.append(_chain_option(f"{stage}-sampler", stage, f"as --sampler, for {stage.upper()}"))
     return made
 
 

@@ -144,15 +144,14 @@ class Session:
 def _chain(
     config: RunConfig, stage: str, registry: Registry, task: type[Task], console: Console
 ) -> tuple[Sampler, ...] | None:
-    """The explicit chain of a stage. The highest layer that names one wins as a whole.
+    """The explicit chain of a stage; a plain `--sampler` is for the task's first. The highest layer wins as a whole.
 
     Plain flags of that layer or above it stand beside the chain: a temperature joins it, any other is refused. Flags
     below it are part of what it replaces.
     """
     for position in reversed(range(len(config.layers))):
         layer = config.layers[position]
-        found = [_member(spec, stage, registry, task) for spec in layer.chain if spec.stage in (None, stage)]
-        members = [member for member in found if member is not None]
+        members = [spec.resolve(registry) for spec in layer.chain if (spec.stage or task.sampler_stages[0]) == stage]
         if not members:
             continue
         replaced = [key for below in config.layers[:position] for key in _flags_in(config, [below], stage)]
@@ -162,13 +161,6 @@ def _chain(
         beside = _flags_in(config, config.layers[position:], stage)
         return tuple(chain_from_flags(registry.samplers(), beside, stage, explicit=members))
     return None
-
-
-def _member(spec: SamplerSpec, stage: str, registry: Registry, task: type[Task]) -> Sampler | None:
-    """The sampler of a spec, or None where an unrestricted `--sampler` works in another stage of the task alone."""
-    member = spec.resolve(registry)
-    elsewhere = any(each in member.stages for each in task.sampler_stages)
-    return None if stage not in member.stages and spec.stage is None and elsewhere else member
 
 
 def _flags_in(config: RunConfig, layers: Sequence[Layer], stage: str) -> dict[str, object]:
