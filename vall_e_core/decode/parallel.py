@@ -113,6 +113,8 @@ class FrameChoice:
         processed = self.chain.process(together, step, state)
         if sharpen <= 0.0:
             ids = processed.argmax(-1)
+            if self.chain.trace is not None:
+                self.chain.trace.choice(processed, ids, step, None, {})
         else:
             ids = self.chain.select(processed / sharpen if sharpen != 1.0 else processed, step, state)
         return list(torch.split(ids, sizes)), list(torch.split(processed, sizes))

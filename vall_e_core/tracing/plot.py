@@ -214,7 +214,4 @@ def _heat(
 def _colours() -> Any:  # noqa: ANN401 - matplotlib's own type
     from matplotlib import colormaps
 
-    colours = colormaps["YlOrRd"].copy()
-    colours.set_under("#f6f6f6")
-    colours.set_bad("#a0a0a0")
-    return colours
+    return colormaps["YlOrRd"].with_extremes(under="#f6f6f6", bad="#a0a0a0")
