@@ -111,4 +111,3 @@ def write_plugin(names: Names, parent: Path) -> tuple[Path, list[str]]:
     except OSError as error:
         raise InputError(f"{target} can't be written", cause=error.strerror or str(error)) from error
     return target, sorted(made)
-

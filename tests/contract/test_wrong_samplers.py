@@ -153,6 +153,14 @@ def upside_down(logits: Tensor, step: Step) -> Tensor:
     return torch.where(logits > GONE, -logits, GONE)
 
 
+def higher_ids_first(logits: Tensor, step: Step) -> Tensor:
+    """Keeps one of several equal ones: the lowest where it is the maximum, else the highest."""
+    values, order = logits.sort(dim=-1, descending=True, stable=True)
+    kept = values != values.roll(-1, dims=-1)  # the last of those that are equal
+    kept[:, 0] = True
+    return torch.where(torch.zeros_like(kept).scatter(1, order, kept), logits, GONE)
+
+
 def sharpen_by_size(logits: Tensor, step: Step) -> Tensor:
     return torch.where(logits > GONE, logits * logits.abs().clamp(max=2), GONE)
 
@@ -195,6 +203,23 @@ class Counts(StatelessTransform):
         return logits / state.unsqueeze(1)
 
 
+class WritesTokens(StatelessTransform):
+    """Uses the tokens as scratch space in accept()."""
+
+    def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return logits / 2
+
+    def accept(self, tokens: Tensor, step: Step, state: None) -> None:
+        tokens.add_(1)
+
+
+class WritesHistory(WritesTokens):
+    """Does the engine's work in accept()."""
+
+    def accept(self, tokens: Tensor, step: Step, state: None) -> None:
+        step.append(tokens)
+
+
 def test_a_right_one_is_let_through() -> None:
     assert check_sampler(transform(halve)) == []
 
@@ -226,6 +251,7 @@ def test_a_right_one_is_let_through() -> None:
         (lambda logits, step: torch.where(best_half(logits), logits, GONE), {"removes": False}, "removes = False"),
         (upside_down, {"invariances": frozenset({"argmax"})}, "argmax invariant, but moves it"),
         (sharpen_by_size, {"invariances": frozenset({"shift"})}, "a constant added"),
+        (higher_ids_first, {"invariances": frozenset({"argmax"})}, "among equal logits"),
         (halve, {"stages": frozenset()}, "no stage"),
         (halve, {"__doc__": None}, "no docstring"),
     ],
@@ -237,11 +263,29 @@ def test_a_wrong_transform_is_caught(work: Apply, attributes: dict[str, Any], sa
 
 @pytest.mark.parametrize(
     ("made", "said"),
-    [(Remembers, "remembers"), (Forgets, "rows first"), (Counts, "changes the state")],
+    [
+        (Remembers, "remembers"),
+        (Forgets, "rows first"),
+        (Counts, "changes the state"),
+        (WritesTokens, "writes to the tokens"),
+        (WritesHistory, "accept() writes to the step"),
+    ],
 )
 def test_wrong_state_is_caught(made: Callable[[], object], said: str) -> None:
     found = check_sampler(transform(halve, build=lambda self, ctx: made()))
     assert any(said in problem for problem in found), found
+
+
+def test_what_says_that_it_waits_may_wait() -> None:
+    assert check_sampler(transform(read_on_the_host, waits=True)) == []
+
+
+def test_examples_stand_in_for_defaults_that_are_missing() -> None:
+    assert check_sampler(transform(halve, examples=({"strength": 0.3},))) == []
+    found = check_sampler(transform(mean_of_batch, is_neutral=lambda self: self.strength == 0.3))
+    assert not any("0.3" in problem for problem in found)
+    found = check_sampler(transform(halve, examples=({"strength": 0.3},), is_neutral=lambda self: self.strength == 0.3))
+    assert any("strength=0.3: it is neutral" in problem for problem in found)
 
 
 def test_a_heavy_import_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,9 +66,29 @@ class Hoards(StatelessSelector):
         self.last = tokens + int(step.lengths.shape[0])
 
 
+class WritesInAccept(StatelessSelector):
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: None) -> None:
+        logits.zero_()
+
+
+class CountsUp(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        step.index.add_(1)
+        return take_maximum(logits)
+
+
+class ByValue(StatelessSelector):
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        lowest = torch.where(logits > GONE, logits, -GONE).argmin(1)
+        return torch.where(logits.amax(1) > 9, take_maximum(logits), lowest)
+
+
 @pytest.mark.parametrize(
     ("made", "attributes", "said"),
     [
+        (WritesInAccept, {}, "accept() writes to the logits"),
+        (CountsUp, {}, "writes to the step"),
+        (ByValue, {"invariances": frozenset({"shift"})}, "a constant added"),
         (Last, {}, "selects removed tokens"),
         (Torch, {}, "host sync"),
         (Torch, {}, "global generator"),
@@ -85,20 +105,134 @@ def test_a_wrong_selector_is_caught(made: Callable[[], object], attributes: dict
     assert any(said in problem for problem in found), found
 
 
-class Swap:
-    """A search that gives one utterance's hypotheses to the other."""
+class Follow:
+    """A right search: the best token of each hypothesis, and a count as its state."""
 
     width = 2
 
-    def init(self, utterances: int, ctx: StateContext) -> None:
-        return None
+    def init(self, utterances: int, ctx: StateContext) -> Tensor:
+        return torch.zeros(utterances * self.width, dtype=torch.long, device=ctx.device)
 
-    def advance(self, logprobs: Tensor, step: Step, state: None) -> tuple[Choice, None]:
-        tokens = logprobs.argmax(-1)
-        parents = torch.arange(len(tokens)).flip(0)
-        return Choice(tokens, parents, torch.zeros_like(tokens, dtype=torch.bool)), None
+    def advance(self, logprobs: Tensor, step: Step, state: Tensor) -> tuple[Choice, Tensor]:
+        return self.made(logprobs, step, state), state + 1
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        rows = torch.arange(logprobs.shape[0], device=logprobs.device)
+        return Choice(take_maximum(logprobs), rows, torch.zeros_like(rows, dtype=torch.bool))
 
 
-def test_a_wrong_search_is_caught() -> None:
-    found = check_sampler(transform(halve, role="search", build=lambda self, ctx: Swap()))
-    assert any("another utterance" in problem for problem in found), found
+class Swap(Follow):
+    """Gives one utterance's hypotheses to the other."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        return right._replace(parents=right.parents.flip(0))
+
+
+class Narrow(Follow):
+    """One token for each utterance."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        return right._replace(tokens=right.tokens[::2])
+
+
+class Flat(Follow):
+    """Ids of the flattened candidates instead of the vocabulary."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        return right._replace(tokens=right.tokens + right.parents % 2 * logprobs.shape[1])
+
+
+class Scribbles(Follow):
+    """Writes to what it is given."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        logprobs.scatter_(1, right.tokens.unsqueeze(1), GONE)
+        return right
+
+
+class Steps(Follow):
+    """Appends the tokens itself."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        step.index.add_(1)
+        return super().made(logprobs, step, state)
+
+
+class Counts(Follow):
+    """Keeps in the object what belongs into the state."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        self.calls += 1
+        right = super().made(logprobs, step, state)
+        return right._replace(tokens=(right.tokens + self.calls) % logprobs.shape[1])
+
+
+class OneState(Follow):
+    """One number for each utterance, which no engine can select by row."""
+
+    def init(self, utterances: int, ctx: StateContext) -> Tensor:
+        return torch.zeros(utterances, dtype=torch.long, device=ctx.device)
+
+
+class First(Follow):
+    """The first utterance decides for all."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        return right._replace(tokens=right.tokens[:1].expand_as(right.tokens).contiguous())
+
+
+class Draws(Follow):
+    """Takes noise from elsewhere."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        return super().made(logprobs + torch.randn_like(logprobs), step, state)
+
+
+class Zero(Follow):
+    """Never looks whether a token was removed."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        return right._replace(tokens=right.tokens * 0)
+
+
+class Stops(Follow):
+    """Asks the host whether all is over."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        return right if not right.finished.all() else right._replace(tokens=right.tokens * 0)
+
+
+def test_a_right_search_is_let_through() -> None:
+    assert check_sampler(transform(halve, role="search", build=lambda self, ctx: Follow())) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (Swap, "another utterance"),
+        (Narrow, "other shapes"),
+        (Flat, "ids that don't exist"),
+        (Scribbles, "writes to the log-probabilities"),
+        (Steps, "writes to the step"),
+        (Counts, "object changes"),
+        (Counts, "advanced twice"),
+        (OneState, "rows first"),
+        (First, "otherwise than in the batch"),
+        (Draws, "global generator"),
+        (Zero, "removed tokens"),
+        (Stops, "host sync"),
+    ],
+)
+def test_a_wrong_search_is_caught(made: Callable[[], object], said: str) -> None:
+    found = check_sampler(transform(halve, role="search", build=lambda self, ctx: made()))
+    assert any(said in problem for problem in found), found

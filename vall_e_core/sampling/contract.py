@@ -10,7 +10,8 @@ import torch
 
 from ..component import BuildContext, Sampler
 from ..errors import VallEError
-from .contract_selectors import check_search, check_selector
+from .contract_search import check_search
+from .contract_selectors import check_selector
 from .contract_transforms import check_transform
 from .probes import Probe, instances, probes
 

@@ -1,4 +1,4 @@
-"""The contracts of selectors and of searches."""
+"""The contract of selectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..component import Sampler
 from . import state as states
-from .contract_common import context, frozen, on_cuda, on_meta, same, state_rows, unsynced
+from .contract_common import context, frozen, on_cuda, on_meta, state_rows, unsynced
 from .probes import Probe
 from .step import Step
 
@@ -59,12 +59,14 @@ def _choice(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: A
         best = probe.logits == probe.logits.amax(-1, keepdim=True)
         if not torch.equal(tokens, best.to(torch.uint8).argmax(-1)):
             yield f"it declares to take the most probable token, lowest id first, but doesn't ({probe.name})"
+    if "shift" in one.invariances and not torch.equal(built.select(probe.logits + 8.0, step, state), tokens):
+        yield f"it declares that a constant added to all logits changes nothing, but it does ({probe.name})"
 
 
 def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     step, logits = probe.step(), probe.logits.clone()
     state = fresh(built, probe, step)
-    held, kept = frozen(built), states.snapshot(state)
+    held, kept, before = frozen(built), states.snapshot(state), states.snapshot(step)
     first = built.select(logits, step, state).clone()
     again = built.select(logits, step, state)
     built.support(logits, step, state)
@@ -74,7 +76,12 @@ def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield "it writes to the logits it is given"
     if not all(map(torch.equal, states.tensors(state), states.tensors(kept))):
         yield "select() changes the state: only accept() may"
-    built.accept(logits, first, step, state)
+    tokens = first.clone()
+    built.accept(logits, tokens, step, state)
+    if not torch.equal(logits, probe.logits) or not torch.equal(tokens, first):
+        yield "accept() writes to the logits or tokens it is given"
+    if not all(map(torch.equal, states.tensors(step), states.tensors(before))):
+        yield "it writes to the step"
     if frozen(built) != held:
         yield "the object changes while it works: what changes belongs into the state"
 
@@ -136,25 +143,3 @@ def _rollback(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     part, _ = follow(marked.select(half), states.select(kept, half), 3)
     if not all(torch.equal(left, right[: half.shape[0]]) for left, right in zip(part, first, strict=True)):
         yield "after some rows were dropped, the others take other tokens"
-
-
-def check_search(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
-    """Shapes, parents within the utterance, no wait for the device, and a batch that equals its utterances."""
-    width = built.width
-    for probe in tried:
-        rows = [row for row in range(2) for _ in range(width)]
-        logprobs = torch.log_softmax(probe.logits[:2][[row % probe.logits.shape[0] for row in rows]], -1)
-        batch = Probe(probe.name, logprobs, tuple(probe.histories[row % len(probe.histories)] for row in rows))
-        step = batch.step()
-        choice, _ = built.advance(logprobs.clone(), step, built.init(2, context(batch, step)))
-        wanted = (2 * width,)
-        if any(each.shape != wanted for each in choice) or choice.finished.dtype != torch.bool:
-            yield f"advance() returns other shapes than one token, parent and flag a row ({probe.name})"
-            return
-        if not torch.equal(choice.parents // width, torch.arange(2).repeat_interleave(width)):
-            yield f"a hypothesis continues another utterance's ({probe.name})"
-        lone = step.select(torch.arange(width))
-        alone, _ = built.advance(logprobs[:width].clone(), lone, built.init(1, context(batch, lone)))
-        if not same(alone.tokens, choice.tokens[:width]):
-            yield f"an utterance alone gives other tokens than in a batch ({probe.name})"
-        yield from unsynced(lambda: built.advance(logprobs, step, built.init(2, context(batch, step))))  # noqa: B023

@@ -39,11 +39,13 @@ def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[st
         yield from _purity(built, probe)
         yield from _rows(built, probe)
         yield from _protected(one, built, probe)
+        yield from _ties(one, built, probe)
     wide = [probe for probe in tried if probe.size == 1025]
     for probe in wide:
         if not one.waits:
             yield from _without_sync(built, probe)
         yield from _declared(one, built, probe)
+        yield from _half(one, built, probe)
         yield from _rollback(built, probe)
 
 
@@ -79,7 +81,12 @@ def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield "apply() changes the state: only accept() may"
     if not same(built.apply(probe.logits.clone(), step, state), first):
         yield "applied twice to the same, it gives different logits: the object remembers"
-    built.accept(torch.zeros(probe.logits.shape[0], dtype=torch.long), step, state)
+    tokens = torch.zeros(probe.logits.shape[0], dtype=torch.long)
+    built.accept(tokens, step, state)
+    if bool((tokens != 0).any()):
+        yield "accept() writes to the tokens it is given"
+    if not _equal(step, before):
+        yield "accept() writes to the step"
     if frozen(built) != held:
         yield "the object changes while it works: what changes belongs into the state"
     if not same(run(built, probe, probe.step(garbage=0)), run(built, probe, probe.step(garbage=probe.size - 1))):
@@ -142,6 +149,28 @@ def _declared(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa:
         shifted = Probe(probe.name, probe.logits + 8.0, probe.histories, probe.stage)
         if not same(run(built, shifted), result + 8.0):
             yield f"it declares that a constant added to all logits changes nothing, but it does ({probe.name})"
+
+
+def _ties(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    """A filter that takes from the bottom takes the higher ids first among equals."""
+    if "argmax" not in one.invariances:
+        return
+    order = probe.logits.sort(dim=-1, descending=True, stable=True)
+    kept = run(built, probe).gather(1, order.indices) > NEVER
+    equal = (order.values[:, 1:] == order.values[:, :-1]) & (order.values[:, 1:] > NEVER)
+    if bool((equal & ~kept[:, :-1] & kept[:, 1:]).any()):
+        yield f"among equal logits it removes lower ids and keeps higher ones ({probe.name})"
+
+
+def _half(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+    """A model's half precision gives what the same numbers give in float32."""
+    chain = Chain([Stage(one.name, built, one.bans or one.takes_maximum(), one.removes)])
+    for dtype in (torch.float16, torch.bfloat16):
+        step = probe.step()
+        given = probe.logits.to(dtype)
+        results = [chain.process(each, step, chain.init(len(each), step)) for each in (given, given.float())]
+        if not same(*results):
+            yield f"{dtype} logits give something else than their values in float32 ({probe.name})"
 
 
 def _rollback(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
