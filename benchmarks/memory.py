@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .process import ProbeError, probe
 from .report import Report, Row
@@ -16,8 +17,8 @@ MIB = 2**20
 
 def run(settings: Settings, report: Report) -> None:
     """What importing costs, a random model of the shape in a file, the embedded voice."""
-    base = probe("base", threads=settings.threads)["peak"]
-    report.add(Row(PART, f"{PART}.base", "python with torch and the decoder imported", base / MIB, "MiB"))
+    base = probe("base", threads=settings.threads)
+    report.add(Row(PART, f"{PART}.base", "python with torch and the decoder imported", base["peak"] / MIB, "MiB"))
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.sft")
         shape = ["--quick"] * settings.quick
@@ -28,7 +29,7 @@ def run(settings: Settings, report: Report) -> None:
     _figure(settings, report, "tts", "vall-e tts, embedded voice", base, ("tts", settings.text))
 
 
-def _figure(settings: Settings, report: Report, key: str, name: str, base: int, what: Sequence[str]) -> None:
+def _figure(settings: Settings, report: Report, key: str, name: str, base: dict[str, Any], what: Sequence[str]) -> None:
     """The peak; what of it is above the imports, in sizes of the weights."""
     try:
         answer = probe(*what, threads=settings.threads)
@@ -37,5 +38,8 @@ def _figure(settings: Settings, report: Report, key: str, name: str, base: int, 
     peak, weights = answer["peak"], answer["weights"]
     report.add(Row(PART, f"{PART}.{key}", f"{name}: peak", peak / MIB, "MiB", f"weights {weights / MIB:.0f} MiB"))
     report.add(Row(PART, f"{PART}.{key}.over_weights", f"{name}: peak / weights", peak / weights, "x"))
-    above = max(0, peak - base) / weights
+    above = max(0, peak - base["peak"]) / weights
     report.add(Row(PART, f"{PART}.{key}.above_base", f"{name}: (peak - imports) / weights", above, "x"))
+    if answer["own"] is not None and base["own"] is not None:
+        above = max(0, answer["own"] - base["own"]) / weights
+        report.add(Row(PART, f"{PART}.{key}.own", f"{name}: the same at the end, own", above, "x"))

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from .settings import FULL, QUICK, Shape
 
+Answer = dict[str, int | None]
+
 
 def peak() -> int:
     """The highest use of memory of this process so far, in bytes.
@@ -32,15 +34,22 @@ def peak() -> int:
     return used if sys.platform == "darwin" else used * 1024
 
 
-def base() -> dict[str, int]:
+def own() -> int | None:
+    """Memory that is this process's alone at the moment, in bytes: without files that are only mapped."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), None)
+
+
+def base() -> Answer:
     """Imports alone."""
     from .contenders import make_chain
 
     make_chain(QUICK)
-    return {"peak": peak()}
+    return {"peak": peak(), "own": own()}
 
 
-def save(path: Path, shape: Shape) -> dict[str, int]:
+def save(path: Path, shape: Shape) -> Answer:
     """Write a random model."""
     from vall_e_core.checkpoint import save_model
 
@@ -50,7 +59,7 @@ def save(path: Path, shape: Shape) -> dict[str, int]:
     return {"weights": path.stat().st_size}
 
 
-def decode(path: Path, rows: int, shape: Shape) -> dict[str, int]:
+def decode(path: Path, rows: int, shape: Shape) -> Answer:
     """Load the model and decode a little."""
     from vall_e_core.checkpoint import load_model
     from vall_e_core.model import Model
@@ -60,10 +69,10 @@ def decode(path: Path, rows: int, shape: Shape) -> dict[str, int]:
     model = load_model(path).model
     assert isinstance(model, Model)
     Own(model, shape).decode(rows, 8)
-    return {"peak": peak(), "weights": path.stat().st_size}
+    return {"peak": peak(), "own": own(), "weights": path.stat().st_size}
 
 
-def tts(text: str) -> dict[str, int]:
+def tts(text: str) -> Answer:
     """`vall-e tts` with the embedded voice."""
     from vall_e_core.cli import main
 
@@ -76,10 +85,10 @@ def tts(text: str) -> dict[str, int]:
         record = json.loads(out.with_name("out.wav.json").read_text(encoding="utf-8"))
     folder_of_weights = Path(record["model"]["path"]).parent
     files = [each for each in folder_of_weights.iterdir() if each.suffix in (".sft", ".safetensors")]
-    return {"peak": peak(), "weights": sum(each.stat().st_size for each in files)}
+    return {"peak": peak(), "own": own(), "weights": sum(each.stat().st_size for each in files)}
 
 
-def answer(arguments: list[str]) -> dict[str, int]:
+def answer(arguments: list[str]) -> Answer:
     """What the command line asks for."""
     shape = QUICK if "--quick" in arguments else FULL
     what, *rest = [each for each in arguments if each != "--quick"]

@@ -41,7 +41,7 @@ class Row:
         promise = f"at most {self.most:g}" if self.most is not None else promise
         verdict = {True: ", kept", False: ", NOT KEPT", None: ""}[self.met]
         tail = "; ".join(part for part in (promise + verdict, self.note) if part)
-        return f"  {self.name:<44} {shown:>9} {self.unit:<9} {tail}".rstrip()
+        return f"  {self.name:<54} {shown:>9} {self.unit:<9} {tail}".rstrip()
 
 
 @dataclass

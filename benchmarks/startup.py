@@ -17,8 +17,10 @@ NAMES = {"help": "vall-e --help", "plugins": "vall-e plugins list", "python": "p
 def run(settings: Settings, report: Report) -> None:
     """Rounds in which each command has a turn; the first one, which fills the file cache, doesn't count."""
     commands = {
-        "help": [*program(), "--help"], "plugins": [*program(), "plugins", "list"], "python": [sys.executable, "-c", ""]
-    }  # fmt: skip
+        "help": [*program(), "--help"],
+        "plugins": [*program(), "plugins", "list"],
+        "python": [sys.executable, "-c", "pass"],
+    }
     taken: dict[str, list[Spent]] = {key: [] for key in commands}
     for turn in range(2 * settings.runs + 1):
         for key, command in commands.items():

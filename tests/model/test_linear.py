@@ -17,7 +17,7 @@ def layer(inputs: int, outputs: int) -> Linear:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 1), (2, 3), (1, 40), (0, 1), (5,), ()])
-@pytest.mark.parametrize(("inputs", "outputs"), [(24, 40), (96, 24)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(24, 40), (256, 520)])
 def test_as_torch_multiplies(shape: tuple[int, ...], inputs: int, outputs: int) -> None:
     made = layer(inputs, outputs)
     x = torch.randn(*shape, inputs, generator=torch.Generator().manual_seed(1))
@@ -25,27 +25,27 @@ def test_as_torch_multiplies(shape: tuple[int, ...], inputs: int, outputs: int) 
     with torch.inference_mode():
         found = made(x)
     assert found.shape == (*shape, outputs)
-    torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-4)
 
 
 def test_rows_in_any_order_of_memory() -> None:
-    made = layer(24, 40)
-    x = torch.randn(24, 7, 3, generator=torch.Generator().manual_seed(1)).permute(2, 1, 0)
+    made = layer(256, 520)
+    x = torch.randn(256, 7, 3, generator=torch.Generator().manual_seed(1)).permute(2, 1, 0)
     with torch.no_grad():
-        torch.testing.assert_close(made(x), F.linear(x.contiguous(), made.weight), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(made(x), F.linear(x.contiguous(), made.weight), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_other_types(dtype: torch.dtype) -> None:
-    made = layer(24, 40).to(dtype)
-    x = torch.ones(2, 24, dtype=dtype)
+    made = layer(256, 520).to(dtype)
+    x = torch.ones(2, 256, dtype=dtype)
     with torch.no_grad():
         assert torch.equal(made(x), F.linear(x, made.weight))
 
 
 def test_gradients_reach_weight_and_input() -> None:
-    made = layer(24, 40)
-    x = torch.ones(1, 24, requires_grad=True)
+    made = layer(256, 520)
+    x = torch.ones(1, 256, requires_grad=True)
     made(x).sum().backward()
     assert made.weight.grad is not None and bool((made.weight.grad == 1).all())
     assert x.grad is not None

@@ -20,6 +20,8 @@ def _onednn() -> Callable[..., Tensor] | None:
 
 
 _PRODUCT = _onednn()
+SMALL = 1 << 17
+"""Multiplications of a product below which calling oneDNN takes longer than multiplying."""
 
 
 class Linear(nn.Linear):
@@ -37,7 +39,7 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:  # [..., I] -> [..., O]
         """Multiply."""
-        usable = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
+        usable = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() * self.out_features >= SMALL
         if _PRODUCT is None or not usable or torch.is_grad_enabled():
             return F.linear(x, self.weight)
         return _PRODUCT(x, self.weight, None, "none", [], "")
