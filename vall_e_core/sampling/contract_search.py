@@ -56,12 +56,12 @@ def _rows_of(utterances: Sequence[int], width: int) -> Tensor:
 
 
 def _follow(
-    built: Any,
+    built: Any,  # noqa: ANN401
     probe: Probe,
     step: Step,
-    state: Any,
+    state: Any,  # noqa: ANN401
     count: int,
-    utterances: Sequence[int] = range(UTTERANCES),  # noqa: ANN401
+    utterances: Sequence[int] = range(UTTERANCES),
 ) -> tuple[list[Choice], Step, Any]:
     """Some steps on, each with other log-probabilities."""
     seen: list[Choice] = []
