@@ -19,6 +19,10 @@ class SttModel:
         """Raises ModelError where there is no model, or one that can't transcribe."""
         if ctx.engine is None:
             raise ModelError("the scorer stt needs a model to listen with")
+        capabilities = ctx.engine.loaded.config.capabilities
+        if "stt" not in capabilities:
+            found = ", ".join(sorted(capabilities))
+            raise ModelError("the scorer stt needs a model that can transcribe", cause=f"its capabilities: {found}")
         ctx.engine.require_stt()
         return cls(ctx.engine)
 

@@ -85,10 +85,10 @@ def best_takes(
 ) -> list[Take]:
     """A take for every item, in order: the first good one, or the best of `max_tries`.
 
-    Items are parts of a text, or `candidates` of each part side by side (item = part * candidates + candidate), which
-    are tried again only as long as none of the part's is good. `make(items, seed)` makes takes for some items. What a
-    retry only repeats (nothing is drawn) isn't tried again. Raises InputError where a part has no speech in any of its
-    takes; a candidate without speech beside one that has some is kept, with the verdict `empty`.
+    Items are parts of a text, or `candidates` of each part side by side (item = part * candidates + candidate); none
+    depends on the others. `make(items, seed)` makes takes for some items. What a retry only repeats (nothing is drawn)
+    isn't tried again. Raises InputError where a part has no speech in any of its takes; a candidate without speech
+    beside one that has some is handed back, with the verdict `empty`.
     """
     best: dict[int, Take] = {}
     tries = dict.fromkeys(range(len(wanted)), 0)
@@ -104,18 +104,13 @@ def best_takes(
             old = best.get(part)
             if old is None or BEST_FIRST.index(verdict) < BEST_FIRST.index(old.verdict):
                 best[part] = take
+            settled = verdict == "ok" or (verdict == "length" and wanted[part].bounded_by_user)
             repeated = old is not None and len(made.codes) > 0 and torch.equal(old.codes, made.codes)
-            if not repeated:
+            if not settled and not repeated:
                 again.append(part)
-        good = {item // candidates for item, take in best.items() if settled(take, wanted[item])}
-        pending = [item for item in again if item // candidates not in good]
+        pending = again
     require_speech(best, tries, candidates)
     return [replace(best[part], tries=tries[part]) for part in range(len(wanted))]
-
-
-def settled(take: Take, wanted: Wanted) -> bool:
-    """Whether another try would be for nothing."""
-    return take.verdict == "ok" or (take.verdict == "length" and wanted.bounded_by_user)
 
 
 def require_speech(takes: Mapping[int, Take], tries: Mapping[int, int], candidates: int) -> None:
