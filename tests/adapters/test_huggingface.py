@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import ModelError, UsageError, without_torchaudio
+from vall_e_core import ModelError, Sampler, UsageError, without_torchaudio
 from vall_e_core.adapters import as_hf_processor, huggingface
 from vall_e_core.adapters.huggingface import ChainProcessor
+from vall_e_core.testing import installed_samplers
 
 from .samplers import Counting
 
@@ -83,6 +84,26 @@ def test_state_follows_its_row(model: Any, beams: int) -> None:  # noqa: ANN401
     assert (compared.moves > 0) == (beams > 1), "beams were re-ordered"
 
 
+@pytest.mark.parametrize(
+    "sampler",
+    [each for each in installed_samplers() if each.role == "transform" and "ar" in each.stages and not each.needs],
+    ids=lambda each: each.name,
+)
+def test_every_transform_follows_rows_that_are_reordered(sampler: type[Sampler]) -> None:
+    """As in a beam search, at random; a new processor that has everything to replay gives the same."""
+    made = torch.Generator().manual_seed(3)
+    one = sampler.from_mapping(next(iter(sampler.examples), {}))
+    processor = as_hf_processor(one, stop_token=2, longest=32)
+    ids = torch.randint(9, (4, 5), generator=made)
+    for step in range(10):
+        scores = torch.randn(4, 9, generator=made) * 3
+        left = processor(ids, scores)
+        if step == 0 or sampler.name != "xtc":  # which draws anew at each step
+            assert torch.allclose(left, as_hf_processor(one, stop_token=2, longest=32)(ids, scores), atol=1e-4)
+        parents = torch.randint(4, (4,), generator=made)
+        ids = torch.cat([ids[parents], left.argmax(1)[parents].unsqueeze(1)], 1)
+
+
 def test_state_begins_anew_with_every_call(model: Any) -> None:  # noqa: ANN401
     processor = as_hf_processor([Counting(strength=2.0), "top-k:20"])
     first = generate(model, processor)
@@ -146,6 +167,9 @@ def test_the_stop_token_stays() -> None:
 def test_what_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no sampler"):
         as_hf_processor("nonsense")
+    for needing in ("cfg", "beam:2"):
+        with pytest.raises(UsageError, match="can't work"):
+            as_hf_processor(needing)
     with pytest.raises(UsageError, match="room for 3"):
         as_hf_processor("top-k:3", longest=3)(torch.zeros(1, 4, dtype=torch.long), torch.zeros(1, SIZE))
     huggingface._processor_class.cache_clear()
