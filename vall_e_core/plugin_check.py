@@ -136,8 +136,12 @@ def _problems(component: Provided) -> list[str]:
 
 
 def _example(component: type[Component]) -> Mapping[str, object]:
-    """Parameters to try it with: its defaults, or the first of a sampler's `examples`."""
-    return next(iter(component.examples), {}) if issubclass(component, Sampler) else {}
+    """Parameters to try it with: none where all have defaults; else what the contract suite would begin with."""
+    if not issubclass(component, Sampler) or not any(each.required for each in component.params()):
+        return {}
+    from .sampling.probes import instances
+
+    return next((each.to_mapping() for each in instances(component)), {})
 
 
 def _round_trip(component: type[Component]) -> list[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from vall_e_core import ModelError, Sampler, UsageError, without_torchaudio
 from vall_e_core.adapters import as_hf_processor, huggingface
 from vall_e_core.adapters.huggingface import ChainProcessor
+from vall_e_core.sampling.probes import instances
 from vall_e_core.testing import installed_samplers
 
 from .samplers import Counting
@@ -92,7 +93,7 @@ def test_state_follows_its_row(model: Any, beams: int) -> None:  # noqa: ANN401
 def test_every_transform_follows_rows_that_are_reordered(sampler: type[Sampler]) -> None:
     """As in a beam search, at random; a new processor that has everything to replay gives the same."""
     made = torch.Generator().manual_seed(3)
-    one = sampler.from_mapping(next(iter(sampler.examples), {}))
+    one = instances(sampler)[0]
     processor = as_hf_processor(one, stop_token=2, longest=32)
     ids = torch.randint(9, (4, 5), generator=made)
     for step in range(10):
