@@ -25,8 +25,8 @@ _WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 class Explain(Task):
     """Show the chain that flags make: what each member does, what is left out and why, and what is unusual.
 
-    Takes --sampler and the plain sampler flags as `vall-e tts` does, with --stage stt as `vall-e stt`. Of the model only
-    its advice is read.
+    Takes --sampler and the plain sampler flags as `vall-e tts` does, with --stage stt as `vall-e stt`. Of the model
+    nothing is read but its advice.
     """
 
     name = "explain"

@@ -159,6 +159,18 @@ def test_what_can_t_be_drawn_is_said(cli: Any, log: Path, tmp_path: Path, monkey
     assert 'pip install "vall-e[plot]"' in done.stderr and not (tmp_path / "t.png").exists()
 
 
+def test_a_damaged_trace_is_no_internal_error(cli: Any, log: Path, tmp_path: Path) -> None:
+    head, first, second, *_ = log.read_text().splitlines()
+    path, out = tmp_path / "t.jsonl", tmp_path / "t.png"
+    line = json.loads(second)
+    for change in ({"stages": line["stages"][:2]}, {"stages": []}, {"token": 1 << 64}, {"step": None}, {"details": 3}):
+        path.write_text("\n".join([head, first, json.dumps({**line, **change})]))
+        assert "damaged" in cli("samplers", "plot", path, "-o", out, "--candidate", 0, code=3).stderr
+    strange = {**line["stages"][0], "entropy": float("nan"), "p_stop": float("inf"), "kept": -3, "rank": 0}
+    path.write_text("\n".join([head, json.dumps({**line, "stages": [strange]})]))
+    cli("samplers", "plot", path, "-o", out, "--candidate", 0)
+
+
 def test_explain_shows_what_works_what_is_off_and_what_is_unusual(cli: Any, model_path: Path) -> None:
     common = ("samplers", "explain", "--model", model_path)
     text = cli(

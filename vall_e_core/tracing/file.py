@@ -97,19 +97,30 @@ def _line(path: Path, number: int, found: Mapping[str, Any]) -> TraceLine:
     try:
         stages = tuple(
             TracedStage(
-                str(each["name"]), int(each["kept"]), _real(each["entropy"]), _real(each["kl"]), _real(each["p_stop"]),
-                _real(each["p"]), None if each["rank"] is None else int(each["rank"]),
+                str(each["name"]), _whole(each["kept"]), _real(each["entropy"]), _real(each["kl"]),
+                _real(each["p_stop"]), _real(each["p"]), None if each["rank"] is None else _whole(each["rank"]),
             )
             for each in found["stages"]
         )  # fmt: skip
+        if not stages:
+            raise ValueError("no stages")
         step = TracedStep(
-            str(found["stage"]), int(found["seed"]), int(found["key"]), int(found["step"]), int(found["level"]),
-            None if found["frame"] is None else int(found["frame"]), int(found["token"]), stages,
-            {str(name): _real(value) for name, value in found["details"].items()},
+            str(found["stage"]), _whole(found["seed"]), _whole(found["key"]), _whole(found["step"]),
+            _whole(found["level"]), None if found["frame"] is None else _whole(found["frame"]), _whole(found["token"]),
+            stages, {str(name): _real(value) for name, value in found["details"].items()},
         )  # fmt: skip
-        return TraceLine(step, int(found["part"]), int(found["candidate"]), int(found["try"]), bool(found["kept"]))
+        return TraceLine(
+            step, _whole(found["part"]), _whole(found["candidate"]), _whole(found["try"]), bool(found["kept"])
+        )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"a damaged trace: {path}", cause=f"line {number}: {type(error).__name__} {error}") from error
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401
+    found = int(value)
+    if not -(1 << 63) <= found < 1 << 63:
+        raise ValueError(f"no such number: {value}")
+    return found
 
 
 def _real(value: Any) -> float | None:  # noqa: ANN401 - what JSON holds

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ModelError
+from ..errors import InputError, ModelError
 from .file import TraceLine, TraceLog
 from .values import TracedStage
 
@@ -40,7 +40,7 @@ def selected(
     """What one picture shows: one pass, part and level of one take, in order of time.
 
     Without a stage the AR pass if there is one; without a level the lowest; without a candidate the kept take, else
-    its last try. Of demasking, the last round.
+    its last try. Of demasking, the last round. Raises InputError where its steps don't fit together.
     """
     mine = [each for each in log.lines if each.part == part]
     if stage is None:
@@ -54,11 +54,20 @@ def selected(
     if mine and mine[0].step.frame is not None:
         latest = max(each.step.step for each in mine)
         mine = [each for each in mine if each.step.step == latest]
+    if len({tuple(one.name for one in each.step.stages) for each in mine}) > 1:
+        raise InputError("the trace is damaged: the stages of its steps differ")
     return sorted(mine, key=_place)
 
 
 def picture(log: TraceLog, lines: Sequence[TraceLine], format: str = "png") -> bytes:
     """A file of it: `png`, `svg` or `pdf`. `lines` are what `selected` gives, at least one."""
+    with warnings.catch_warnings():
+        # a text in a script that the font lacks, or values that have no place on an axis: the rest is drawn
+        warnings.simplefilter("ignore", UserWarning)
+        return _drawn(log, lines, format)
+
+
+def _drawn(log: TraceLog, lines: Sequence[TraceLine], format: str) -> bytes:
     from matplotlib.figure import Figure
 
     stops = any(stage.p_stop is not None for each in lines for stage in each.step.stages)
@@ -83,9 +92,7 @@ def picture(log: TraceLog, lines: Sequence[TraceLine], format: str = "png") -> b
     axes[0].set_xlim(places[0] - 0.5 / rate, places[-1] + 0.5 / rate)
     figure.suptitle(_title(log, lines), x=0.01, ha="left", fontsize=11, parse_math=False)
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a text in a script that the font lacks
-        figure.savefig(buffer, format=format, dpi=130)
+    figure.savefig(buffer, format=format, dpi=130)
     return buffer.getvalue()
 
 
