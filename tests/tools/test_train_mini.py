@@ -64,20 +64,20 @@ def test_the_exported_file_computes_what_was_trained(
     prompts = [corpus.codes(i)[:12].astype(np.int64) for i in range(len(corpus))]
     monkeypatch.setattr(sampler, "prompt", lambda i, rng: prompts[i - 1])
     for seed in range(3):
-        ids = list(range(1, 4))
-        batch = sampler.batch(kind, ids, np.random.default_rng(seed))
+        items = [(1,), (2, 3), (3, 1, 2)]
+        batch = sampler.batch(kind, items, np.random.default_rng(seed))
         with torch.inference_mode():
             logits, _ = trained(batch)
         target = Target("nar", batch.level) if kind == "nar" else Target(kind)  # type: ignore[arg-type]
         sequences = []
-        for i in ids:
-            phonemes = torch.tensor(tokens.encode(IPA[i]))
-            codes = torch.from_numpy(corpus.codes(i).astype(np.int64))
+        for item in items:
+            phonemes = torch.tensor(tokens.encode(" ".join(IPA[i] for i in item)))
+            codes = torch.from_numpy(np.concatenate([corpus.codes(i) for i in item]).astype(np.int64))
             if kind == "stt":
                 inputs = Inputs(response=codes, tokens=phonemes[:-1])
             else:
                 response = codes[:, 0] if kind == "ar" else codes[:, : batch.level]
-                inputs = Inputs(phonemes, None, torch.from_numpy(prompts[i - 1]), response)
+                inputs = Inputs(phonemes, None, torch.from_numpy(prompts[item[0] - 1]), response)
             sequences.append(loaded.model.embed(inputs, target))
         embeds, positions, lengths = pad(sequences)
         with torch.inference_mode():

@@ -72,6 +72,10 @@ class ModelConfig:
     """The parts of a step's rows."""
     weights: dict[str, float] = field(default_factory=lambda: {"ar": 1.0, "nar": 0.6, "stt": 0.4})
     """The parts of a step's loss."""
+    joined_share: float = 0.35
+    """How often an utterance gets another one of its speaker behind it."""
+    joined_seconds: float = 9.0
+    """Joined utterances are no longer than this."""
     prompt_seconds: tuple[float, float] = (1.0, 3.0)
     seed: int = 1
     save_every: float = 120.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,15 +15,19 @@ from .codes import CodedCorpus
 from .config import Config, ModelConfig
 from .language_model import Batch, LanguageModel, LanguageModelShape
 from .optimiser import Muon
-from .tokens import encode, vocabulary
+from .tokens import BOS, EOS, SPACE, encode, vocabulary
 from .training import Average, Clock, Log, rate, restore, save, set_rate
 
 HELD_OUT = 50
 """Every so many utterances one is kept from training, to measure on."""
 
 
+Item = tuple[int, ...]
+"""Utterances of one speaker, said one after the other."""
+
+
 class Sampler:
-    """Batches of utterances of like length, with prompts from other utterances of the same speaker."""
+    """Batches of items of like length, with prompts from other utterances of the same speaker."""
 
     def __init__(
         self,
@@ -37,11 +41,35 @@ class Sampler:
     ) -> None:
         self.corpus, self.config, self.levels, self.stop = corpus, config, levels, stop
         self.frames = tuple(round(s * frame_rate) for s in config.prompt_seconds)
-        self.ids = np.array([i for i in range(len(corpus)) if (i % HELD_OUT == 0) == held_out])
+        self.ids = [i for i in range(len(corpus)) if (i % HELD_OUT == 0) == held_out]
+        self.longest = 0 if held_out else round(config.joined_seconds * frame_rate)
         self.texts = [np.array(encode(item["ipa"])) for item in corpus.items]
         self.speakers: dict[str, list[int]] = {}
         for i in self.ids:
             self.speakers.setdefault(corpus.items[i]["speaker"], []).append(int(i))
+
+    def text(self, item: Item) -> np.ndarray:
+        """Phoneme ids, bos and eos included."""
+        inner = [piece for i in item for piece in (self.texts[i][1:-1], [SPACE])]
+        return np.concatenate([[BOS], *inner[:-1], [EOS]]).astype(np.int64)
+
+    def codes(self, item: Item) -> np.ndarray:
+        """Codes [T, Q]."""
+        return np.concatenate([self.corpus.codes(i) for i in item]).astype(np.int64)
+
+    def items(self, rng: np.random.Generator) -> list[Item]:
+        """Every utterance once, in random order; some with others of their speaker behind them."""
+        found: list[Item] = []
+        for i in rng.permutation(self.ids):
+            item: Item = (int(i),)
+            others = self.speakers[self.corpus.items[i]["speaker"]]
+            while rng.random() < self.config.joined_share:
+                item = (*item, others[int(rng.integers(len(others)))])
+                if sum(len(self.corpus.codes(j)) for j in item) > self.longest:
+                    item = item[:-1]
+                    break
+            found.append(item)
+        return found
 
     def prompt(self, i: int, rng: np.random.Generator) -> np.ndarray:
         """A cut [frames, Q] of another utterance of the speaker of `i`; short ones more often than long ones."""
@@ -58,45 +86,44 @@ class Sampler:
     def batches(self, kind: str, tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Batches of about `tokens` rows, padding included, without end."""
         while True:
-            order = rng.permutation(self.ids)
-            for pool in np.array_split(order, max(1, len(order) // 400)):
-                lengths = np.array([len(self.corpus.codes(i)) + len(self.texts[i]) for i in pool])
-                pool = pool[np.argsort(lengths + rng.random(len(pool)))]
-                extra = 5 if kind == "stt" else 5 + (self.frames[0] * 2 + self.frames[1]) // 3
-                groups, current, longest = [], [], 0
-                for i in pool:
-                    size = len(self.corpus.codes(i)) + len(self.texts[i]) + extra
-                    if current and max(longest, size) * (len(current) + 1) > tokens:
+            order = self.items(rng)
+            sizes = [sum(len(self.corpus.codes(i)) + len(self.texts[i]) for i in item) for item in order]
+            extra = 5 if kind == "stt" else 5 + (self.frames[0] * 2 + self.frames[1]) // 3
+            for pool in np.array_split(np.arange(len(order)), max(1, len(order) // 400)):
+                groups: list[list[Item]] = []
+                current: list[Item] = []
+                for n in sorted(pool, key=lambda n: sizes[n]):  # the longest comes last, and pads the others
+                    if current and (sizes[n] + extra) * (len(current) + 1) > tokens:
                         groups.append(current)
-                        current, longest = [], 0
-                    current.append(int(i))
-                    longest = max(longest, size)
+                        current = []
+                    current.append(order[n])
                 groups.append(current)
                 for g in rng.permutation(len(groups)):
                     yield self.batch(kind, groups[g], rng)
 
-    def batch(self, kind: str, ids: list[int], rng: np.random.Generator) -> Batch:
-        """The sequences of these utterances."""
+    def batch(self, kind: str, items: Sequence[Item], rng: np.random.Generator) -> Batch:
+        """The sequences of these items."""
         q = 0
         if kind == "nar":
             weights = 1.0 / np.sqrt(np.arange(1, self.levels))
             q = int(rng.choice(np.arange(1, self.levels), p=weights / weights.sum()))
-        texts = [self.texts[i][:-1] if kind == "stt" else self.texts[i] for i in ids]
-        responses = [self.corpus.codes(i).astype(np.int64) for i in ids]
-        prompts = [] if kind == "stt" else [self.prompt(i, rng).astype(np.int64) for i in ids]
+        whole = [self.text(item) for item in items]
+        texts = [text[:-1] for text in whole] if kind == "stt" else whole
+        responses = [self.codes(item) for item in items]
+        prompts = [] if kind == "stt" else [self.prompt(item[0], rng).astype(np.int64) for item in items]
         text_at = np.cumsum([0] + [len(t) for t in texts])
         prompt_at = text_at[-1] + np.cumsum([0] + [len(p) for p in prompts])
         response_at = prompt_at[-1] + np.cumsum([0] + [len(r) for r in responses])
         level, sep, padding = response_at[-1], response_at[-1] + 1, response_at[-1] + 2
         index, positions, places, targets = [], [], [], []
-        for n, i in enumerate(ids):
+        for n in range(len(items)):
             text = np.arange(text_at[n], text_at[n + 1])
             response = np.arange(response_at[n], response_at[n + 1])
             if kind == "stt":  # audio | level | phonemes; the era layout's ids: only text segments end with a separator
                 index.append(np.concatenate([response, [sep, level, sep], text]))
                 positions.append(np.concatenate([np.arange(len(response)), [0, 1], np.arange(len(text) + 1)]))
                 places.append(np.arange(len(response) + 3, len(index[-1])))
-                targets.append(self.texts[i][1:])
+                targets.append(whole[n][1:])
                 continue
             prompt = np.arange(prompt_at[n], prompt_at[n + 1])
             index.append(np.concatenate([text, [sep, level, sep], prompt, [sep], response]))
@@ -111,9 +138,9 @@ class Sampler:
                 places.append(np.arange(end - len(response), end))
                 targets.append(responses[n][:, q])
         longest = max(map(len, index))
-        table, where = np.full((len(ids), longest), padding), np.ones((len(ids), longest), np.int64)
-        for n, (row, ids_) in enumerate(zip(index, positions, strict=True)):
-            table[n, : len(row)], where[n, : len(row)] = row, ids_
+        table, where = np.full((len(items), longest), padding), np.ones((len(items), longest), np.int64)
+        for n, (row, place) in enumerate(zip(index, positions, strict=True)):
+            table[n, : len(row)], where[n, : len(row)] = row, place
         flat = np.concatenate([p + n * longest for n, p in enumerate(places)])
         codes = np.concatenate(prompts) if prompts else np.zeros((0, self.levels), np.int64)
         arrays = (np.concatenate(texts), codes, np.concatenate(responses), table, where, flat, np.concatenate(targets))

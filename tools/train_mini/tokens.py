@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 SPECIALS = ("<unk>", "<bos>", "</eos>", "<mask>", " ")
-BOS, EOS = 1, 2
+BOS, EOS, SPACE = 1, 2, 4
 CHARACTERS = ".,?!;:-'ˈˌː̩abdefhijklmnoprstuvwxzæðŋɐɑɔəɚɛɜɡɪɫɬɹɾʃʊʌʒʔθᵻqgcy"
 MERGES = ("aɪ", "aʊ", "eɪ", "oʊ", "ɔɪ", "tʃ", "dʒ", "iː", "uː", "ɑː", "ɔː", "ɜː")
 FIRST_MERGE = 83

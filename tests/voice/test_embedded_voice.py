@@ -1,0 +1,90 @@
+"""What the wheel carries speaks and listens: a short slice of the voice's report, with floors well below its figures."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from vall_e_core import VallE, Voice, read_audio
+
+ROOT = Path(__file__).parents[2]
+if importlib.util.find_spec("tools") is None:
+    sys.path.append(str(ROOT))
+
+from tools.train_mini.judge import SentenceJudge, read_sentences  # noqa: E402
+from tools.train_mini.report import edit_distance, spelled  # noqa: E402
+
+VOICES = ("slt", "rms", "awb")
+FIRST = "The birch canoe slid on the smooth planks."
+"""What the README's first command says."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> VallE:
+    return VallE.load(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def judge() -> SentenceJudge:
+    return SentenceJudge([*read_sentences(), FIRST])
+
+
+def test_the_first_command_is_heard(engine: VallE, judge: SentenceJudge) -> None:
+    said = [engine.synthesize(FIRST, [ROOT / "examples" / "slt.wav"], seed=seed) for seed in (1, 2, 3)]
+    assert all(speech.stopped for speech in said)
+    assert sum(judge.hear(speech.wave, speech.sample_rate) == FIRST for speech in said) >= 2
+
+
+def test_sentences_are_identified_in_every_voice(engine: VallE, judge: SentenceJudge) -> None:
+    """12 recordings, a choice of 121 sentences: chance is 0.1."""
+    right = 0
+    for sentence in read_sentences("A")[:4]:
+        for voice in VOICES:
+            speech = engine.synthesize(sentence, voice=voice, seed=1)
+            assert 0.8 < speech.seconds < 6.0
+            right += judge.hear(speech.wave, speech.sample_rate) == sentence
+    assert right >= 9
+
+
+def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> None:
+    errors = length = 0
+    phonemizer = engine.registry.get("phonemizer", "espeak").from_spec("")
+    from vall_e_core import BuildContext
+
+    for voice in VOICES:
+        component = engine.registry.get("voice", voice)
+        assert issubclass(component, Voice)
+        clip = read_audio(component().audio_path(), sample_rate=engine.codec.sample_rate)
+        codes = engine.codec.encode(clip.tensor())
+        again = engine.codec.decode(codes)
+        assert abs(len(again) - len(clip.samples)) < 512 and bool(torch.isfinite(again).all())
+        assert len(codes.unique(dim=0)) > 0.7 * len(codes)
+        truth = phonemizer.build(BuildContext()).phonemize([component.transcript], "en")[0]
+        heard = engine.transcribe(component().audio_path()).phonemes
+        errors += edit_distance(spelled(truth), spelled(heard))
+        length += len(spelled(truth))
+    assert errors < 0.3 * length
+
+
+def test_examples_are_the_packaged_voices(engine: VallE) -> None:
+    for voice in VOICES:
+        packaged = engine.registry.get("voice", voice)().audio_path()  # type: ignore[attr-defined]
+        assert packaged.read_bytes() == (ROOT / "examples" / f"{voice}.wav").read_bytes()
+
+
+def test_all_that_the_wheel_carries_is_small() -> None:
+    import vall_e_mini
+
+    files = list(Path(vall_e_mini.__file__).parent.rglob("*"))
+    assert sum(path.stat().st_size for path in files if path.is_file()) <= 30e6
+
+
+def test_output_is_at_the_codecs_rate(engine: VallE, tmp_path: Path) -> None:
+    path = engine.synthesize("Hello.", voice="slt", seed=1).save(tmp_path / "hello.wav")
+    info = soundfile.info(path)
+    assert info.samplerate == 16000 and 0.2 <= info.duration <= 2.0
