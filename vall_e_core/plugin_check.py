@@ -178,7 +178,7 @@ def _build(component: type[Component]) -> list[str]:
     if not issubclass(component, Sampler):
         return []
     context = BuildContext(vocab_size=1025, stop_token=1024, frame_rate=75.0, stage=min(component.stages))
-    problems = _caught("build()", lambda: component.from_mapping(_example(component)).build(context))
+    problems = _caught("build() with its defaults", lambda: component.from_mapping(_example(component)).build(context))
     if problems:
         return problems
     suite = _contract_suite()
