@@ -45,7 +45,6 @@ class _Decoding:
         """Rounds in which everybody has a turn, so that whatever else the machine does hits all alike."""
         self.reader.measure()
         speeds: list[float] = []
-        own_rate = 0.0
         for batch in self.settings.batches:
             for each in self.contenders:
                 each.decode(batch, min(4, self.settings.tokens))
@@ -55,8 +54,7 @@ class _Decoding:
                 for each in self.contenders:
                     taken[each.key].append(each.decode(batch, self.settings.tokens))
             self._batch(batch, taken, max(speeds))
-            own_rate = own_rate or median(each.rate for each in taken[self.own.key])
-        self._uncached(own_rate)
+        self._uncached()
         self._row("bandwidth", "memory bandwidth", max(speeds) / 1e9, "GB/s", "the best read of the run")
         self._row("weights", "weights read in a step", self.bytes / 1e6, "MB")
 
@@ -79,15 +77,19 @@ class _Decoding:
             name = f"{title}: vall-e / {each.name}"
             self._row(f"{where}.over_{each.key}", name, ratio, "x", least=LEAST_OVER_PEER)
 
-    def _uncached(self, own_rate: float) -> None:
-        """At the first batch size alone: it is slow, and the more so the more rows there are."""
+    def _uncached(self) -> None:
+        """In rounds of its own, and at the first batch size alone: it is slow, and the more so with more rows."""
         batch, tokens = self.settings.batches[0], self.settings.uncached_tokens
         self.uncached.decode(batch, 2)
-        rate = median(self.uncached.decode(batch, tokens).rate for _ in range(min(3, self.settings.runs)))
+        rates, ratios = [], []
+        for _ in range(self.settings.runs):
+            rates.append(self.uncached.decode(batch, tokens).rate)
+            ratios.append(self.own.decode(batch, self.settings.tokens).rate / rates[-1])
+        rate = median(rates)
         where, title = f"batch{batch}", f"batch {batch}"
         self._row(f"{where}.uncached", f"{title}: {self.uncached.name}", rate, "tokens/s", f"{tokens} tokens a run")
         name = f"{title}: vall-e / without its cache"
-        self._row(f"{where}.over_uncached", name, own_rate / rate, "x", least=LEAST_OVER_UNCACHED)
+        self._row(f"{where}.over_uncached", name, median(ratios), "x", least=LEAST_OVER_UNCACHED)
 
     def _key(self) -> str:
         return f"{PART}.{self.device}"
