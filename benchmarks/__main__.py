@@ -13,7 +13,7 @@ from pathlib import Path
 from .report import Report
 from .settings import Settings
 
-PARTS = ("startup", "memory", "voice", "decode")
+PARTS = ("startup", "memory", "voice", "samplers", "decode")
 """In the order they are run: first what wants nothing else to be in memory."""
 
 

@@ -54,6 +54,14 @@ def test_decoding_and_startup(tmp_path: Path) -> None:
     assert "processor" in printed and "torch" in printed
 
 
+def test_samplers(tmp_path: Path) -> None:
+    found, _ = measure(tmp_path, "samplers", "--runs", "1")
+    figures = values(found)
+    for batch in ("batch1", "batch32"):
+        for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied"):
+            assert figures[f"samplers.{batch}.{key}"]
+
+
 ROW = {"part", "key", "name", "value", "unit", "note", "least", "most"}
 
 
