@@ -8,23 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .component import (
-    MISSING,
-    BuildContext,
-    Codec,
-    Component,
-    Engine,
-    Flag,
-    LazyCommand,
-    ModelSource,
-    Param,
-    Phonemizer,
-    Sampler,
-    Scorer,
-    Task,
-    Voice,
-    param,
-)
+from .component import MISSING, BuildContext, Component, Flag, Param, param
 from .errors import (
     BatchError,
     CheckpointError,
@@ -38,6 +22,7 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .imports import without_torchaudio
+from .kinds import Codec, Engine, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
 from .protocols import CodecModel, FinishedTake, PhonemizerModel, ScorerModel
 
 if TYPE_CHECKING:

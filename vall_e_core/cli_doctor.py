@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .cli_state import State, state_of
-from .component import BuildContext, Codec, Component, ModelSource, Phonemizer
+from .component import BuildContext, Component
 from .errors import InputError, ModelError, VallEError
+from .kinds import Codec, ModelSource, Phonemizer
 from .plugin_loader import OURS, describe
 
 if TYPE_CHECKING:

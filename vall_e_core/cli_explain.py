@@ -10,8 +10,8 @@ import click
 
 from .cli_state import State
 from .cli_task import TaskCommand
-from .component import Task
 from .errors import ModelError
+from .kinds import Task
 from .parameters import param
 
 if TYPE_CHECKING:

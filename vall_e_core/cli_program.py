@@ -11,8 +11,8 @@ import click
 from .cli_options import CONTEXT, add_common, common_parameters, config_parameter
 from .cli_state import State, state_of
 from .cli_task import TaskCommand
-from .component import LazyCommand
 from .errors import PluginError, UsageError, did_you_mean, suggestion
+from .kinds import LazyCommand
 from .options import COMMON
 
 BUILT_IN: Mapping[str, LazyCommand] = {

@@ -9,7 +9,7 @@ import click
 from .cli_explain import explain_command
 from .cli_plot import plot
 from .cli_state import state_of
-from .component import Sampler
+from .kinds import Sampler
 from .parameters import MISSING, Param
 
 

@@ -7,7 +7,7 @@ import json
 import click
 
 from .cli_state import state_of
-from .component import Task
+from .kinds import Task
 from .options import file_schema
 
 

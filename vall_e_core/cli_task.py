@@ -10,9 +10,9 @@ import click
 
 from .cli_options import CONTEXT, ShownOption, click_parameter, common_parameters, config_parameter, was_given
 from .cli_state import State, state_of
-from .component import Task
 from .config import COMMAND_LINE, Layer, SamplerSpec
 from .errors import UsageError
+from .kinds import Task
 from .options import Option, task_options
 
 _ORDER = "vall_e.order"

@@ -16,7 +16,7 @@ from .options import Option, by_key
 from .parameters import MISSING
 
 if TYPE_CHECKING:
-    from .component import Sampler
+    from .kinds import Sampler
     from .registry import Registry
 
 DEFAULT, CHECKPOINT, COMMAND_LINE = "default", "checkpoint", "command line"

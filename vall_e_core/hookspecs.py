@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from .component import Codec, Engine, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
+from .kinds import Codec, Engine, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
 
 PROJECT = "vall_e"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .component import Sampler, Task
+from .kinds import Sampler, Task
 from .parameters import MISSING, Param
 from .values import ValueType
 
@@ -28,7 +28,7 @@ class Option:
     samplers: tuple[type[Sampler], ...] = ()
     """For a plain sampler flag: whose parameter it sets."""
     stage: str | None = None
-    """For a plain sampler flag, the side it belongs to (`ar`, `nar`); for the chain, the stage or None for the task's first."""
+    """Of a plain sampler flag: the side it belongs to (`ar`, `nar`). Of the chain: its stage, None for the first."""
 
     @property
     def param_name(self) -> str:

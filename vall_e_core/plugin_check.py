@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .component import BuildContext, Component, LazyCommand, Sampler, Task
+from .component import BuildContext, Component
 from .errors import PluginError, VallEError, suggestion
+from .kinds import LazyCommand, Sampler, Task
 from .parameters import MISSING
 from .plugin_loader import Found, Provided, collect, describe, find, manager, resolve_command
 

@@ -19,9 +19,10 @@ from typing import Literal
 
 import pluggy
 
-from .component import KINDS, Component, LazyCommand, Sampler
+from .component import Component
 from .errors import PluginError, did_you_mean
 from .hookspecs import HOOKS, PROJECT, HookSpecs
+from .kinds import KINDS, LazyCommand, Sampler
 
 GROUP = "vall_e"
 OURS = "vall-e"

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from typing import TypeVar, cast
 
-from .component import KINDS, Component, LazyCommand, Sampler, Task
+from .component import Component
 from .errors import PluginError, UsageError, suggestion
 from .hookspecs import HOOKS
+from .kinds import KINDS, LazyCommand, Sampler, Task
 from .plugin_loader import OURS, Found, PluginRecord, Provided, collect, describe, find, manager
 
 PLURALS = {kind: hook.removeprefix("vall_e_") for hook, kind in HOOKS.items()}

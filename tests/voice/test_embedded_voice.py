@@ -1,4 +1,4 @@
-"""What the wheel carries speaks and listens: a short slice of the voice's report, with floors well below its figures."""
+"""What the wheel carries speaks and listens: a slice of the voice's report, with floors well below its figures."""
 
 from __future__ import annotations
 

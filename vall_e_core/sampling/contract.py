@@ -8,8 +8,9 @@ from functools import cache
 
 import torch
 
-from ..component import BuildContext, Sampler
+from ..component import BuildContext
 from ..errors import VallEError
+from ..kinds import Sampler
 from .contract_search import check_search
 from .contract_selectors import check_selector
 from .contract_transforms import check_transform

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..component import Sampler
+from ..kinds import Sampler
 from . import state as states
 from .contract_common import context, frozen, on_cuda, on_meta, state_rows, unsynced
 from .probes import Probe

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..component import Sampler
+from ..kinds import Sampler
 from . import state as states
 from .chain import Chain, Stage
 from .contract_common import frozen, on_cuda, on_meta, replayed, same, state_rows, unsynced

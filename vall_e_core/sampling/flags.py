@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..component import Sampler
 from ..errors import UsageError
+from ..kinds import Sampler
 
 _TEMPERATURES = 120
 """The canonical place of the temperatures, whose flags may accompany an explicit chain."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..component import Sampler
+from ..kinds import Sampler
 
 if TYPE_CHECKING:
     from ..registry import Registry

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ..component import BuildContext, Sampler
+from ..component import BuildContext
 from ..errors import UsageError
+from ..kinds import Sampler
 
 if TYPE_CHECKING:
     from .chain import Chain

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..component import MISSING, Param, Sampler
+from ..component import MISSING, Param
 from ..errors import VallEError
+from ..kinds import Sampler
 from .step import Step
 
 VOCABULARIES = (2, 3, 17, 1025, 5000)

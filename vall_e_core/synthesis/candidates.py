@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vall_e_core.component import BuildContext, Scorer
+from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, ModelError
+from vall_e_core.kinds import Scorer
 
 from .loading import find_scorers
 from .takes import BEST_FIRST, Take

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vall_e_core.sampling import ChainPlan, chain_from_flags, compile_chain
 
 if TYPE_CHECKING:
-    from vall_e_core.component import Sampler
+    from vall_e_core.kinds import Sampler
 
 #: What a stage does when nobody says anything, as plain flags. Stages that aren't here take the likeliest token.
 DEFAULTS: Mapping[str, Mapping[str, object]] = {"ar": {"ar-temp": 0.95}, "nar": {"nar-temp": 0.0}}

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from vall_e_core.component import BuildContext, Codec
+from vall_e_core.component import BuildContext
 from vall_e_core.errors import ModelError, UsageError
+from vall_e_core.kinds import Codec
 
 from .chains import ChainRequest, parse_chain
 from .device import Device, choose_device, let_threads_sleep, set_threads
@@ -22,8 +23,8 @@ from .speech_options import SpeechOptions
 if TYPE_CHECKING:
     from vall_e_core.audio import AudioClip
     from vall_e_core.checkpoint import Loaded
-    from vall_e_core.component import Sampler
     from vall_e_core.decode import Progress
+    from vall_e_core.kinds import Sampler
     from vall_e_core.protocols import CodecModel
     from vall_e_core.registry import Registry
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vall_e_core.component import Codec, Component, ModelSource, Phonemizer, Scorer
+from vall_e_core.component import Component
 from vall_e_core.errors import ModelError, UsageError
+from vall_e_core.kinds import Codec, ModelSource, Phonemizer, Scorer
 
 from .device import check_device_name
 from .model_options import ModelOptions, parse_overrides

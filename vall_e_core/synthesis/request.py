@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from vall_e_core.audio import AudioClip, read_audio
-from vall_e_core.component import BuildContext, Voice
+from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
+from vall_e_core.kinds import Voice
 from vall_e_core.text import normalise_text, require_speech, strip_markup
 
 from .limits import parse_bound

@@ -1,0 +1,185 @@
+"""The kinds of component that a plugin can bring.
+
+Importing this module, or one that declares components, imports nothing heavy: `build` does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from .component import BuildContext, Component
+from .parameters import MISSING, param
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .protocols import CodecModel, PhonemizerModel, ScorerModel
+    from .session import Session
+
+
+class Sampler(Component):
+    """A member of the sampling chain; `build` returns a Transform, a Selector or a Search, by its role."""
+
+    kind = "sampler"
+    role: ClassVar[Literal["transform", "selector", "search"]] = "transform"
+    stages: ClassVar[frozenset[str]] = frozenset({"ar", "nar", "stt", "len"})
+    order: ClassVar[int] = 0
+    """The canonical place when switched on by a plain flag: guidance 10, bans 20, repetition 30, dry 40, length 50,
+    top-n-sigma 60, top-k 70, typical 80, top-p 90, min-p 100, xtc 110, temperature 120, selectors 200."""
+    experimental: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What a step must carry beside the logits, such as `unconditional_logits`."""
+    removes: ClassVar[bool] = True
+    """Whether it may remove tokens (set their logit to -inf); the chain then gives the stop token back."""
+    bans: ClassVar[bool] = False
+    """Whether it may remove even the stop token, because that is what the user asks of it."""
+    invariances: ClassVar[frozenset[str]] = frozenset()
+    """What holds for it: `argmax` (the most probable token stays so), `shift` (a constant added to all logits changes
+    nothing else), `deterministic` (a selector that takes the most probable token)."""
+    waits: ClassVar[bool] = False
+    """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
+    examples: ClassVar[Sequence[Mapping[str, object]]] = ()
+    """Parameters that the contract suite tries beside the defaults; needed where a parameter has no default."""
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Samplers that it can't work beside, by name, and the reason."""
+    harmed_by_filters: ClassVar[str] = ""
+    """Why filters before it do harm, where they do: the plan then warns of each."""
+    stage_reasons: ClassVar[Mapping[str, str]] = {}
+    """Why it can't work in a stage that `stages` leaves out."""
+
+    def is_neutral(self) -> bool:
+        """Whether it would change nothing: every parameter that declares a neutral value has it."""
+        declared = [each for each in self.params() if each.neutral is not MISSING]
+        return bool(declared) and all(getattr(self, each.name) == each.neutral for each in declared)
+
+    def takes_maximum(self) -> bool:
+        """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
+        return False
+
+    @classmethod
+    def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
+        """Whose flags (`Flag.stage`) set the parameters in a stage. Override where one flag serves both passes."""
+        return "nar" if stage == "nar" else "ar"
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
+        """The instance that the plain task flags which were given ask for, or None where they leave it off.
+
+        `flags` has canonical names without dashes in front (`top-p`). A parameter that has a neutral value and whose
+        flag isn't given takes the neutral one: an absent flag never switches anything on.
+        """
+        side = cls.flag_stage(stage)
+        given: dict[str, object] = {}
+        for each in cls.params():
+            names = [flag.key for flag in each.flags if flag.stage == side]
+            found = [name for name in names if name in flags]
+            if found:
+                given[each.name] = flags[found[0]]
+        if not given:
+            return None
+        neutral = {each.name: each.neutral for each in cls.params() if each.neutral is not MISSING}
+        made = cls.from_mapping({**neutral, **given})
+        return None if made.is_neutral() else made
+
+
+class Codec(Component):
+    """A neural audio codec."""
+
+    kind = "codec"
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> CodecModel: ...
+
+
+class Phonemizer(Component):
+    """Turns text into the phonemes a model was trained on."""
+
+    kind = "phonemizer"
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> PhonemizerModel: ...
+
+
+class Task(Component):
+    """A subcommand: its parameters are the command's options, `run` does the work."""
+
+    kind = "task"
+    sampler_stages: ClassVar[tuple[str, ...]] = ()
+    """Whose plain sampler flags, `--sampler`, `--ar-sampler` and `--nar-sampler` the subcommand takes."""
+    flag_defaults: ClassVar[Mapping[str, str]] = {}
+    """What help says about plain sampler flags that aren't off when absent, such as `{"ar-temp": "0.95"}`."""
+
+    def run(self, session: Session) -> None:
+        """Do it. Raises VallEError."""
+        raise NotImplementedError(f"{type(self).__name__}.run")
+
+
+class ModelSource(Component):
+    """A known checkpoint: packaged, or to be downloaded."""
+
+    kind = "model"
+    title: ClassVar[str] = ""
+    license: ClassVar[str] = ""
+    size: ClassVar[int | None] = None
+    """Bytes, where known."""
+    url: ClassVar[str | None] = None
+    sha256: ClassVar[str | None] = None
+    """None where the publisher's hash isn't known."""
+    default: ClassVar[bool] = False
+
+    def path(self, cache_dir: Path | None) -> Path | None:
+        """Where it lies on this machine, or None if it isn't there."""
+        raise NotImplementedError(f"{type(self).__name__}.path")
+
+
+class Voice(Component):
+    """A packaged reference voice."""
+
+    kind = "voice"
+    transcript: ClassVar[str] = ""
+    language: ClassVar[str] = "en"
+
+    def audio_path(self) -> Path:
+        """The recording."""
+        raise NotImplementedError(f"{type(self).__name__}.audio_path")
+
+
+@dataclass(frozen=True)
+class Scorer(Component):
+    """Judges a finished take. Of several candidates the one with the highest sum of weight × score is kept."""
+
+    kind = "scorer"
+    default: ClassVar[bool] = False
+    """Whether it judges where no scorer is named. One whose `build` raises ModelError is then left out."""
+
+    weight: float = param(1.0, primary=True, min=0.0, help="what its score is multiplied by")
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> ScorerModel: ...
+
+
+class Engine(Component):
+    """Executes a step: eager, captured, exported (reserved)."""
+
+    kind = "engine"
+
+
+@dataclass(frozen=True)
+class LazyCommand:
+    """A click command that is imported when it is used: `target` is `module:attribute`."""
+
+    name: str
+    help: str
+    target: str
+
+
+KINDS: dict[str, type[Component]] = {
+    kind.kind: kind for kind in (Sampler, Codec, Phonemizer, Task, ModelSource, Voice, Scorer, Engine)
+}
+"""Every kind by its name, in the order they are shown."""
