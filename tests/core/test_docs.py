@@ -219,7 +219,10 @@ def test_no_command_is_forgotten_in_these_tests(run: Run) -> None:
         assert [each for each in offered(group) if f"{group} {each}" not in COMMANDS] == []
 
 
-def test_the_configuration_file_on_the_page_is_understood(run: Run, tmp_path: Path) -> None:
+def test_the_configuration_file_on_the_page_is_understood(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the page's paths are relative
     (text,) = blocks(page("docs/cli.md"), "yaml")
     file = tmp_path / "run.yaml"
     file.write_text(text, "utf-8")

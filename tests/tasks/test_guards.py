@@ -247,8 +247,7 @@ def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
         assert line, "the program ended by itself"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    assert process.wait(30) == 130 and time.monotonic() - began < 1
-    assert "Traceback" not in process.stderr.read()
-    process.stderr.close()
+    with process.stderr:
+        assert process.wait(5) == 130  # under a second where nothing else runs; the text would take a minute
+        assert "Traceback" not in process.stderr.read()
     assert not out.exists() and list(tmp_path.glob(".vall-e-*")) == []
