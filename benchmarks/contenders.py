@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from torch import nn
 from vall_e_core import BuildContext, Registry, plan_chain
 from vall_e_core.decode import Utterance, generate_ar
 from vall_e_core.model import Inputs, Model, ModelConfig, Target
+from vall_e_core.model.linear import Linear
 from vall_e_core.sampling import Chain
 
 from .settings import Shape
@@ -133,11 +135,27 @@ def weight_bytes(model: Model) -> int:
     return sum(each.numel() * each.element_size() for each in used)
 
 
+def as_torch_multiplies(model: Model) -> Model:
+    """The same weights, multiplied by torch's own linear layer, as upstream does, instead of ours."""
+    shared: dict[int, object] = {id(each): each for each in model.parameters()}
+    twin = deepcopy(model, shared)
+    for module in list(twin.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, Linear):
+                plain = nn.Linear(child.in_features, child.out_features, bias=False, device="meta")
+                plain.weight = child.weight
+                setattr(module, name, plain)
+    return twin
+
+
 class Own:
     """`generate_ar`, as `vall-e tts` calls it."""
 
-    def __init__(self, model: Model, shape: Shape, *, device: str = "cpu", cache: bool = True) -> None:
-        self.key, self.name = ("vall-e", "vall-e") if cache else ("uncached", "vall-e without its cache")
+    def __init__(
+        self, model: Model, shape: Shape, *, key: str = "vall-e", name: str = "vall-e", device: str = "cpu",
+        cache: bool = True,
+    ) -> None:  # fmt: skip
+        self.key, self.name = key, name
         self._model, self._shape, self._device, self._cache = model, shape, device, cache
         self._chain = make_chain(shape, device)
         given = make_utterances(shape, 1, device)[0]

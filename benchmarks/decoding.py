@@ -7,12 +7,12 @@ from statistics import median
 import torch
 
 from .bandwidth import Reader
-from .contenders import Contender, Own, Timing, make_model, weight_bytes
+from .contenders import Contender, Own, Timing, as_torch_multiplies, make_model, weight_bytes
 from .report import Report, Row
 from .settings import Settings
 
 PART = "decode"
-LEAST_OVER_UNCACHED, LEAST_OVER_PEER = 15.0, 1.0
+LEAST_OVER_UPSTREAM, LEAST_OVER_PEER = 15.0, 1.0
 
 
 def run(settings: Settings, report: Report) -> None:
@@ -32,7 +32,12 @@ class _Decoding:
         self.bytes = weight_bytes(model)
         self.reader = Reader(device=device, size=1 << 24 if settings.quick else 1 << 29)
         self.own = Own(model, settings.shape, device=device)
-        self.uncached = Own(model, settings.shape, device=device, cache=False)
+        names = {"uncached": "vall-e without its cache", "upstream": "the same with torch's linear layers, as upstream"}
+        models = {"uncached": model, "upstream": as_torch_multiplies(model)}
+        self.uncached = [
+            Own(models[key], settings.shape, key=key, name=name, device=device, cache=False)
+            for key, name in names.items()
+        ]
         self.contenders: list[Contender] = [self.own]
         try:
             from .peer import Llama
@@ -78,18 +83,23 @@ class _Decoding:
             self._row(f"{where}.over_{each.key}", name, ratio, "x", least=LEAST_OVER_PEER)
 
     def _uncached(self) -> None:
-        """In rounds of its own, and at the first batch size alone: it is slow, and the more so with more rows."""
+        """In rounds of their own, and at the first batch size alone: they are slow, and the more so with more rows."""
         batch, tokens = self.settings.batches[0], self.settings.uncached_tokens
-        self.uncached.decode(batch, 2)
-        rates, ratios = [], []
-        for _ in range(self.settings.runs):
-            rates.append(self.uncached.decode(batch, tokens).rate)
-            ratios.append(self.own.decode(batch, self.settings.tokens).rate / rates[-1])
-        rate = median(rates)
+        rates: dict[str, list[float]] = {each.key: [] for each in self.uncached}
+        ratios: dict[str, list[float]] = {each.key: [] for each in self.uncached}
+        for turn in range(self.settings.runs + 1):
+            mine = self.own.decode(batch, self.settings.tokens).rate
+            for each in self.uncached:
+                rate = each.decode(batch, tokens).rate
+                if turn:
+                    rates[each.key].append(rate)
+                    ratios[each.key].append(mine / rate)
         where, title = f"batch{batch}", f"batch {batch}"
-        self._row(f"{where}.uncached", f"{title}: {self.uncached.name}", rate, "tokens/s", f"{tokens} tokens a run")
-        name = f"{title}: vall-e / without its cache"
-        self._row(f"{where}.over_uncached", name, median(ratios), "x", least=LEAST_OVER_UNCACHED)
+        for each in self.uncached:
+            note, least = f"{tokens} tokens a run", LEAST_OVER_UPSTREAM if each.key == "upstream" else None
+            self._row(f"{where}.{each.key}", f"{title}: {each.name}", median(rates[each.key]), "tokens/s", note)
+            name = f"{title}: vall-e / {each.name}"
+            self._row(f"{where}.over_{each.key}", name, median(ratios[each.key]), "x", least=least)
 
     def _key(self) -> str:
         return f"{PART}.{self.device}"

@@ -45,7 +45,8 @@ def test_decoding_and_startup(tmp_path: Path) -> None:
         for key in ("vall-e", "vall-e.whole", "transformers", "transformers.whole", "limit", "of_limit"):
             assert figures[f"decode.cpu.{batch}.{key}"]
         assert figures[f"decode.cpu.{batch}.over_transformers"]
-    assert figures["decode.cpu.batch1.uncached"] and figures["decode.cpu.batch1.over_uncached"]
+    for key in ("uncached", "upstream"):
+        assert figures[f"decode.cpu.batch1.{key}"] and figures[f"decode.cpu.batch1.over_{key}"]
     assert figures["decode.cpu.bandwidth"] and figures["decode.cpu.weights"]
     assert {"startup.help", "startup.plugins", "startup.python"} <= set(figures)
     assert all(value is not None and math.isfinite(value) and value > 0 for value in figures.values())
