@@ -62,15 +62,15 @@ class ModelConfig:
     """Multiply in bfloat16 (a CPU without such instructions is faster without)."""
     tokens: int = 6000
     """Rows in a step, over its batches of all kinds."""
-    minutes: float = 100.0
+    minutes: float = 89.0
     lr: float = 2e-3
     muon_lr: float = 4e-3
     warmup: int = 100
     decay_share: float = 0.2
     ema: float = 0.998
-    shares: dict[str, float] = field(default_factory=lambda: {"ar": 0.58, "nar": 0.27, "stt": 0.15})
+    shares: dict[str, float] = field(default_factory=lambda: {"ar": 0.52, "nar": 0.22, "stt": 0.26})
     """The parts of a step's rows."""
-    weights: dict[str, float] = field(default_factory=lambda: {"ar": 1.0, "nar": 0.6, "stt": 0.4})
+    weights: dict[str, float] = field(default_factory=lambda: {"ar": 1.0, "nar": 0.6, "stt": 0.8})
     """The parts of a step's loss."""
     joined_share: float = 0.35
     """How often an utterance gets another one of its speaker behind it."""
@@ -88,7 +88,9 @@ class Config:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     codec: Shape = field(default_factory=Shape)
     codec_training: StageConfig = field(default_factory=StageConfig)
-    vocoder_training: StageConfig = field(default_factory=lambda: StageConfig(minutes=60.0, batch=12, frames=24))
+    vocoder_training: StageConfig = field(
+        default_factory=lambda: StageConfig(minutes=76.0, batch=12, frames=24, adversarial_from=0.3)
+    )
     model: ModelConfig = field(default_factory=ModelConfig)
 
 
