@@ -39,7 +39,8 @@ class Venv:
         (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
         python = self.bin / "python"
         command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
-        subprocess.run([*command, *map(str, wheels)], check=True)
+        # what the running environment has installed, our wheel perhaps among it, is none of this one's
+        subprocess.run([*command, "--ignore-installed", *map(str, wheels)], check=True)
 
     def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VALL_E", "COV"))}

@@ -184,7 +184,7 @@ def make(lengths: list[list[int]]) -> Any:
     waiting = [iter(each) for each in lengths]
     asked: list[list[int]] = []
 
-    def takes(items: Any, seed: int) -> list[Take]:
+    def takes(items: Any, attempt: int, seed: int) -> list[Take]:
         asked.append(list(items))
         return [Take(torch.arange(next(waiting[i])) ** 2 % 97, "stop", seed) for i in items]
 

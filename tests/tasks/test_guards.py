@@ -70,12 +70,12 @@ def test_e3_a_looping_take_is_taken_again() -> None:
     loop = torch.arange(7).repeat(40)
     good = torch.arange(100)
 
-    def make(parts: Sequence[int], seed: int) -> list[Take]:
+    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
         return [Take(loop if seed == 3 else good, "stop", seed)]
 
     (take,) = best_takes(make, [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
     assert torch.equal(take.codes, good) and take.tries == 2 and take.verdict == "ok"
-    (take,) = best_takes(lambda parts, seed: make(parts, 3), [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
+    (take,) = best_takes(lambda parts, n, _: make(parts, n, 3), [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
     assert take.verdict == "loop" and take.tries == 2 and "repeats itself" in take.findings[0]  # nothing is drawn
 
 
@@ -153,7 +153,7 @@ def takes(lengths: Sequence[int], stops: Sequence[str]) -> Any:
     """What `best_takes` calls: each call of a part gives the next of these."""
     calls = iter(zip(lengths, stops, strict=True))
 
-    def make(parts: Sequence[int], seed: int) -> list[Take]:
+    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
         found = []
         for _ in parts:
             length, stop = next(calls)
@@ -183,7 +183,7 @@ def test_the_best_take_is_kept(lengths: list[int], stops: list[str], kept: int, 
 def test_only_parts_that_failed_are_taken_again() -> None:
     asked: list[tuple[list[int], int]] = []
 
-    def make(parts: Sequence[int], seed: int) -> list[Take]:
+    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
         asked.append((list(parts), seed))
         again = len(asked) > 1
         return [Take(torch.arange(100 if again or part != 1 else 0) % 997, "stop", seed) for part in parts]

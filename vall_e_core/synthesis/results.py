@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .ladder import AS_ASKED
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -41,6 +43,8 @@ class Part:
     degenerate: int = 0
     candidates: Sequence[Mapping[str, object]] = ()
     """What is known of every take that was judged, the kept one among them; empty where none was."""
+    rung: str = AS_ASKED
+    """Which chain made it: the one asked for, or what the ladder of tries changed about it."""
 
     def record(self, index: int) -> dict[str, object]:
         """What the record keeps of it."""
@@ -50,8 +54,8 @@ class Part:
             "index": index, "text": self.text, "phonemes": self.phonemes, "start": round(self.start, 6),
             "duration": round(self.seconds, 6), "pause": round(self.pause, 6), "frames": len(self.codes),
             "levels": self.codes.shape[1], "codes_sha256": sha256_codes(self.codes), "stop_reason": self.stop_reason,
-            "seed": self.seed, "tries": self.tries, "verdict": self.verdict, "findings": list(self.findings),
-            "degenerate_steps": self.degenerate,
+            "seed": self.seed, "tries": self.tries, "rung": self.rung, "verdict": self.verdict,
+            "findings": list(self.findings), "degenerate_steps": self.degenerate,
         }  # fmt: skip
         if self.log_probability is not None:
             found["log_probability"] = self.log_probability

@@ -148,18 +148,19 @@ def level0(
     model: BaseModel,
     utterances: Sequence[Utterance],
     wanted: Sequence[Wanted],
-    chain: Chain,
+    rungs: Sequence[tuple[str, Chain]],
     passes: Passes,
     frame_rate: float,
     progress: Progress | None = None,
 ) -> list[Take]:
     """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part.
 
-    Raises InputError where a part has no speech in any try.
+    `rungs` are the chains of the tries, by name; the last one serves all further tries. Raises InputError where a part
+    has no speech in any try.
     """
     spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
 
-    def by_ar(parts: Sequence[int], seed: int) -> list[Take]:
+    def by_ar(parts: Sequence[int], rung: str, chain: Chain, seed: int) -> list[Take]:
         results = generate_ar(
             model, [spoken[i] for i in parts], chain, max_steps=[wanted[i].limit for i in parts], seed=seed,
             early_exit=passes.early_exit, refine_on_stop=passes.refine, guidance=passes.ar_guidance,
@@ -174,11 +175,12 @@ def level0(
                 refined=each.refined,
                 alternative_log_probability=each.alternative_log_probability,
                 degenerate=each.degenerate,
+                rung=rung,
             )
             for each in results
         ]
 
-    def at_once(parts: Sequence[int], seed: int) -> list[Take]:
+    def at_once(parts: Sequence[int], rung: str, chain: Chain, seed: int) -> list[Take]:
         mine = [spoken[i] for i in parts]
         with finite_states(model, "len"):
             predicted = predict_length(model, mine)
@@ -187,13 +189,14 @@ def level0(
             model, mine, lengths, chain, seed=seed, demasking=Demasking(passes.steps), guidance=passes.demask_guidance,
             max_frames=None, frame_rate=frame_rate, progress=progress,
         )  # fmt: skip
-        return [Take(codes, "predicted", seed) for codes in results]
+        return [Take(codes, "predicted", seed, rung=rung) for codes in results]
 
     make = by_ar if passes.modality == "ar" else at_once
 
-    def watched(parts: Sequence[int], seed: int) -> list[Take]:
+    def watched(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
+        rung, chain = rungs[min(attempt, len(rungs) - 1)]
         with finite_states(model, "AR" if passes.modality == "ar" else "NAR-len"):
-            return in_batches(parts, passes.batch_size, lambda some: make(some, seed))
+            return in_batches(parts, passes.batch_size, lambda some: make(some, rung, chain, seed))
 
     return best_takes(
         watched, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, candidates=passes.candidates

@@ -23,6 +23,7 @@ from .candidates import Chosen, Spoken, alike, choose_each, identity, judges
 from .chains import ChainRequest, ar_only, plan_chain
 from .finite import require_finite
 from .joining import Placed, Wave, join
+from .ladder import ladder
 from .languages import language_id
 from .loading import advised_seconds
 from .parts import TextPart, make_parts
@@ -103,16 +104,14 @@ class _Synthesis:
             with self.clock("level 0"):
                 items = [(i, n) for i in range(len(parts.items)) for n in range(self.passes.candidates)]
                 asked = [self._utterance(i, n, parts.items[i].ids, language, prompt) for i, n in items]
-                stage = "ar" if self.passes.modality == "ar" else "nar"
-                chain = self._chain(stage, "level 0")
                 bounds = [wanted[i] for i, _ in items]
-                takes = level0(self.model, asked, bounds, chain, self.passes, rate, self.progress)
+                takes = level0(self.model, asked, bounds, self._rungs(), self.passes, rate, self.progress)
             with self.clock("further levels"):
                 said = [place for place, take in enumerate(takes) if take.verdict != "empty"]
                 heard = [self._utterance(i, n, parts.items[i].own_ids, language, prompt) for i, n in items]
                 codes = further_levels(
                     self.model, [heard[place] for place in said], [takes[place] for place in said],
-                    self._chain("nar", "further levels"), self.passes, rate, self.progress,
+                    self._chain(self.plans["nar"], "further levels"), self.passes, rate, self.progress,
                 )  # fmt: skip
             with self.clock("decode"):
                 spoken = {place: Spoken(each, self._decode(each)) for place, each in zip(said, codes, strict=True)}
@@ -198,15 +197,19 @@ class _Synthesis:
             given = prompt.codes if self.request.task == "tts" else [self.request.task, prompt.codes]
         return Utterance(identity(part, candidate), torch.tensor(list(ids), device=device), language, given)
 
-    def _chain(self, stage: str, use: Use) -> Chain:
-        plan: ChainPlan = self.plans[stage]
+    def _rungs(self) -> list[tuple[str, Chain]]:
+        plan = self.plans["ar" if self.passes.modality == "ar" else "nar"]
+        rungs = ladder(plan, self.engine.registry.samplers())[: self.passes.max_tries]
+        return [(rung.name, self._chain(rung.plan, "level 0")) for rung in rungs]
+
+    def _chain(self, plan: ChainPlan, use: Use) -> Chain:
         config = self.engine.loaded.config
         tokens = config.audio_tokens
-        stops = stage == "ar"
+        stops = plan.stage == "ar"
         ctx = BuildContext(
             self.engine.device.name, self.engine.options.dtype, threads=self.engine.threads,
             vocab_size=tokens + (stops or config.version >= 7), stop_token=tokens if stops else None,
-            frame_rate=self.codec.frame_rate, stage=stage, notify=self.engine.notify,
+            frame_rate=self.codec.frame_rate, stage=plan.stage, notify=self.engine.notify,
             component=self.engine.registry.get,
         )  # fmt: skip
         chain = plan.build(ctx)
@@ -233,7 +236,7 @@ class _Synthesis:
                 text.text, text.phonemes, each.spoken.codes.cpu(), place.start / rate, place.length / rate,
                 place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
                 take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
-                each.record() if self.judges or len(each.candidates) > 1 else (),
+                each.record() if self.judges or len(each.candidates) > 1 else (), take.rung,
             )
             for text, each, place in zip(texts, chosen, places, strict=True)
             for take in (each.take,)

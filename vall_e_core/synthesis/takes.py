@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vall_e_core.errors import InputError
 
+from .ladder import AS_ASKED
 from .limits import SHORT_FACTOR
 from .loops import find_loop
 
@@ -47,6 +48,8 @@ class Take:
     degenerate: int = 0
     """Steps at which the sampling chain left nothing to choose from and fell back."""
     tries: int = 1
+    rung: str = AS_ASKED
+    """Which chain of the ladder made it."""
     verdict: Verdict = "ok"
     findings: tuple[str, ...] = field(default=())
 
@@ -75,7 +78,7 @@ def retry_seed(seed: int, attempt: int) -> int:
 
 
 def best_takes(
-    make: Callable[[Sequence[int], int], Sequence[Take]],
+    make: Callable[[Sequence[int], int, int], Sequence[Take]],
     wanted: Sequence[Wanted],
     frame_rate: float,
     *,
@@ -86,9 +89,9 @@ def best_takes(
     """A take for every item, in order: the first good one, or the best of `max_tries`.
 
     Items are parts of a text, or `candidates` of each part side by side (item = part * candidates + candidate); none
-    depends on the others. `make(items, seed)` makes takes for some items. What a retry only repeats (nothing is drawn)
-    isn't tried again. Raises InputError where a part has no speech in any of its takes; a candidate without speech
-    beside one that has some is handed back, with the verdict `empty`.
+    depends on the others. `make(items, attempt, seed)` makes takes for some items. What a retry only repeats (nothing
+    is drawn) isn't tried again. Raises InputError where a part has no speech in any of its takes; a candidate without
+    speech beside one that has some is handed back, with the verdict `empty`.
     """
     best: dict[int, Take] = {}
     tries = dict.fromkeys(range(len(wanted)), 0)
@@ -97,7 +100,7 @@ def best_takes(
         if not pending:
             break
         again: list[int] = []
-        for part, made in zip(pending, make(pending, retry_seed(seed, attempt)), strict=True):
+        for part, made in zip(pending, make(pending, attempt, retry_seed(seed, attempt)), strict=True):
             tries[part] += 1
             verdict, findings = judge(made, wanted[part], frame_rate)
             take = replace(made, verdict=verdict, findings=findings)

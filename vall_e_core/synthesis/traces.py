@@ -23,11 +23,12 @@ class Traces:
     """What is recorded in one run."""
 
     def __init__(self) -> None:
-        self._recorders: dict[Use, TraceRecorder] = {}
+        self._recorders: list[tuple[Use, TraceRecorder]] = []
 
     def recorder(self, use: Use, plan: ChainPlan) -> TraceRecorder:
         """A recorder for the chain of one use."""
-        made = self._recorders[use] = TraceRecorder(plan.chooser)
+        made = TraceRecorder(plan.chooser)
+        self._recorders.append((use, made))
         return made
 
     def log(
@@ -46,7 +47,7 @@ class Traces:
         limits = {key: wanted[part].limit for key, (part, _) in owners.items()}
         tries = {retry_seed(record["seed"], n): n for n in range(record["passes"]["max_tries"])}
         lines: list[TraceLine] = []
-        for use, recorder in self._recorders.items():
+        for use, recorder in self._recorders:
             for step in traced_steps(recorder.fetch(), limits):
                 part, candidate = owners[step.key]
                 one = chosen[part]
