@@ -75,7 +75,7 @@ class SpeechOptions(Component):
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, 0 is one; chosen and printed if absent")
     max_tries: int = param(
         3, min=1, max=100,
-        help="tries for an utterance that loops, ends at once or never: other noise, then ras, then a lower temperature",
+        help="tries for an utterance that loops, ends at once or never: new noise, then ras, then a lower temperature",
     )  # fmt: skip
     candidates: int = param(
         1, min=1, max=1000,
