@@ -11,13 +11,13 @@ import soundfile
 import torch
 
 from vall_e_core import VallE, Voice, read_audio
+from vall_e_scorers.hearing import distance, letters
 
 ROOT = Path(__file__).parents[2]
 if importlib.util.find_spec("tools") is None:
     sys.path.append(str(ROOT))
 
 from tools.train_mini.judge import SentenceJudge, read_sentences  # noqa: E402
-from tools.train_mini.report import edit_distance, spelled  # noqa: E402
 
 VOICES = ("slt", "rms", "awb")
 FIRST = "The birch canoe slid on the smooth planks."
@@ -66,8 +66,8 @@ def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> Non
         assert len(codes.unique(dim=0)) > 0.7 * len(codes)
         truth = phonemizer.build(BuildContext()).phonemize([component.transcript], "en")[0]
         heard = engine.transcribe(component().audio_path()).phonemes
-        errors += edit_distance(spelled(truth), spelled(heard))
-        length += len(spelled(truth))
+        errors += distance(letters(truth), letters(heard))
+        length += len(letters(truth))
     assert errors < 0.3 * length
 
 

@@ -20,6 +20,7 @@ from vall_e_core import BuildContext, VallE, read_audio
 from vall_e_core.decode import Utterance, generate_nar
 from vall_e_core.sampling import Chain
 from vall_e_core.synthesis.chains import plan_chain
+from vall_e_scorers.hearing import distance, letters
 
 from . import corpus as flite
 from .config import Config
@@ -45,21 +46,6 @@ class Row:
         return {v: round(float(np.mean(r)), 4) for v, r in self.found.items()} | {
             "all": round(float(np.mean(every)), 4)
         }
-
-
-def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        previous, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (x != y))
-    return row[-1]
-
-
-def spelled(ipa: str) -> list[str]:
-    """The phonemes of IPA text, without stress, length, spaces and punctuation."""
-    return [c for c in ipa if c not in "ˈˌː̩ .,?!;:-'"]
 
 
 class Speaker:
@@ -125,8 +111,8 @@ def run(
             seconds += speech.seconds
             spent += float(speech.record["timings"]["total"])
             heard = engine.transcribe(path).phonemes
-            errors += edit_distance(spelled(ipa), spelled(heard))
-            length += len(spelled(ipa))
+            errors += distance(letters(ipa), letters(heard))
+            length += len(letters(ipa))
             print(f"{voice} {''.join('.X'[not v] for v in right.values())} {sentence} /{ipa}/ /{heard}/", flush=True)
     result = {
         "lists": lists, "sentences": len(sentences), "voices": list(voices),
