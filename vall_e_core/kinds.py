@@ -59,6 +59,10 @@ class Sampler(Component):
         """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
         return False
 
+    def keeps(self) -> int | None:
+        """How many tokens of a row this instance keeps at most, where that is known beforehand."""
+        return None
+
     @classmethod
     def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
         """Whose flags (`Flag.stage`) set the parameters in a stage. Override where one flag serves both passes."""

@@ -41,6 +41,10 @@ class TopK(Truncation):
 
         return TopKTransform(self.k)
 
+    def keeps(self) -> int | None:
+        """k."""
+        return self.k or None
+
 
 @dataclass(frozen=True)
 class TopP(Truncation):
@@ -61,7 +65,7 @@ class TopP(Truncation):
         """Return the transform."""
         from .filters import TopPTransform
 
-        return TopPTransform(self.p)
+        return TopPTransform(self.p, ctx.most_left)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ NEVER = float("-inf")
 
 
 class TopKTransform(StatelessTransform):
-    """By one selection of the k-th largest; among tokens equal to it the lowest ids fill the places left."""
+    """By one selection among integers that no two tokens share: the logit in the upper bits, the id in the lower."""
 
     def __init__(self, k: int) -> None:
         self.k = k
@@ -22,27 +22,45 @@ class TopKTransform(StatelessTransform):
         """Logits [N, V] -> [N, V]."""
         if self.k == 0 or self.k >= logits.shape[-1]:
             return logits
-        last = logits.topk(self.k, dim=-1, sorted=True).values[:, -1:]
-        above, equal = logits > last, logits == last
-        places = self.k - above.sum(-1, keepdim=True)
-        kept = above | (equal & (equal.cumsum(-1) <= places))
-        return torch.where(kept, logits, NEVER)
+        ids = _ranks(logits).topk(self.k, dim=-1, sorted=False).indices
+        return torch.full_like(logits, NEVER).scatter_(1, ids, logits.gather(1, ids))
+
+
+def _ranks(logits: Tensor) -> Tensor:
+    """Integers [N, V] that order tokens by logit and, among equals, the lowest ids first.
+
+    The bits of a float32, read as an integer, rise with its size; those of a negative one are turned round.
+    """
+    bits = (logits + 0.0).view(torch.int32)  # -0.0 becomes 0.0
+    level = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    backwards = torch.arange(logits.shape[-1] - 1, -1, -1, device=logits.device)
+    return torch.add(backwards, level, alpha=1 << 31)
 
 
 class TopPTransform(StatelessTransform):
-    """By one stable sort, so that the lowest ids come first among equals."""
+    """By a stable sort, so that the lowest ids come first among equals. No row holds more than `most`, where given."""
 
-    def __init__(self, p: float) -> None:
-        self.p = p
+    def __init__(self, p: float, most: int | None = None) -> None:
+        self.p, self.most = p, most
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
         if self.p >= 1:
             return logits
-        ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
+        ordered, ids = _descending(logits, self.most)
         reached = torch.softmax(ordered, dim=-1).cumsum(-1)
-        short = torch.nn.functional.pad(reached[:, :-1] < self.p, (1, 0), value=True)
-        return torch.full_like(logits, NEVER).scatter(1, ids, torch.where(short, ordered, NEVER))
+        ordered[:, 1:].masked_fill_(reached[:, :-1] >= self.p, NEVER)
+        return torch.full_like(logits, NEVER).scatter_(1, ids, ordered)
+
+
+def _descending(logits: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
+    """Logits in order and their ids, the lowest first among equals; [N, V], or the first `most`: others are -inf."""
+    if most is None or most >= logits.shape[-1]:
+        ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
+        return ordered, ids
+    left = logits.topk(most, dim=-1, sorted=False).indices.sort(dim=-1).values
+    ordered, places = logits.gather(1, left).sort(dim=-1, descending=True, stable=True)
+    return ordered, left.gather(1, places)
 
 
 class MinPTransform(StatelessTransform):

@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 
-from vall_e_core import Noise, Step, UsageError, compile_chain
+from vall_e_core import BuildContext, Noise, Step, UsageError, compile_chain
+from vall_e_core.sampling import Chain, Stage
 from vall_e_core.testing import apply_samplers, as_sampler, installed_samplers
 
 from . import filter_oracles as oracles
@@ -145,3 +146,19 @@ def test_equal_tokens_have_no_tail() -> None:
 )  # fmt: skip
 def test_neutral_values_are_off(neutral: str) -> None:
     assert "off: neutral" in compile_chain([as_sampler(neutral)], "nar").describe()[0]
+
+
+@pytest.mark.parametrize("stop", [0, 77, 299])
+@pytest.mark.parametrize("k", [1, 20, 299])
+def test_few_tokens_are_sorted_as_all_would_be(k: int, stop: int) -> None:
+    """Behind `top-k` only the tokens left are sorted; the stop token, which comes back, is one more."""
+    logits = torch.randint(-3, 4, (8, 300), generator=torch.Generator().manual_seed(k)).float() * 0.5
+    logits[:, stop] = -2.0
+    logits[0, 10:] = -torch.inf
+    logits[1] = 0.0
+    top_k, top_p = as_sampler(("top-k", {"k": k})), as_sampler(("top-p", {"p": 0.8}))
+    chain = compile_chain([top_k, top_p], "ar").build(BuildContext())
+    alone = Chain([Stage(each.name, each.build(BuildContext())) for each in (top_k, top_p)])
+    step = Step.start(range(8), stop_token=stop)
+    made, wanted = (each.process(logits, step, each.init(8, step)) for each in (chain, alone))
+    assert torch.equal(made, wanted)

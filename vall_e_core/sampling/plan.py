@@ -6,7 +6,7 @@ Nothing is ever reordered silently.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..component import BuildContext
@@ -98,16 +98,15 @@ class ChainPlan:
         from .chain import Chain, Stage
         from .protocols import GreedySelector
 
-        stages = [
-            Stage(
-                each.name,
-                each.build(ctx),
-                bans=each.bans or each.takes_maximum(),
-                removes=each.removes,
-                prepares=each.order <= _GUIDANCE_AND_BANS,
-            )
-            for each in self.transforms
-        ]
+        stages: list[Stage] = []
+        kept: list[int] = []
+        for each in self.transforms:
+            made = each.build(replace(ctx, most_left=min(kept, default=None)))
+            bans = each.bans or each.takes_maximum()
+            prepares = each.order <= _GUIDANCE_AND_BANS
+            stages.append(Stage(each.name, made, bans, each.removes, prepares))
+            keeps = each.keeps()
+            kept += [] if keeps is None else [keeps + 1]  # the stop token comes back
         selector = None if self.selector is None else self.selector.build(ctx)
         return Chain(
             stages,
