@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from vall_e_core import VallE, Voice, read_audio
+from vall_e_core import AudioClip, Speech, VallE, Voice, read_audio
 from vall_e_scorers.hearing import distance, letters
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,24 @@ def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> Non
         errors += distance(letters(truth), letters(heard))
         length += len(letters(truth))
     assert errors < 0.3 * length
+
+
+def test_d5_every_sentence_of_a_long_text_is_heard_in_its_place(engine: VallE, judge: SentenceJudge) -> None:
+    sentences = read_sentences("A")[4:8]
+    speech = engine.synthesize(" ".join(sentences), voice="slt", seed=1)
+    assert [part.text for part in speech.parts] == sentences
+    heard = engine.transcribe(clip_of(speech)).phonemes
+    wanted = " ".join(part.phonemes for part in speech.parts)
+    assert distance(letters(wanted), letters(heard)) < 0.35 * len(letters(wanted))
+    rate = speech.sample_rate
+    places = [slice(round(p.start * rate), round((p.start + p.seconds) * rate)) for p in speech.parts]
+    found = [judge.hear(speech.wave[place], rate) for place in places]
+    assert sum(a == b for a, b in zip(found, sentences, strict=True)) >= 3
+
+
+def clip_of(speech: Speech) -> AudioClip:
+    """What was said, as a recording."""
+    return AudioClip(speech.wave, speech.sample_rate, "speech", False, speech.sample_rate, 1, "array", "float32")
 
 
 def test_examples_are_the_packaged_voices(engine: VallE) -> None:
