@@ -11,7 +11,6 @@ from torch import Tensor
 from vall_e_core import StateContext, Step, continuations, extend_matches, no_matches
 
 HIGHEST = torch.finfo(torch.float32).max
-NEVER = float("-inf")
 LONGEST = 2**31 - 1
 """No history is longer, nor an id larger; a parameter beyond it means the same as this."""
 
@@ -32,10 +31,13 @@ class DryTransform:
     def __init__(
         self, multiplier: float, base: float, allowed: int, reach: int, longest: int, breakers: tuple[int, ...]
     ) -> None:
-        self.multiplier, self.base, self.allowed = multiplier, base, min(allowed, LONGEST)
-        self.reach, self.longest = min(reach, LONGEST), min(longest, LONGEST)
+        self.multiplier, self.allowed, self.reach = multiplier, min(allowed, LONGEST), min(reach, LONGEST)
         self.breakers = tuple(each for each in breakers if each <= LONGEST)
-        self.highest_exponent = int(math.log(HIGHEST) / math.log(base)) if base > 1.000001 else None
+        most = int(math.log(HIGHEST) / math.log(base)) if base > 1.000001 else LONGEST
+        self.growth = math.log(base) if most > 0 else 0.0
+        limits = longest if longest > 0 else LONGEST, self.allowed + max(most, 1), LONGEST
+        self.longest = min(limits)
+        """Longer matches change nothing more."""
 
     def init(self, rows: int, ctx: StateContext) -> DryState:
         """Empty histories."""
@@ -51,15 +53,15 @@ class DryTransform:
             first = (step.lengths - self.reach).unsqueeze(1)
             inside = torch.arange(1, ids.shape[1] + 1, device=ids.device) - first
             lengths = torch.minimum(lengths, inside)
-        if self.longest > 0:
-            lengths = lengths.clamp(max=self.longest)
+        lengths = lengths.clamp(max=self.longest)
         if self.breakers:
             lengths = lengths.masked_fill(_any_of(step.history[:, 1:], state.breakers), 0)
-        length = torch.zeros_like(logits).scatter_reduce(1, ids, lengths.to(logits.dtype), "amax")
-        exponent = (length - self.allowed).clamp(min=0, max=self.highest_exponent)
-        lower = logits - (self.multiplier * torch.pow(self.base, exponent)).clamp(-HIGHEST, HIGHEST)
-        penalised = (length >= max(1, self.allowed)) & (logits > NEVER)
-        return torch.where(penalised, lower.clamp(-HIGHEST, HIGHEST), logits)
+        length = torch.zeros_like(logits).scatter_reduce_(1, ids, lengths.to(logits.dtype), "amax")
+        penalised = length >= max(1, self.allowed)
+        grown = length.sub_(self.allowed).mul_(self.growth).exp_()
+        penalty = grown.mul_(self.multiplier).clamp_(-HIGHEST, HIGHEST).mul_(penalised)
+        lowest = logits.clamp(max=-HIGHEST)  # keeps -inf
+        return torch.maximum(logits - penalty, lowest).clamp_(max=HIGHEST)
 
     def accept(self, tokens: Tensor, step: Step, state: DryState) -> DryState:
         """The matches after tokens [N]."""

@@ -25,5 +25,7 @@ class RepetitionPenaltyTransform(StatelessTransform):
         if self.decay != 0:
             distance = torch.arange(1, ids.shape[1] + 1, device=ids.device, dtype=logits.dtype)
             strength = 1.0 + (self.penalty - 1.0) * distance.pow(-self.decay)
-        changed = torch.where(valid, torch.where(found > 0, found / strength, found * strength), found)
+        stronger = torch.minimum if self.penalty >= 1 else torch.maximum
+        changed = stronger(found / strength, found * strength)  # the sign rule
+        changed = torch.where(valid, changed, found)
         return logits.scatter_reduce(1, ids, changed, self.strongest)

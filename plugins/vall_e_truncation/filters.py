@@ -73,4 +73,4 @@ class MinPTransform(StatelessTransform):
         """Logits [N, V] -> [N, V]."""
         if self.reach == NEVER:
             return logits
-        return torch.where(logits >= logits.amax(-1, keepdim=True) + self.reach, logits, NEVER)
+        return logits.masked_fill(logits < logits.amax(-1, keepdim=True) + self.reach, NEVER)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -50,6 +51,12 @@ def _rounds(words: Tensor) -> Tensor:
     return (words ^ _shifted(words, 27)) * _signed(_SECOND)
 
 
+@lru_cache(maxsize=256)
+def _offset(label: str, level: int) -> int:
+    """What keeps the uses of one step apart."""
+    return _signed(_mix(_digest(label) + level * _GOLDEN))
+
+
 def utterance_key(identity: int | str) -> int:
     """The int64 that keys an utterance's noise: an integer is itself (modulo 2^64), text is hashed."""
     return _signed(identity if isinstance(identity, int) else _digest(identity))
@@ -73,8 +80,8 @@ class Noise:
         `keys` [N] comes from `keys()`; `index` [] or [N] is the step; `frame` [N] tells rows of one utterance and
         step apart; `level` and `label` keep different uses apart.
         """
-        words = keys + index * _signed(_GOLDEN) + _signed(_mix(_digest(label) + level * _GOLDEN))
+        words = torch.add(keys, index, alpha=_signed(_GOLDEN)) + _offset(label, level)
         if frame is not None:
             words = words + frame * _signed(_FRAME)
         top = _shifted(_rounds(words), 64 - _BITS)
-        return (top.to(torch.float32) + 0.5) * (2.0**-_BITS)
+        return top.to(torch.float32).add_(0.5).mul_(2.0**-_BITS)

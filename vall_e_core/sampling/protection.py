@@ -11,6 +11,10 @@ import torch
 from torch import Tensor
 
 NEVER = float("-inf")
+_NEVER = torch.tensor(NEVER)
+"""A number in a tensor saves a conversion at each use, on whatever device."""
+_FINITE = torch.tensor(float("inf"))
+"""Finite numbers are below this."""
 _ODDS = 1e4
 """The stop token may have been given back after a filter took it: then no odds are known, and the other one wins."""
 
@@ -19,7 +23,7 @@ def clean(logits: Tensor) -> tuple[Tensor, Tensor]:
     """NaN and +inf become -inf: logits [N, V] -> (logits [N, V] float32, whether the row held any [N])."""
     found = logits.float()
     highest = found.amax(dim=-1)  # NaN if there is one
-    return torch.nan_to_num(found, nan=NEVER, posinf=NEVER, neginf=NEVER), ~(highest < float("inf"))
+    return torch.nan_to_num(found, nan=NEVER, posinf=NEVER, neginf=NEVER), ~(highest < _FINITE)
 
 
 class Best(NamedTuple):
@@ -62,7 +66,7 @@ def keep_stop(before: Tensor, after: Tensor, stop: int | None) -> Tensor:
     if stop is None or after is before or not 0 <= stop < after.shape[-1]:
         return after
     column = after[:, stop]
-    column.copy_(torch.where(column == NEVER, before[:, stop], column))
+    column.copy_(torch.where(column == _NEVER, before[:, stop], column))
     return after
 
 
@@ -91,20 +95,23 @@ def settle(after: Tensor, reference: Tensor, raw: Tensor, stop: int | None) -> S
 
 
 def _settle_around(after: Tensor, reference: Tensor, raw: Tensor, stop: int) -> Settled:
-    """`settle` where there is a stop token."""
+    """`settle` where there is a stop token: one column of each row [N] is written, the same in most."""
     best = best_other(reference, stop)
     own, left = after[:, stop], highest_other(after, stop)
-    rescued = (left == NEVER) & (own.abs() < float("inf")) & (best.value > NEVER)
-    fallen = ~(torch.maximum(left, own).abs() < float("inf"))
+    drawable = torch.maximum(left, own).abs() < _FINITE
+    fallen = ~drawable
+    rescued = (left == _NEVER) & drawable & (best.value > _NEVER)
+    first = best if reference is raw else best_other(raw, stop)
+    chance = raw[:, stop]
+    stopping = chance >= first.value if stop == 0 else chance > first.value
+    fallback = torch.where(stopping | (first.value == _NEVER), stop, first.token)
+    token = torch.where(fallen, fallback, best.token).unsqueeze(1)
+    value = after.gather(1, token).squeeze(1)
     if after is not reference and after is not raw:
-        odds = (best.value - reference[:, stop]).clamp(max=_ODDS)
-        column = best.token.unsqueeze(1)
-        back = torch.where(rescued.unsqueeze(1), (own + odds).unsqueeze(1), after.gather(1, column))
-        after = after.scatter_(1, column, back)
-    best = best if reference is raw else best_other(raw, stop)
-    stopping = raw[:, stop] >= best.value if stop == 0 else raw[:, stop] > best.value
-    token = torch.where(stopping | (best.value == NEVER), stop, best.token)
-    return Settled(_fall_back(after, fallen, token), fallen, rescued)
+        odds = (best.value - reference[:, stop]).clamp_(max=_ODDS)
+        value = torch.where(rescued, own + odds, value)
+    value = value.masked_fill_(fallen, 0.0).unsqueeze(1)
+    return Settled(after.masked_fill(fallen.unsqueeze(1), NEVER).scatter_(1, token, value), fallen, rescued)
 
 
 def _fall_back(logits: Tensor, fallen: Tensor, token: Tensor) -> Tensor:

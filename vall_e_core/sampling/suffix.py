@@ -25,7 +25,7 @@ def extend_matches(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | N
     same = step.history == tokens.unsqueeze(1)
     if ends is not None:
         same = same & ~ends.unsqueeze(1)
-    return torch.where(same, pad(matches[:, :-1], (1, 0)) + 1, 0)
+    return pad(matches[:, :-1], (1, 0)).add_(1) * same  # far cheaper on a CPU than `where`
 
 
 def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tensor]:
@@ -38,4 +38,4 @@ def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tens
     known = ids.clamp(0, vocab - 1)
     places = torch.arange(ids.shape[1], device=ids.device)
     earlier = places < step.lengths.unsqueeze(1) - 1
-    return known, torch.where(earlier & (ids == known), matches[:, : ids.shape[1]], 0)
+    return known, matches[:, : ids.shape[1]] * (earlier & (ids == known))
