@@ -57,7 +57,7 @@ class DryTransform:
         if self.breakers:
             lengths = lengths.masked_fill(_any_of(step.history[:, 1:], state.breakers), 0)
         length = torch.zeros_like(logits).scatter_reduce_(1, ids, lengths.to(logits.dtype), "amax")
-        penalised = length >= max(1, self.allowed)
+        penalised = (length - (max(1, self.allowed) - 1)).clamp_(0, 1)
         grown = length.sub_(self.allowed).mul_(self.growth).exp_()
         penalty = grown.mul_(self.multiplier).clamp_(-HIGHEST, HIGHEST).mul_(penalised)
         lowest = logits.clamp(max=-HIGHEST)  # keeps -inf

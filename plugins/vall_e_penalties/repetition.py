@@ -28,4 +28,4 @@ class RepetitionPenaltyTransform(StatelessTransform):
         stronger = torch.minimum if self.penalty >= 1 else torch.maximum
         changed = stronger(found / strength, found * strength)  # the sign rule
         changed = torch.where(valid, changed, found)
-        return logits.scatter_reduce(1, ids, changed, self.strongest)
+        return logits.clone().scatter_reduce_(1, ids, changed, self.strongest)

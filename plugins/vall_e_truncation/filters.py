@@ -32,7 +32,7 @@ def _ranks(logits: Tensor) -> Tensor:
     The bits of a float32, read as an integer, rise with its size; those of a negative one are turned round.
     """
     bits = (logits + 0.0).view(torch.int32)  # -0.0 becomes 0.0
-    level = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    level = (bits >> 31).bitwise_and_(0x7FFFFFFF).bitwise_xor_(bits)
     backwards = torch.arange(logits.shape[-1] - 1, -1, -1, device=logits.device)
     return torch.add(backwards, level, alpha=1 << 31)
 
@@ -48,7 +48,7 @@ class TopPTransform(StatelessTransform):
         if self.p >= 1:
             return logits
         ordered, ids = _descending(logits, self.most)
-        reached = torch.softmax(ordered, dim=-1).cumsum(-1)
+        reached = torch.softmax(ordered, dim=-1).cumsum_(-1)
         ordered[:, 1:].masked_fill_(reached[:, :-1] >= self.p, NEVER)
         return torch.full_like(logits, NEVER).scatter_(1, ids, ordered)
 

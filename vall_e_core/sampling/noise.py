@@ -42,13 +42,13 @@ def _digest(text: str) -> int:
 
 def _shifted(words: Tensor, bits: int) -> Tensor:
     """Logical shift to the right of int64."""
-    return (words >> bits) & ((1 << (64 - bits)) - 1)
+    return (words >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _rounds(words: Tensor) -> Tensor:
     """The finaliser but for its last step, which leaves the upper 31 bits as they are."""
-    words = (words ^ _shifted(words, 30)) * _signed(_FIRST)
-    return (words ^ _shifted(words, 27)) * _signed(_SECOND)
+    words = _shifted(words, 30).bitwise_xor_(words).mul_(_signed(_FIRST))
+    return _shifted(words, 27).bitwise_xor_(words).mul_(_signed(_SECOND))
 
 
 @lru_cache(maxsize=256)

@@ -66,7 +66,7 @@ def keep_stop(before: Tensor, after: Tensor, stop: int | None) -> Tensor:
     if stop is None or after is before or not 0 <= stop < after.shape[-1]:
         return after
     column = after[:, stop]
-    column.copy_(torch.where(column == _NEVER, before[:, stop], column))
+    torch.where(column == _NEVER, before[:, stop], column, out=column)
     return after
 
 
@@ -107,11 +107,14 @@ def _settle_around(after: Tensor, reference: Tensor, raw: Tensor, stop: int) -> 
     fallback = torch.where(stopping | (first.value == _NEVER), stop, first.token)
     token = torch.where(fallen, fallback, best.token).unsqueeze(1)
     value = after.gather(1, token).squeeze(1)
-    if after is not reference and after is not raw:
+    empty = fallen.unsqueeze(1)
+    if after is reference or after is raw:
+        made = after.masked_fill(empty, NEVER)
+    else:
         odds = (best.value - reference[:, stop]).clamp_(max=_ODDS)
-        value = torch.where(rescued, own + odds, value)
-    value = value.masked_fill_(fallen, 0.0).unsqueeze(1)
-    return Settled(after.masked_fill(fallen.unsqueeze(1), NEVER).scatter_(1, token, value), fallen, rescued)
+        value = torch.where(rescued, odds.add_(own), value)
+        made = after.masked_fill_(empty, NEVER)
+    return Settled(made.scatter_(1, token, value.masked_fill_(fallen, 0.0).unsqueeze(1)), fallen, rescued)
 
 
 def _fall_back(logits: Tensor, fallen: Tensor, token: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ def draw(logits: Tensor, uniform: Tensor) -> Tensor:
     The first id whose cumulated probability exceeds uniform × total: a removed token (-inf) is never drawn, whatever
     float32 rounding does.
     """
-    cumulated = torch.softmax(logits, dim=-1).cumsum(-1)
+    cumulated = torch.softmax(logits, dim=-1).cumsum_(-1)
     level = cumulated[:, -1] * uniform
     tokens = torch.searchsorted(cumulated, level.unsqueeze(1), right=True).squeeze(1)
     return tokens.clamp(max=logits.shape[-1] - 1)
