@@ -38,7 +38,7 @@ def _ranks(logits: Tensor) -> Tensor:
 
 
 class TopPTransform(StatelessTransform):
-    """By a stable sort, so that the lowest ids come first among equals. No row holds more than `most`, where given."""
+    """In order, the lowest ids first among equals. Where `most` is given, no row holds more tokens."""
 
     def __init__(self, p: float, most: int | None = None) -> None:
         self.p, self.most = p, most
@@ -58,9 +58,8 @@ def _descending(logits: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
     if most is None or most >= logits.shape[-1]:
         ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
         return ordered, ids
-    left = logits.topk(most, dim=-1, sorted=False).indices.sort(dim=-1).values
-    ordered, places = logits.gather(1, left).sort(dim=-1, descending=True, stable=True)
-    return ordered, left.gather(1, places)
+    ids = _ranks(logits).topk(most, dim=-1, sorted=True).indices
+    return logits.gather(1, ids), ids
 
 
 class MinPTransform(StatelessTransform):
