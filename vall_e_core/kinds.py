@@ -55,6 +55,11 @@ class Sampler(Component):
         declared = [each for each in self.params() if each.neutral is not MISSING]
         return bool(declared) and all(getattr(self, each.name) == each.neutral for each in declared)
 
+    @classmethod
+    def filters(cls) -> bool:
+        """Whether it takes tokens from what may be drawn, without having been told which."""
+        return cls.role == "transform" and cls.removes and not cls.bans
+
     def takes_maximum(self) -> bool:
         """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
         return False

@@ -77,6 +77,16 @@ def test_filters_before_mirostat_are_warned_about_and_nothing_else_is() -> None:
     assert compiled(["top-k:0", "mirostat"]) == ()
 
 
+def test_a_default_s_filter_makes_way_for_mirostat_and_one_that_was_asked_for_stays() -> None:
+    """A checkpoint may advise top-p: nobody who asks for mirostat asked for that."""
+    known, advice = KNOWN, {"ar-temp": 0.8, "top-p": 0.9}
+    tau = {"mirostat-tau": 3.0}
+    assert [each.name for each in chain_from_flags(known, tau, "ar", advice)] == ["temperature", "mirostat"]
+    asked = chain_from_flags(known, {**tau, "top-p": 0.5}, "ar", advice)
+    assert [each.name for each in asked] == ["top-p", "temperature", "mirostat"]
+    assert "top-p" in [each.name for each in chain_from_flags(known, {}, "ar", advice)]
+
+
 def test_stateful_selectors_may_stand_under_a_beam() -> None:
     for name in ("mirostat", "adaptive-p", "ras", "greedy", "multinomial"):
         plan = compile_chain([as_sampler("beam:3"), as_sampler(name)], "ar")

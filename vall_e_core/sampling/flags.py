@@ -36,8 +36,16 @@ def chain_from_flags(
     if explicit:
         return _completed(list(explicit), classes, given, stage)
     values = {**{key: value for key, value in (defaults or {}).items() if value is not None}, **given}
-    found = [made for each in classes if stage in each.stages for made in [each.from_flags(values, stage)] if made]
+    found = _made(classes, values, stage)
+    if any(each.harmed_by_filters for each in found):  # by those that a default brings: nobody asked for them
+        asked = {each.name for each in _made(classes, given, stage)}
+        found = [each for each in found if each.name in asked or not each.filters()]
     return _with_selector(found, classes)
+
+
+def _made(classes: Iterable[type[Sampler]], values: Mapping[str, object], stage: str) -> list[Sampler]:
+    """What the flags switch on in a stage."""
+    return [made for each in classes if stage in each.stages for made in [each.from_flags(values, stage)] if made]
 
 
 def _with_selector(found: list[Sampler], classes: Sequence[type[Sampler]]) -> list[Sampler]:

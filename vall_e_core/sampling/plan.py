@@ -224,7 +224,7 @@ def _order_warnings(samplers: Sequence[Sampler]) -> list[str]:
 
 def _filter_warnings(samplers: Sequence[Sampler]) -> list[str]:
     """One sentence for each member that needs the whole distribution and doesn't get it."""
-    filters = [each.name for each in samplers if each.role == "transform" and each.removes and not each.bans]
+    filters = [each.name for each in samplers if each.filters()]
     names = ", ".join(dict.fromkeys(filters))
     return [
         f"{names} before {each.name}: {each.harmed_by_filters}" for each in samplers if names and each.harmed_by_filters
