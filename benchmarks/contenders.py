@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -169,7 +168,10 @@ class Own:
         """One call of `generate_ar`."""
         utterances = make_utterances(self._shape, rows, self._device)
         watch = Stopwatch(self._device)
-        tick: Callable[[str, int, int], None] = lambda stage, done, most: watch.tick()  # noqa: E731
+
+        def tick(stage: str, done: int, most: int) -> None:
+            watch.tick()
+
         made = generate_ar(
             self._model, utterances, self._chain, max_steps=tokens, seed=0, cache=self._cache, progress=tick
         )

@@ -7,7 +7,6 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from vall_e_core import ComponentError, StateContext, Step, UsageError
 
 NEVER = float("-inf")
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
-_FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
+_FAILURES = (RuntimeError, ValueError, TypeError, LookupError, AttributeError)
 Processor = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -43,9 +42,10 @@ def make(target: str, args: Mapping[str, str]) -> Processor:
 
 def _is_processor(found: object) -> bool:
     call = next((vars(each)["__call__"] for each in getattr(found, "__mro__", ()) if "__call__" in vars(each)), None)
-    if not inspect.isclass(found) or not inspect.isfunction(inspect.unwrap(call) if callable(call) else None):
+    function = inspect.unwrap(call) if callable(call) else None
+    if not inspect.isclass(found) or not inspect.isfunction(function):
         return False
-    return list(inspect.signature(call).parameters)[1:3] == ["input_ids", "scores"]  # type: ignore[arg-type]
+    return list(inspect.signature(function).parameters)[1:3] == ["input_ids", "scores"]
 
 
 def argument(text: str) -> object:
@@ -120,7 +120,7 @@ class ProcessorTransform:
         return made.to(scores.dtype)
 
 
-def _held(processor: Any) -> dict[str, object]:  # noqa: ANN401
+def _held(processor: object) -> dict[str, object]:
     """What an object holds, cheaply, to see whether it changes."""
 
     def mark(value: object) -> object:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -15,7 +15,22 @@ from vall_e_core import ModelError, ModelSource, cache_home, fetch, sha256_file
 from . import PublishedModel, download_place
 from .check import Verdict, note_download, verify_file
 
+if TYPE_CHECKING:
+    from vall_e_core import Console, Registry
+
 Sources = Mapping[str, type[ModelSource]]
+
+
+class State(Protocol):
+    """What the program hands to its commands: click's `ctx.obj`."""
+
+    @property
+    def registry(self) -> Registry:
+        """All plugins."""
+
+    def console(self) -> Console:
+        """As loud as the common options ask."""
+
 
 as_json = click.option("--json", "json_", is_flag=True, help="print the result as JSON")
 
@@ -31,7 +46,7 @@ def models() -> None:
 @models.command("list")
 @as_json
 @click.pass_obj
-def list_models(state: Any, json_: bool) -> None:  # noqa: ANN401 - the core's state of this call
+def list_models(state: State, json_: bool) -> None:
     """Show the known models, and which of them are on this machine."""
     facts = [_facts(name, source) for name, source in _sources(state).items()]
     if _as_json(state, json_):
@@ -49,7 +64,7 @@ def list_models(state: Any, json_: bool) -> None:  # noqa: ANN401 - the core's s
 @click.argument("name")
 @as_json
 @click.pass_obj
-def info(state: Any, name: str, json_: bool) -> None:  # noqa: ANN401
+def info(state: State, name: str, json_: bool) -> None:
     """Show all that is known of a model."""
     found, source = _find(state, name)
     facts = _facts(found, source)
@@ -77,7 +92,7 @@ def info(state: Any, name: str, json_: bool) -> None:  # noqa: ANN401
 @click.option("--force", is_flag=True, help="fetch it again even if it is here")
 @as_json
 @click.pass_obj
-def download(state: Any, name: str, offline: bool, force: bool, json_: bool) -> None:  # noqa: ANN401
+def download(state: State, name: str, offline: bool, force: bool, json_: bool) -> None:
     """Fetch a model into the cache. What was interrupted goes on where it stopped."""
     found, source = _find(state, name)
     console = state.console()
@@ -110,7 +125,7 @@ def download(state: Any, name: str, offline: bool, force: bool, json_: bool) -> 
 @models.command()
 @click.argument("name")
 @click.pass_obj
-def path(state: Any, name: str) -> None:  # noqa: ANN401
+def path(state: State, name: str) -> None:
     """Print where a model's file lies."""
     click.echo(_require(*_find(state, name)))
 
@@ -119,7 +134,7 @@ def path(state: Any, name: str) -> None:  # noqa: ANN401
 @click.argument("name", required=False)
 @as_json
 @click.pass_obj
-def verify(state: Any, name: str | None, json_: bool) -> None:  # noqa: ANN401
+def verify(state: State, name: str | None, json_: bool) -> None:
     """Check the files that are here against their hashes: all of them, or one."""
     chosen = _sources(state) if name is None else dict([_find(state, name)])
     verdicts: dict[str, Verdict] = {}
@@ -141,17 +156,17 @@ def verify(state: Any, name: str | None, json_: bool) -> None:  # noqa: ANN401
         raise ModelError(f"damaged: {', '.join(bad)}", try_=f"vall-e models download --force {bad[0]}")
 
 
-def _as_json(state: Any, json_: bool) -> bool:  # noqa: ANN401
+def _as_json(state: State, json_: bool) -> bool:
     """`--json` behind the command, or in front of it."""
     return json_ or state.console().json is True
 
 
-def _sources(state: Any) -> Sources:  # noqa: ANN401
+def _sources(state: State) -> Sources:
     found: Sources = state.registry.all(ModelSource)
     return found
 
 
-def _find(state: Any, name: str) -> tuple[str, type[ModelSource]]:  # noqa: ANN401
+def _find(state: State, name: str) -> tuple[str, type[ModelSource]]:
     """A model by its name; upstream's spelling with plus signs is understood."""
     sources = _sources(state)
     for wanted in (name, name.lower().replace("+", "-").replace("_", "-")):
