@@ -125,13 +125,13 @@ def encode_corpus(trainer: CodecTrainer, corpus: Corpus, shape: Shape, run_dir: 
 
 
 def load_trainer(run_dir: Path, device: str = "cpu") -> tuple[CodecTrainer, Shape]:
-    """The trained codec of a run, in eval mode."""
+    """The trained codec of a run, in eval mode; packaged weights lack the training heads."""
     state = restore(run_dir / "codec.pt", device)
     if state is None:
         raise FileNotFoundError(f"{run_dir} has no codec.pt; run the codec stage first")
     shape = shape_from(json.loads(state["shape"]))
     trainer = CodecTrainer(shape).to(device)
-    trainer.load_state_dict(state["network"])
+    trainer.load_state_dict(state["network"], strict="optimiser" in state)
     return trainer.eval(), shape
 
 
@@ -144,6 +144,10 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     optimiser = torch.optim.AdamW(trainer.parameters(), lr=c.lr, betas=(0.9, 0.99), weight_decay=0.01)
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "codec.pt", device):
+        if "optimiser" not in state:  # packaged weights: final
+            packaged, shape = load_trainer(run_dir, device)
+            encode_corpus(packaged, corpus, shape, run_dir, device)
+            return
         trainer.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         step, clock = state["step"], Clock(c.minutes, state["seconds"])

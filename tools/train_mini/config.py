@@ -18,13 +18,21 @@ class CorpusConfig:
     """What flite speaks."""
 
     seed: int = 1
-    shards: int = 16
+    shards: int = 24
     shard_size: int = 1000
-    variants: int = 40
-    """How many speakers are variants (pitch, rate, formants) of the four voices."""
-    variant_share: float = 0.28
+    variants: int = 300
+    """How many speakers are variants (pitch, rate, formants, room) of the four voices."""
+    variant_share: float = 0.5
     """The part of the utterances that those variants speak."""
-    voices: dict[str, float] = field(default_factory=lambda: {"slt": 0.28, "rms": 0.24, "awb": 0.14, "kal16": 0.06})
+    formants: float = 0.36
+    """The variants' formants are moved by up to so many octaves."""
+    pitch: float = 0.4
+    """The variants' pitch is moved by up to so many octaves before the formants are."""
+    stretch: float = 0.3
+    """The variants' rate is changed by up to so many octaves."""
+    room_share: float = 0.12
+    """The part of the variants that speak in a room, with an echo and some noise."""
+    voices: dict[str, float] = field(default_factory=lambda: {"slt": 0.18, "rms": 0.14, "awb": 0.12, "kal16": 0.06})
     """The voices as they are, with their parts of the utterances."""
     margin: float = 0.06
     """Seconds of silence kept around the words."""

@@ -7,13 +7,15 @@ import os
 import random
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
+import zlib
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from scipy.signal import fftconvolve, lfilter
 
 from .config import Config, CorpusConfig
 from .text import normalise, phonemes, sentences
@@ -37,6 +39,10 @@ class Speaker:
     """Duration factor asked of flite."""
     formants: float = 1.0
     """The recording is played this much faster, which moves pitch and formants up together."""
+    echo: float = 0.0
+    """Reverberation time of the room (RT60) in seconds; 0: none."""
+    noise: float | None = None
+    """Level of the background noise under that of the speech, in dB (None: no noise)."""
 
 
 def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
@@ -45,13 +51,29 @@ def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
     found = [(Speaker(v, v), share) for v, share in config.voices.items()]
     for i in range(config.variants):
         voice = ("slt", "rms", "awb", "slt", "rms", "kal16")[i % 6]
-        formants = round(2 ** rng.uniform(-0.25, 0.25), 3)
-        pitch = None if voice == "rms" else round(PITCH[voice] * 2 ** rng.uniform(-0.33, 0.33), 1)
-        stretch = round(formants * 2 ** rng.uniform(-0.25, 0.25), 3)
-        found.append(
-            (Speaker(f"{voice}-{i:02d}", voice, pitch, stretch, formants), config.variant_share / config.variants)
-        )
+        formants = round(2 ** rng.uniform(-config.formants, config.formants), 3)
+        pitch = None if voice == "rms" else round(PITCH[voice] * 2 ** rng.uniform(-config.pitch, config.pitch), 1)
+        stretch = round(formants * 2 ** rng.uniform(-config.stretch, config.stretch), 3)
+        speaker = Speaker(f"{voice}-{i:03d}", voice, pitch, stretch, formants)
+        if rng.random() < config.room_share:
+            speaker = replace(speaker, echo=round(rng.uniform(0.1, 0.4), 2), noise=round(rng.uniform(25.0, 40.0), 1))
+        found.append((speaker, config.variant_share / config.variants))
     return found
+
+
+def in_room(wave: np.ndarray, speaker: Speaker) -> np.ndarray:
+    """Samples [n] as they sound in the speaker's room: a decaying random echo behind the direct sound, then noise."""
+    rng = np.random.default_rng(zlib.crc32(speaker.name.encode()))
+    if speaker.echo > 0.0:
+        length = round(speaker.echo * RATE)
+        decay = 10.0 ** (-3.0 * np.arange(length) / length)  # -60 dB at the end
+        echo = rng.standard_normal(length) * decay
+        echo *= 0.5 / np.sqrt((echo**2).sum())
+        wave = wave + fftconvolve(wave, echo)[: len(wave)]
+    if speaker.noise is not None:
+        level = float(np.sqrt((wave**2).mean())) * 10.0 ** (-speaker.noise / 20.0)
+        wave = wave + level * lfilter([1.0], [1.0, -0.7], rng.standard_normal(len(wave))) * 0.71
+    return wave.astype(np.float32)
 
 
 def speak(
@@ -78,6 +100,7 @@ def speak(
     begin = max(0.0, (phones[0][1] if phones[0][0] == "pau" else 0.0) - margin)
     end = (phones[-2][1] if phones[-1][0] == "pau" else phones[-1][1]) + margin
     wave = wave[round(begin * RATE) : round(end * RATE)]
+    wave = in_room(wave, speaker)
     length = len(wave) / RATE
     phones = [(p, min(max(t - begin, 0.0), length)) for p, t in phones]
     level = float(np.sqrt((wave**2).mean()))

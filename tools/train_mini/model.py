@@ -184,8 +184,9 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "model.pt", device):
         model.load_state_dict(state["network"])
-        muon.load_state_dict(state["muon"])
-        adam.load_state_dict(state["adam"])
+        if "muon" in state:
+            muon.load_state_dict(state["muon"])
+            adam.load_state_dict(state["adam"])
         average.values, average.steps, step = state["average"], state["step"], state["step"]
         clock = Clock(c.minutes, state["seconds"])
     log, saved = Log(run_dir / "model.jsonl"), clock.spent

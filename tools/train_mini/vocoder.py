@@ -131,11 +131,13 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     average = Average(vocoder, 0.998)
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "vocoder.pt", device):
-        vocoder.load_state_dict(state["network"])
-        judges.load_state_dict(state["judges"])
-        optimiser.load_state_dict(state["optimiser"])
-        judging.load_state_dict(state["judging"])
-        average.values, average.steps = state["average"], state["step"]
+        vocoder.load_state_dict(state["network"], strict="optimiser" in state)
+        if "optimiser" in state:
+            judges.load_state_dict(state["judges"])
+            optimiser.load_state_dict(state["optimiser"])
+            judging.load_state_dict(state["judging"])
+        average.values |= state["average"]
+        average.steps = state["step"]
         step, clock = state["step"], Clock(c.minutes, state["seconds"])
     log, rng, saved = Log(run_dir / "vocoder.jsonl"), np.random.default_rng(c.seed + step), clock.spent
 
