@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,14 @@ import click
 from .cli_state import State
 from .cli_task import TaskCommand
 from .errors import ModelError
-from .kinds import Task
+from .kinds import Sampler, Task
 from .parameters import param
 
 if TYPE_CHECKING:
+    from .model import BaseModel
     from .sampling import ChainPlan
     from .session import Session
+    from .synthesis.chains import ChainRequest
 
 _WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 
@@ -41,27 +44,56 @@ class Explain(Task):
         from .synthesis.chains import ChainRequest, plan_chain
 
         wanted = ("ar", "nar") if self.stage is None else (self.stage,)
-        advice: dict[str, object] | None = None
         known = session.registry.samplers()
+        seen: Seen | None = None
         record: dict[str, object] = {}
         lines: list[str] = []
         for stage in wanted:
             flags = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
             request = ChainRequest(session.chain("ar" if stage == "stt" else stage), flags)
-            source = "--sampler"
+            if seen is None and (request.explicit is None or self.model is not None):
+                seen = look(session, self.model)
+            source = "--nar-sampler" if stage == "nar" else "--sampler"
             if request.explicit is None:
-                if advice is None:
-                    advice = advice_of(session, self.model)
                 source = f"{'plain flags, ' if flags else ''}the model's advice and the defaults"
-            plan = plan_chain(known, stage, request, advice)
+            plan = plan_chain(known, stage, request, {} if seen is None else seen.advice)
+            lines += [""] if lines else []
+            if stage == "ar" and seen is not None and not seen.follows(plan, request, known):
+                record[stage] = None
+                lines.append(f"{_WHERE[stage]}: none, the model makes level 0 at once, by the chain of the NAR levels")
+                continue
             record[stage] = {"members": plan.record(), "chooser": plan.chooser, "warnings": list(plan.warnings)}
-            lines += [*([""] if lines else []), f"{_WHERE[stage]}, from {source}:", *explained(plan)]
+            lines += [f"{_WHERE[stage]}, from {source}:", *explained(plan)]
+            if wanted == ("nar",) and session.chain("ar") is not None:
+                lines.append("  note: --sampler is the AR pass's chain, --nar-sampler that of the levels")
         session.result(record, "\n".join(lines))
 
 
-def advice_of(session: Session, model: str | None) -> dict[str, object]:
-    """A checkpoint's advice, from its header alone; without a model there is none."""
+@dataclass(frozen=True)
+class Seen:
+    """What the header of a model tells: its advice, and the model without its weights, if there is one."""
+
+    advice: Mapping[str, object]
+    model: BaseModel | None = None
+
+    def follows(self, plan: ChainPlan, request: ChainRequest, known: Sequence[type[Sampler]]) -> bool:
+        """Whether the model has an AR pass for the plan. Raises UsageError for what it can't do of it."""
+        from .synthesis.chains import ar_only, check_version
+        from .synthesis.speaking import choose_modality, require_ar
+
+        if self.model is None:
+            return True
+        modality = choose_modality(self.model, "auto")
+        require_ar(self.model, modality, ar_only(known, request))
+        if modality == "ar":
+            check_version(plan, self.model.config.version)
+        return modality == "ar"
+
+
+def look(session: Session, model: str | None) -> Seen:
+    """Read a model's header; where no model is named and none is installed there is nothing to see."""
     from .checkpoint import inspect_model
+    from .checkpoint.load import empty_model
     from .synthesis.loading import find_model
     from .synthesis.model_options import ModelOptions
 
@@ -70,12 +102,12 @@ def advice_of(session: Session, model: str | None) -> dict[str, object]:
     except ModelError:
         if model is not None:
             raise
-        return {}
+        return Seen({})
     if place.path is None:
-        return {}
-    _, container = inspect_model(Path(place.path))
+        return Seen({})
+    config, container = inspect_model(Path(place.path))
     found = container.metadata.get("advice", container.config.get("advice"))
-    return dict(found) if isinstance(found, dict) else {}
+    return Seen(dict(found) if isinstance(found, dict) else {}, empty_model(config))
 
 
 def explained(plan: ChainPlan) -> list[str]:

@@ -113,6 +113,10 @@ def test_other_flags_beside_an_explicit_chain_are_refused_with_the_spelling(
     assert spelling in caught.value.render()
 
 
+def test_temperature_zero_may_accompany_a_chain_whose_selector_is_off() -> None:
+    assert described({"ar-temp": 0}, "ar", "top-k:3", "quadratic", "mirostat:0")[2] == "greedy"
+
+
 def test_unusual_order_is_kept_and_warned_about() -> None:
     plan = compile_chain(specs("top-p", "repetition-penalty"), "ar")
     assert [each.name for each in plan.transforms] == ["top-p", "repetition-penalty"]

@@ -44,6 +44,22 @@ def test_a_neutral_selector_or_search_is_off_in_an_explicit_chain() -> None:
     assert plan.describe()[:2] == ["?mirostat:tau=0.0 (off: neutral)", "?beam:width=0 (off: neutral)"]
 
 
+@pytest.mark.parametrize("stage", ["ar", "stt"])
+def test_two_flags_that_each_ask_for_a_selector_are_refused_by_their_names(stage: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        described({"ar-temp": 0.0, "mirostat-tau": 3.0}, stage)
+    assert str(caught.value) == "--ar-temp 0 can't accompany --mirostat-tau 3"
+    assert "greedy" in str(caught.value.cause) and "mirostat" in str(caught.value.cause)
+    assert described({"ar-temp": 0.0, "mirostat-tau": 0.0}, stage) == ["greedy"]
+
+
+def test_a_default_selector_makes_way_for_one_that_was_asked_for() -> None:
+    """Transcription is greedy where nobody says anything."""
+    assert [each.name for each in chain_from_flags(KNOWN, {"mirostat-tau": 3.0}, "stt", {"ar-temp": 0.0})] == [
+        "mirostat"
+    ]
+
+
 def test_flags_beside_an_explicit_chain_are_refused_with_the_spelling() -> None:
     explicit = [as_sampler("top-k:5")]
     with pytest.raises(UsageError, match="--beam-width") as caught:
@@ -67,6 +83,23 @@ def test_what_cannot_work_is_refused_with_the_reason(specs: list[str], stage: st
     with pytest.raises(UsageError) as caught:
         compiled(specs, stage)
     assert says in f"{caught.value} {caught.value.cause}"
+
+
+@pytest.mark.parametrize(
+    ("specs", "stage", "left"),
+    [
+        (["xtc:0", "beam"], "ar", ["beam"]), (["xtc", "beam:0"], "ar", ["xtc"]),
+        (["xtc:threshold=0.6", "beam"], "ar", ["beam"]), (["mirostat:0", "greedy"], "ar", ["greedy"]),
+        (["beam:0", "beam:2"], "ar", ["beam"]), (["mirostat:0", "top-k"], "ar", ["top-k"]),
+        (["dry:0", "min-length:0", "cfg:1", "top-p"], "nar", ["top-p"]), (["beam:0"], "nar", []),
+        (["temperature:0", "mirostat:0"], "ar", ["temperature"]),
+    ],
+)  # fmt: skip
+def test_what_is_neutral_is_off_before_anything_is_refused(specs: list[str], stage: str, left: list[str]) -> None:
+    plan = compile_chain([as_sampler(spec) for spec in specs], stage)
+    assert [each.name for each in plan.active] == left
+    assert all(each.off == "neutral" for each in plan.members if each.sampler.name not in left)
+    plan.build(BuildContext(stage=stage))
 
 
 def test_filters_before_mirostat_are_warned_about_and_nothing_else_is() -> None:

@@ -210,8 +210,8 @@ def test_what_cannot_be_meant_is_a_usage_error(tts: Any, flags: tuple[object, ..
 @pytest.mark.parametrize(
     "flags",
     [
-        ("--input-prompt-prefix", "--ref-text", "a"), ("--refine-on-stop",), ("--length-penalty", 1), ("--top-k", 3),
-        ("--ar-temp", 1), ("--dry-multiplier", 1),
+        ("--input-prompt-prefix", "--ref-text", "a"), ("--refine-on-stop",), ("--length-penalty", 1), ("--ar-temp", 1),
+        ("--dry-multiplier", 1), ("--repetition-penalty", 1.5),
     ],
 )  # fmt: skip
 def test_ar_only_flags_are_refused_by_a_model_without_ar(
@@ -219,6 +219,12 @@ def test_ar_only_flags_are_refused_by_a_model_without_ar(
 ) -> None:
     done = tts.run(*flags, model=len_model_path, code=2)
     assert f"{flags[0]} can't be used here" in done.stderr and "AR only: the model has no AR pass" in done.stderr
+
+
+def test_truncation_flags_serve_a_model_without_ar(tts: Any, len_model_path: Path) -> None:
+    drawn = ("--max-tries", 1, "--nar-temp", 2)
+    record = tts(*drawn, "--top-k", 2, model=len_model_path)
+    assert chain(record, "nar")["top-k"]["k"] == 2 and differs(record, tts(*drawn, model=len_model_path))
 
 
 def test_layer_skip_is_refused_by_a_model_not_trained_for_it(tts: Any, make_model: Any, tmp_path: Path) -> None:

@@ -97,6 +97,30 @@ def test_a_model_of_version_7_speaks_all_levels_at_once(
     assert tts("--max-tries", 1, "--max-levels", 1, model=model)["parts"][0]["levels"] == 2
 
 
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--beam-width", 3), "beam can't be used"), (("--sampler", "cfg"), "cfg can't be used"),
+        (("--refine-on-stop",), "--refine-on-stop can't be used"),
+    ],
+)  # fmt: skip
+def test_what_a_model_of_version_7_cannot_do_is_refused_before_it_works(
+    tts: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[object, ...], says: str
+) -> None:
+    from vall_e_core.synthesis import speech
+
+    def never(*args: object, **settings: object) -> None:
+        raise AssertionError("the text was prepared before the plan was refused")
+
+    monkeypatch.setattr(speech, "make_parts", never)
+    model = make_model(
+        tmp_path / "seven.sft", version=7, layout="later", capabilities=frozenset({"ar", "nar"}), final_norm=False,
+        noncausal_masks=True,
+    )  # fmt: skip
+    done = tts.run("--modality", "ar", *flags, model=model, code=2)
+    assert says in done.stderr and "chooses all levels of a frame at once" in done.stderr
+
+
 def test_a_device_that_is_not_there_is_a_device_error(tts: Any) -> None:
     import torch
 

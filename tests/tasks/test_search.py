@@ -62,7 +62,7 @@ def test_a_wider_beam_finds_a_likelier_sequence(tts: Any) -> None:
     ("flags", "says"),
     [
         (("--sampler", "mirostat", "--sampler", "ras"), "two selectors"),
-        (("--ar-temp", 0, "--mirostat-tau", 3), "two selectors"),
+        (("--ar-temp", 0, "--mirostat-tau", 3), "--ar-temp 0 can't accompany --mirostat-tau 3"),
         (("--nar-sampler", "beam:3"), "NAR levels"), (("--nar-sampler", "mirostat"), "NAR levels"),
         (("--sampler", "top-k:4", "--beam-width", 3), "--beam-width"), (("--beam-width", 2.5), "beam-width"),
         (("--beam-width", -1), "at least 0"), (("--mirostat-tau", -1), "at least 0"),
@@ -72,6 +72,10 @@ def test_a_wider_beam_finds_a_likelier_sequence(tts: Any) -> None:
 )  # fmt: skip
 def test_what_cannot_work_is_a_usage_error(tts: Any, flags: Sequence[object], says: str) -> None:
     assert says in tts.run(*flags, code=2).stderr
+
+
+def test_a_neutral_member_is_in_nobody_s_way(tts: Any) -> None:
+    assert chain_names(tts("--sampler", "xtc:0", "--sampler", "beam:2", *SHORT)) == ["multinomial", "beam"]
 
 
 @pytest.mark.parametrize("flags", [("--beam-width", 3), ("--mirostat-tau", 3), ("--sampler", "ras")])

@@ -194,6 +194,35 @@ def test_explain_takes_the_checkpoints_advice(cli: Any, make_model: Any, tmp_pat
     assert "top-p" not in text.partition("NAR levels")[0]
 
 
+def test_explain_tells_whose_chain_a_plain_sampler_is(cli: Any, model_path: Path) -> None:
+    common = ("samplers", "explain", "--model", model_path, "--stage", "nar")
+    text = cli(*common, "--nar-sampler", "xtc:0.3", "--nar-sampler", "temperature:0.5").stdout
+    assert text.startswith("NAR levels, from --nar-sampler:") and "AR pass" not in text and "note" not in text
+    text = cli(*common, "--sampler", "top-k:7").stdout
+    assert "top-k" not in text and "note: --sampler is the AR pass's chain, --nar-sampler that of the levels" in text
+    assert "no order" in cli(*common, "--nar-sampler", "dry", code=2).stderr
+    drawn = cli(*common, "--nar-temp", 0.5, "--min-nar-temp", 0.1).stdout
+    assert "1  dynamic-temperature:min=0.1,max=0.5" in drawn and "2  multinomial" in drawn
+
+
+def test_explain_knows_what_the_model_can_do(
+    cli: Any, make_model: Any, len_model_path: Path, tmp_path: Path
+) -> None:
+    explain = ("samplers", "explain", "--model", len_model_path)
+    explain_drawn = (*explain, "--nar-temp", 1, "--top-k", 3)
+    assert cli(*explain_drawn).stdout.startswith("AR pass: none, the model makes level 0 at once")
+    assert cli(*explain_drawn, "--json").json()["nar"]["members"][0]["spec"] == "top-k:k=3"
+    assert "the model has no AR pass" in cli(*explain, "--sampler", "dry", code=2).stderr
+    seven = make_model(
+        tmp_path / "seven.sft", version=7, layout="later", capabilities=frozenset({"ar", "nar"}),
+        final_norm=False, noncausal_masks=True,
+    )  # fmt: skip
+    explain = ("samplers", "explain", "--model", seven)
+    assert "1  top-k:k=3" in cli(*explain, "--sampler", "top-k:3").stdout
+    for name in ("beam", "cfg"):
+        assert "version 7" in cli(*explain, "--sampler", name, code=2).stderr
+
+
 def test_read_trace_is_an_input_error_for_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         read_trace(tmp_path)

@@ -36,16 +36,48 @@ def chain_from_flags(
     if explicit:
         return _completed(list(explicit), classes, given, stage)
     values = {**{key: value for key, value in (defaults or {}).items() if value is not None}, **given}
-    found = _made(classes, values, stage)
-    if any(each.harmed_by_filters for each in found):  # by those that a default brings: nobody asked for them
-        asked = {each.name for each in _made(classes, given, stage)}
-        found = [each for each in found if each.name in asked or not each.filters()]
-    return _with_selector(found, classes)
+    asked = _made(classes, given, stage)
+    _one_selector(asked, classes, given, stage)
+    return _with_selector(_yielding(_made(classes, values, stage), asked), classes)
 
 
 def _made(classes: Iterable[type[Sampler]], values: Mapping[str, object], stage: str) -> list[Sampler]:
     """What the flags switch on in a stage."""
     return [made for each in classes if stage in each.stages for made in [each.from_flags(values, stage)] if made]
+
+
+def _one_selector(
+    asked: Sequence[Sampler], classes: Sequence[type[Sampler]], given: Mapping[str, object], stage: str
+) -> None:
+    """Raises UsageError where flags ask for two selectors, in the words of the flags."""
+    selectors = [each for each in asked if each.role == "selector"]
+    if len(selectors) < 2:
+        return
+    said = [
+        " ".join(f"--{flag} {_short(given[flag])}" for flag in _flags_of(type(each), classes, given, stage))
+        for each in selectors[:2]
+    ]
+    raise UsageError(
+        f"{said[0]} can't accompany {said[1]}",
+        cause=f"the one asks for {selectors[0].name}, the other for {selectors[1].name}; a chain has one selector",
+        try_="leave out one",
+    )
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _yielding(found: Sequence[Sampler], asked: Sequence[Sampler]) -> list[Sampler]:
+    """`found` without what defaults bring and what was asked for can't live with, or would be harmed by."""
+    names = {each.name for each in asked}
+    harmed = any(each.harmed_by_filters for each in found)
+    chosen = any(each.role == "selector" for each in asked)
+    return [
+        each
+        for each in found
+        if each.name in names or not ((harmed and each.filters()) or (chosen and each.role == "selector"))
+    ]
 
 
 def _with_selector(found: list[Sampler], classes: Sequence[type[Sampler]]) -> list[Sampler]:
@@ -68,14 +100,11 @@ def _completed(
         if made is None:
             continue
         tempers = each.order == _TEMPERATURES or "deterministic" in each.invariances
-        names = [flag for flag in flag_names(each, stage) if flag in given]
-        if not names:  # a selector that temperature 0 asks for
-            heated = [flag for one in classes if one.order == _TEMPERATURES for flag in flag_names(one, stage)]
-            names = [flag for flag in dict.fromkeys(heated) if flag in given]
+        names = _flags_of(each, classes, given, stage)
         if not tempers:
             _refuse(made, names, "any --sampler replaces the chain that plain flags make")
         if made.role == "selector":
-            if any(one.role == "selector" for one in chain):
+            if any(one.role == "selector" and not one.is_neutral() for one in chain):
                 _refuse(made, names, "the chain already has a selector")
             chain.insert(ends, made)
             ends += 1
@@ -85,6 +114,16 @@ def _completed(
             chain.insert(ends, made)
             ends += 1
     return _with_selector(chain, classes)
+
+
+def _flags_of(
+    sampler: type[Sampler], classes: Iterable[type[Sampler]], given: Mapping[str, object], stage: str
+) -> list[str]:
+    """The given flags that switch a sampler on; for a selector without flags of its own those of the temperature."""
+    names = flag_names(sampler, stage)
+    if not names:
+        names = [flag for one in classes if one.order == _TEMPERATURES for flag in flag_names(one, stage)]
+    return [flag for flag in dict.fromkeys(names) if flag in given]
 
 
 def _refuse(made: Sampler, names: Sequence[str], cause: str) -> None:

@@ -122,27 +122,29 @@ class ChainPlan:
 def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection[str] | None = None) -> ChainPlan:
     """Check and plan a chain of one stage.
 
-    `available` lists what steps will carry beside the logits (see `Sampler.needs`); None leaves that unchecked.
+    `available` lists what steps will carry beside the logits (see `Sampler.needs`); None leaves that unchecked. A
+    sampler with neutral parameters is off, so nothing about it can be wrong.
 
     Raises:
         UsageError: two selectors, two searches, a transform behind the selector, a sampler that can't work in this
             stage or beside another one.
     """
-    for each in samplers:
+    working = [each for each in samplers if not each.is_neutral()]
+    for each in working:
         _check_stage(each, stage)
         if available is not None and not each.needs <= set(available):
             missing = ", ".join(sorted(each.needs - set(available))).replace("_", " ")
             raise UsageError(f"{each.name} can't work here: it needs {missing}")
-    _check_roles(samplers)
-    _check_conflicts([each for each in samplers if not each.is_neutral()])
-    selectors = [each for each in samplers if each.role == "selector"]
+    _check_roles(working)
+    _check_conflicts(working)
+    selectors = [each for each in working if each.role == "selector"]
     greedy = bool(selectors) and "deterministic" in selectors[0].invariances
-    certain = next((each for each in samplers if each.takes_maximum()), None)
+    certain = next((each for each in working if each.takes_maximum()), None)
     if certain is not None and selectors and not greedy and selectors[0].name != "multinomial":
         raise UsageError(
             f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave out one"
         )
-    searching = any(each.role == "search" and not each.is_neutral() for each in samplers)
+    searching = any(each.role == "search" for each in working)
     last = max((at for at, each in enumerate(samplers) if _moves_the_maximum(each)), default=-1)
     members: list[Member] = []
     for at, each in enumerate(samplers):

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vall_e_core.errors import UsageError, suggestion
 from vall_e_core.sampling import ChainPlan, chain_from_flags, compile_chain
+from vall_e_core.sampling.flags import flag_names
 
 if TYPE_CHECKING:
     from vall_e_core.kinds import Sampler
@@ -62,18 +64,37 @@ def as_flags(known: Iterable[type[Sampler]], advice: Mapping[str, object]) -> di
     return {flag: advice[key] for key, flag in keys.items() if flag is not None}
 
 
-def ar_only(request: ChainRequest | None) -> list[str]:
+def check_version(plan: ChainPlan, version: int) -> None:
+    """That a model of this version can follow the plan of its AR pass. Raises UsageError."""
+    if version < 7:
+        return
+    for each in plan.active:
+        if each.role == "search":
+            raise UsageError(
+                f"{each.name} can't be used with this model",
+                cause="it is of version 7, which chooses all levels of a frame at once: a search follows single tokens",
+                try_="leave it out; --candidates 4 makes several takes and keeps the best",
+            )
+        if "unconditional_logits" in each.needs:
+            raise UsageError(
+                f"{each.name} can't be used with this model",
+                cause="it is of version 7, which chooses all levels of a frame at once, and guidance must see them all",
+                try_="--cfg-strength",
+            )
+
+
+def ar_only(known: Iterable[type[Sampler]], request: ChainRequest | None) -> list[str]:
     """What was said about the AR chain and about no other, as flags: what a model without that pass can't follow."""
     if request is None:
         return []
-    named = [f"--sampler {each.name}" for each in request.explicit or () if "nar" not in each.stages]
-    return named if request.explicit is not None else [f"--{key}" for key in request.flags]
+    if request.explicit is not None:
+        return [f"--sampler {each.name}" for each in request.explicit if "nar" not in each.stages]
+    shared = {flag for each in known if "nar" in each.stages for flag in flag_names(each, "nar")}
+    return [f"--{key}" for key in request.flags if key not in shared]
 
 
 def parse_chain(members: Sequence[Sampler | str], find: Mapping[str, type[Sampler]]) -> tuple[Sampler, ...]:
     """`["top-p:0.9", TopK(40)]` as samplers. Raises UsageError for an unknown name."""
-    from vall_e_core.errors import UsageError, suggestion
-
     found: list[Sampler] = []
     for member in members:
         if not isinstance(member, str):

@@ -99,9 +99,12 @@ def settle_passes(model: BaseModel, options: SpeechOptions, seed: int, given_ar:
         if on
     ]
     refused = [*only_ar, *given_ar]
-    if modality != "ar" and refused:
-        why = "--modality nar-len runs no AR pass" if has_ar_pass(model) else "the model has no AR pass"
-        raise UsageError(f"{', '.join(refused)} can't be used here", cause=f"AR only: {why}")
+    require_ar(model, modality, refused)
+    if modality == "ar" and options.refine_on_stop and model.config.version >= 7:
+        raise UsageError(
+            "--refine-on-stop can't be used with this model",
+            cause="it is of version 7, which chooses all levels of a frame at once",
+        )
     if modality == "ar" and options.steps != DEMASKING_STEPS:
         raise UsageError("--steps does nothing here", cause="it is for --modality nar-len; the AR pass runs")
     strength = options.cfg_strength
@@ -119,6 +122,17 @@ def settle_passes(model: BaseModel, options: SpeechOptions, seed: int, given_ar:
         ar_guidance=shared, nar_guidance=shared, demask_guidance=demask, steps=options.steps,
         candidates=options.candidates,
     )  # fmt: skip
+
+
+def require_ar(model: BaseModel, modality: Modality, given: Sequence[str]) -> None:
+    """Raises UsageError where AR-only settings were given, by the names in `given`, and no AR pass is run."""
+    if modality == "ar" or not given:
+        return
+    has = has_ar_pass(model)
+    why = "level 0 is made at once (nar-len), without an AR pass" if has else "the model has no AR pass"
+    raise UsageError(
+        f"{', '.join(given)} can't be used here", cause=f"AR only: {why}", try_="--modality ar" if has else None
+    )
 
 
 def has_ar_pass(model: BaseModel) -> bool:

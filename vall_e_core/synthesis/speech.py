@@ -20,7 +20,7 @@ from vall_e_core.protocols import FinishedTake
 
 from . import limits
 from .candidates import Chosen, Spoken, alike, choose_each, identity, judges
-from .chains import ChainRequest, ar_only, plan_chain
+from .chains import ChainRequest, ar_only, check_version, plan_chain
 from .finite import require_finite
 from .joining import Placed, Wave, join
 from .ladder import ladder
@@ -83,8 +83,10 @@ class _Synthesis:
         known = engine.registry.samplers()
         advice = engine.loaded.advice
         self.plans = {stage: plan_chain(known, stage, chains.get(stage), advice) for stage in ("ar", "nar")}
-        self.passes = settle_passes(self.model, self.options, self.seed, ar_only(chains.get("ar")))
-        if self.passes.modality != "ar":
+        self.passes = settle_passes(self.model, self.options, self.seed, ar_only(known, chains.get("ar")))
+        if self.passes.modality == "ar":
+            check_version(self.plans["ar"], self.model.config.version)
+        else:
             del self.plans["ar"]
         self.judges = judges(engine, self.options.scorer, self.options.candidates)
 
