@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vall_e_core import BuildContext, ModelError
+from vall_e_core import BuildContext, ModelError, sha256_file
 
 from .shape import Shape, shape_from
 
 if TYPE_CHECKING:
     from .networks import Codec
 
+SCALE = ".scale"
+"""Ending of the name under which the rows' scales of an 8-bit weight are stored."""
 LEVEL = 0.08
 """Root mean square that the network was trained at; input is brought to it."""
 GATE = 1e-3
@@ -28,8 +31,9 @@ class MiniCodecModel:
 
     name = "mini"
 
-    def __init__(self, network: Codec, device: str = "cpu") -> None:
-        """`network`: its weights loaded."""
+    def __init__(self, network: Codec, device: str = "cpu", path: Path | None = None) -> None:
+        """`network`: its weights loaded, from `path`."""
+        self._path = path
         shape: Shape = network.shape
         self.sample_rate = shape.sample_rate
         self.frame_rate = shape.frame_rate
@@ -38,6 +42,11 @@ class MiniCodecModel:
         self._frame = shape.frame_samples
         self._device = torch.device(device)
         self._network = network.to(device=self._device, dtype=torch.float32).eval().requires_grad_(False)
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """The hash of the weights' file; None where they are from no file."""
+        return None if self._path is None else sha256_file(self._path)
 
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:
@@ -75,16 +84,28 @@ def levelled(wave: Tensor, frame: int) -> Tensor:
     return wave * torch.where(top > 1e-8, LEVEL / level.clamp(min=1e-4), 1.0)
 
 
+def read(path: Path) -> tuple[dict[str, Tensor], Shape]:
+    """The tensors of a codec file in float32, scales of 8-bit weights applied, and its shape.
+
+    Raises OSError, SafetensorError, KeyError, ValueError or TypeError for what isn't one.
+    """
+    with safe_open(str(path), framework="pt") as file:
+        shape = shape_from(json.loads((file.metadata() or {})["shape"]))
+        names: list[str] = list(file.keys())
+        tensors = {name: file.get_tensor(name).float() for name in names}
+    for name in [n for n in tensors if n.endswith(SCALE)]:
+        weight, scale = tensors[name.removesuffix(SCALE)], tensors.pop(name)
+        weight *= scale.view(-1, *[1] * (weight.dim() - 1))
+    return tensors, shape
+
+
 def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
     """The codec whose weights and `shape` (metadata) a safetensors file holds. Raises ModelError."""
     from .networks import Codec
 
     try:
-        with safe_open(str(path), framework="pt") as file:
-            shape = shape_from(json.loads((file.metadata() or {})["shape"]))
-            names: list[str] = list(file.keys())
-            tensors = {name: file.get_tensor(name).float() for name in names}
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        tensors, shape = read(path)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"can't read the embedded codec's weights: {path}", cause=str(error)) from error
     network = Codec(shape)
     try:
@@ -94,4 +115,4 @@ def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
     missing = [name for name in missing if not name.endswith((".inited", ".cluster_size", ".embed_avg", ".window"))]
     if missing or unknown:
         raise ModelError(f"the embedded codec's weights don't fit: {path}", cause=", ".join([*missing, *unknown]))
-    return MiniCodecModel(network, ctx.device)
+    return MiniCodecModel(network, ctx.device, path)

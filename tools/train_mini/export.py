@@ -15,6 +15,7 @@ from torch import Tensor
 import vall_e_mini
 from vall_e_core.checkpoint import save_model
 from vall_e_core.model import Model, ModelConfig
+from vall_e_mini.codec import SCALE
 from vall_e_mini.networks import Codec
 from vall_e_mini.shape import Shape, shape_from
 
@@ -34,8 +35,18 @@ ADVICE = Path(__file__).with_name("advice.json")
 """Settings that the checkpoint recommends: chosen on list A of the sentences."""
 
 
+def eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A weight [rows, ...] as int8 and a float16 scale for each row."""
+    scale = (weight.flatten(1).abs().amax(1).clamp(min=1e-4) / 127.0).half()
+    rows = scale.float().view(-1, *[1] * (weight.dim() - 1))
+    return (weight.float() / rows).round().clamp(-127, 127).to(torch.int8), scale
+
+
 def write_codec(path: Path, shape: Shape, trainer: dict[str, Tensor], vocoder: dict[str, Tensor]) -> None:
-    """`path`: encoder and codebooks of the codec stage, the vocoder, in half precision; the shape as metadata."""
+    """`path`: encoder and codebooks of the codec stage, the vocoder; the shape as metadata.
+
+    Weights of layers are stored in 8 bits with a scale a row (`NAME.scale`), all else in half precision.
+    """
     kept = {k: v for k, v in trainer.items() if k.startswith(("encoder.", "quantiser."))}
     kept |= {f"vocoder.{k}": v for k, v in vocoder.items()}
     known = Codec(shape).state_dict()
@@ -43,6 +54,8 @@ def write_codec(path: Path, shape: Shape, trainer: dict[str, Tensor], vocoder: d
     missing = [k for k in known if k not in tensors and not k.endswith((*TRAINING_ONLY, ".window"))]
     if missing:
         raise ValueError(f"the trained networks lack {', '.join(missing)}")
+    for name in [k for k, v in tensors.items() if v.dim() >= 2 and not k.startswith("quantiser.")]:
+        tensors[name], tensors[f"{name}{SCALE}"] = eight_bits(tensors[name])
     save_file(tensors, str(path), metadata={"shape": json.dumps(asdict(shape))})
 
 

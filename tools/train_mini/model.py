@@ -189,6 +189,9 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
             adam.load_state_dict(state["adam"])
         average.values, average.steps, step = state["average"], state["step"], state["step"]
         clock = Clock(c.minutes, state["seconds"])
+    if c.compiled:
+        for layer in model.model.layers:
+            layer.compile(dynamic=True)
     log, saved = Log(run_dir / "model.jsonl"), clock.spent
     rng = np.random.default_rng(c.seed + step)
     sampler = Sampler(corpus, c, codec.frame_rate, codec.levels, codec.codebook_size)

@@ -10,23 +10,17 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
-from vall_e_mini.shape import Shape, shape_from
+from vall_e_mini.codec import read
+from vall_e_mini.shape import Shape
 
 from .config import Config
 from .export import DATA
 from .language_model import LanguageModel, LanguageModelShape
 from .tokens import vocabulary
 from .training import save
-
-
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors in float32 and metadata of a safetensors file."""
-    with safe_open(str(path), framework="pt") as file:
-        names: list[str] = list(file.keys())
-        return {name: file.get_tensor(name).float() for name in names}, dict(file.metadata() or {})
 
 
 def language_model_shape(weights: dict[str, Tensor], heads: int, codec: Shape) -> LanguageModelShape:
@@ -39,12 +33,11 @@ def language_model_shape(weights: dict[str, Tensor], heads: int, codec: Shape) -
 def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
     """Write `codec.pt`, `vocoder.pt` and `model.pt` from the files in `out`; those that exist are left alone."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    tensors, about = read(out / "codec.safetensors")
-    shape = shape_from(json.loads(about["shape"]))
+    tensors, shape = read(out / "codec.safetensors")
     described = json.dumps(asdict(shape))
     codec = {k: v for k, v in tensors.items() if not k.startswith("vocoder.")}
     vocoder = {k.removeprefix("vocoder."): v for k, v in tensors.items() if k.startswith("vocoder.")}
-    weights, about = read(out / "model.sft")
+    weights = {k: v.float() for k, v in load_file(out / "model.sft").items()}
     sizes = language_model_shape(weights, config.model.heads, shape)
     known = LanguageModel(sizes).state_dict()
     weights = {k: v for k, v in weights.items() if k in known}
