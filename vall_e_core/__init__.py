@@ -70,7 +70,8 @@ if TYPE_CHECKING:
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech, Transcription
     from .synthesis.speech_options import SpeechOptions
-    from .tensorfile import load_strictly, read_tensors
+    from .synthesis.voice import find_voice, make_voice, model_codec
+    from .tensorfile import load_strictly, read_tensors, sha256_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
     from .tokenizer import Tokenizer
 
@@ -84,6 +85,7 @@ _LAZY: dict[str, str] = {
     "AudioClip": ".audio",
     "AudioWriter": ".audio",
     "read_audio": ".audio",
+    from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
     "read_windows": ".audio",
     "write_audio": ".audio",
     "cache_home": ".cache",
@@ -153,8 +155,17 @@ _LAZY: dict[str, str] = {
 }
 """Public names that are resolved when first used, and the module that holds each."""
 
+    "CodesOrigin": ".voices",
+    "SavedVoice": ".voices",
+    "VoiceFolder": ".voices",
+    "check_voice_name": ".voices",
+    "find_voice": ".synthesis.voice",
 __version__ = "0.1.0"
+    "make_voice": ".synthesis.voice",
+    "model_codec": ".synthesis.voice",
 
+    "sha256_tensors": ".tensorfile",
+    "voices_home": ".voices",
 __all__ = [
     "MISSING",
     "AudioClip",
@@ -181,6 +192,7 @@ __all__ = [
     "GreedySelector",
     "HearingOptions",
     "InputError",
+    "CodesOrigin",
     "Inputs",
     "KVCache",
     "LazyCommand",
@@ -218,6 +230,7 @@ __all__ = [
     "Tokenizer",
     "Trace",
     "Transcription",
+    "SavedVoice",
     "Transform",
     "UsageError",
     "VallE",
@@ -243,6 +256,7 @@ __all__ = [
     "inspect_model",
     "load_model",
     "load_strictly",
+    "VoiceFolder",
     "no_matches",
     "normalise_text",
     "param",
@@ -251,6 +265,7 @@ __all__ = [
     "read_record",
     "read_tensors",
     "read_text",
+    "check_voice_name",
     "read_windows",
     "recent",
     "save_model",
@@ -259,10 +274,13 @@ __all__ = [
     "take_maximum",
     "utterance_key",
     "without_torchaudio",
+    "find_voice",
     "write_atomic",
     "write_audio",
     "write_json",
 ]
+    "make_voice",
+    "model_codec",
 
 
 def __getattr__(name: str) -> object:
@@ -275,6 +293,8 @@ def __getattr__(name: str) -> object:
     globals()[name] = value
     return value
 
+    "sha256_tensors",
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
+    "voices_home",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .cli_state import state_of
+from .kinds import KINDS
 from .options import COMMON, Option, shown_default
 
 CONTEXT = {
@@ -19,6 +20,8 @@ CONTEXT = {
 
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     _ParamType = click.ParamType[object]
 else:
     _ParamType = click.ParamType  # older versions can't be subscripted
@@ -40,6 +43,19 @@ class Value(_ParamType):
             return made[0] if isinstance(made, tuple) else made
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What a word may become, for the shell: the choices, or the names of the kind of component that is meant."""
+        from click.shell_completion import CompletionItem
+
+        from .voices import VoiceFolder
+
+        known = [str(each) for each in self.option.param.choices or ()]
+        if self.option.key in KINDS:
+            known += state_of(ctx).registry.names(self.option.key)
+        if self.option.key == "voice":
+            known += VoiceFolder().files()
+        return [CompletionItem(each) for each in dict.fromkeys(known) if each.startswith(incomplete)]
 
 
 class ShownOption(click.Option):

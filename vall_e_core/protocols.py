@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class CodecModel(Protocol):
-    """A built codec. `levels` is the number of code books Q, `frame_rate` the frames in a second."""
+    """A built codec. `levels` is the number of code books Q, `frame_rate` the frames in a second.
+
+    It may have `weights_sha256`, a hash of its weights, and `codes_of`, the name of the codec whose codes it takes and
+    gives if that isn't its own: a saved voice is refused where they tell that its codes mean something else.
+    """
 
     name: str
     sample_rate: int

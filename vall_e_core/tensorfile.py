@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,18 @@ def read_tensors(path: Path, *, sha256: str | None = None, allow_pickle: bool = 
     if not allow_pickle:
         _check_published(path, sha256)
     return _read_pickle(path)
+
+
+def sha256_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """A hash of names, types, shapes and values: the same for the same weights in whatever file, order or place."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

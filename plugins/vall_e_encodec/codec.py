@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, ModelError, cached_model, load_strictly, read_tensors, without_torchaudio
+from vall_e_core import (
+    BuildContext,
+    ModelError,
+    cached_model,
+    load_strictly,
+    read_tensors,
+    sha256_tensors,
+    without_torchaudio,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +48,11 @@ class EncodecModel24:
         self._network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
         self._network.set_target_bandwidth(BANDWIDTH)
         self._device = torch.device(device)
+
+    @cached_property
+    def weights_sha256(self) -> str:
+        """A hash of the weights, the same for any of the files that hold them."""
+        return sha256_tensors(self._network.state_dict())
 
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:

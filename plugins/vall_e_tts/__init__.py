@@ -24,7 +24,7 @@ class Source(Component):
     text: str | None = param(None, help="text to speak, by name; then no TEXT")
     file: Path | None = param(None, help="a file with the text (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
     ref: tuple[str, ...] = param((), help="reference audio; repeatable; then no REF", metavar="FILE", multiple=True)
-    voice: str | None = param(None, help="a packaged reference voice; then no REF", metavar="NAME")
+    voice: str | None = param(None, help="a voice of `vall-e voices list`; then no REF", metavar="NAME")
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
 
 

@@ -44,12 +44,20 @@ class VocosModel:
     levels = 8
     codebook_size = 1024
 
-    def __init__(self, network: VocosNetwork, encoder: Callable[[], CodecModel], device: str = "cpu") -> None:
-        """`encoder` builds the codec that encodes."""
+    def __init__(
+        self, network: VocosNetwork, encoder: Callable[[], CodecModel], device: str = "cpu", codes_of: str = "encodec"
+    ) -> None:
+        """`encoder` builds the codec that encodes, `codes_of` is its name."""
+        self.codes_of = codes_of
         self._network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
         self._device = torch.device(device)
         self._build_encoder = encoder
         self._encoder: CodecModel | None = None
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Of the encoder, whose codes they are; None while it hasn't been needed."""
+        return None if self._encoder is None else getattr(self._encoder, "weights_sha256", None)
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [samples] float32 at 24 kHz -> codes [T, 8] int64, by the encoder."""
@@ -125,7 +133,7 @@ def load(weights: Path | None, ctx: BuildContext, *, allow_pickle: bool, encoder
     def build_encoder() -> CodecModel:
         return cast("CodecModel", ctx.find("codec", encoder).from_mapping({}).build(ctx))
 
-    return VocosModel(VocosNetwork(kept, path), build_encoder, ctx.device)
+    return VocosModel(VocosNetwork(kept, path), build_encoder, ctx.device, encoder)
 
 
 def find_weights(weights: Path | None, ctx: BuildContext) -> Path:

@@ -28,6 +28,7 @@ SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
     "tts", "stt", "sweep", "models list", "models info", "models download", "models path", "models verify",
+    "voices list", "voices add", "voices show", "voices play", "voices rm",
     "samplers list", "samplers explain", "samplers plot", "plugins list", "plugins check", "plugins new", "schema",
     "doctor", "doctor audio",
 )  # fmt: skip
@@ -215,7 +216,7 @@ def test_no_command_is_forgotten_in_these_tests(run: Run) -> None:
         return re.findall(r"^  ([a-z-]+)  ", re.split(r"^(?:Tasks|Commands):", text, maxsplit=1, flags=re.M)[1], re.M)
 
     assert set(offered()) == {command.split()[0] for command in COMMANDS}
-    for group in ("models", "samplers", "plugins", "doctor"):
+    for group in ("models", "voices", "samplers", "plugins", "doctor"):
         assert [each for each in offered(group) if f"{group} {each}" not in COMMANDS] == []
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vall_e_core.kinds import Sampler
     from vall_e_core.protocols import CodecModel
     from vall_e_core.registry import Registry
+    from vall_e_core.voices import SavedVoice
 
     from .results import Speech, Transcription
 
@@ -120,7 +121,7 @@ class VallE:
         text: str,
         references: Sequence[Path | str | AudioClip] = (),
         *,
-        voice: str | None = None,
+        voice: str | SavedVoice | None = None,
         reference_text: str | None = None,
         task: str = "tts",
         options: SpeechOptions | None = None,
@@ -130,7 +131,7 @@ class VallE:
         trace: bool = False,
         **settings: Any,  # noqa: ANN401 - SpeechOptions' own fields
     ) -> Speech:
-        """Speak `text` in the voice of the references (or of a packaged `voice`).
+        """Speak `text` in the voice of the references (or of a `voice`, or the name of one, saved or packaged).
 
         Args:
             reference_text: what the reference says; the voice's own if it is known.
@@ -160,6 +161,29 @@ class VallE:
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.registry, notify=self.notify)
         return make_speech(self, prepared, {} if chains is None else chains, progress, trace)
+
+    def make_voice(
+        self,
+        recording: Path | str | AudioClip,
+        *,
+        transcribe: bool = False,
+        **settings: Any,  # noqa: ANN401 - the keywords of synthesis.voice.make_voice
+    ) -> SavedVoice:
+        """A recording as a voice: `engine.make_voice("ref.wav", text="…").save("alice")`, then `voice="alice"`.
+
+        Args:
+            transcribe: note the phonemes heard in it, where there is no text.
+            settings: `text`, `language`, `note`, `max_seconds`, `trim`, `keep_audio` (see `synthesis.voice`).
+
+        Raises InputError for a recording that can't be used, ModelError for a model that can't transcribe.
+        """
+        from .voice import make_voice
+
+        if transcribe:
+            self.require_stt()
+            language = settings.get("language", "en")
+            settings["phonemes"] = lambda clip: self.transcribe(clip, language=language).phonemes
+        return make_voice(self.codec, recording, notify=self.notify, **settings)
 
     def transcribe(
         self,

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from vall_e_core.audio import AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
-from vall_e_core.kinds import Voice
 from vall_e_core.text import normalise_text, require_speech, strip_markup
+from vall_e_core.voices import SavedVoice
 
 from .limits import parse_bound
 from .loading import find_phonemizer, find_scorers
 from .record import sha256_file
 from .speech_options import SpeechOptions
+from .voice import VoiceReference, find_voice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vall_e_core.protocols import PhonemizerModel
+    from vall_e_core.protocols import CodecModel, PhonemizerModel
     from vall_e_core.registry import Registry
 
 AUTO = "auto"
@@ -54,6 +55,10 @@ class Reference:
 
         return torch.from_numpy(resample(self.clip.samples, self.clip.sample_rate, sample_rate))
 
+    def codes(self, codec: CodecModel, warn: Callable[[str], None]) -> Tensor:
+        """Its codes [T, Q]."""
+        return codec.encode(self.wave(codec.sample_rate))
+
     def record(self) -> dict[str, object]:
         """What the record keeps of it."""
         return {
@@ -65,11 +70,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """One synthesis. `references` are files or clips; `voice` names a packaged one instead."""
+    """One synthesis. `references` are files or clips; `voice`, or its name (saved or packaged), stands for them."""
 
     text: str
     references: Sequence[Path | str | AudioClip] = ()
-    voice: str | None = None
+    voice: str | SavedVoice | None = None
     reference_text: str | None = None
     task: str = "tts"
     options: SpeechOptions = field(default_factory=SpeechOptions)
@@ -85,7 +90,7 @@ class SpeechRequest:
         options = self.options
         parse_bound(options.max_ar_steps)
         warnings: list[str] = []
-        references, transcript = self._references(registry, warnings.append)
+        references, transcript, heard = self._references(registry, warnings.append)
         if self.task != "tts" and not references:
             raise UsageError(f"the task {self.task} needs a recording to work on", try_="--ref FILE")
         if options.input_prompt_prefix and not references:
@@ -96,21 +101,23 @@ class SpeechRequest:
         component = find_phonemizer(registry, options.phonemizer)
         phonemizer = component.build(BuildContext(notify=notify, component=registry.get))
         language = settle_language(phonemizer, options.language, normal.text)
-        spoken = None if not transcript else phonemizer.phonemize([normalise_text(transcript).text], language)[0]
+        spoken = heard if not transcript else phonemizer.phonemize([normalise_text(transcript).text], language)[0]
         return PreparedSpeech(
             self, references, transcript, spoken, normal.text, normal.removed, language, phonemizer, tuple(warnings)
         )
 
     def _references(
         self, registry: Registry, notify: Callable[[str], None]
-    ) -> tuple[tuple[Reference, ...], str | None]:
-        """The recordings, checked, and what they say where it is known."""
+    ) -> tuple[tuple[Reference | VoiceReference, ...], str | None, str | None]:
+        """The references, checked, and what they say where it is known: as text, and as phonemes without a text."""
         if self.voice is not None:
             if self.references:
                 raise UsageError("a voice and references are both given", try_="leave out one")
-            voice = cast("type[Voice]", registry.get("voice", self.voice))()
+            voice = find_voice(registry, self.voice) if isinstance(self.voice, str) else self.voice
             said = voice.transcript or None if self.reference_text is None else self.reference_text
-            return (self._read(voice.audio_path(), notify, voice.name),), said
+            if isinstance(voice, SavedVoice):
+                return (VoiceReference.of(voice, self.options.max_ref_seconds),), said, voice.phonemes
+            return (self._read(voice.audio_path(), notify, voice.name),), said, None
         found = [
             Reference(each, max_seconds=self.options.max_ref_seconds)
             if isinstance(each, AudioClip)
@@ -120,7 +127,7 @@ class SpeechRequest:
         for each in found:
             if each.clip.silent:
                 raise InputError(f"the reference {each.clip.source} is silent")
-        return tuple(found), self.reference_text or None
+        return tuple(found), self.reference_text or None, None
 
     def _read(self, path: Path, notify: Callable[[str], None], voice: str | None = None) -> Reference:
         most = self.options.max_ref_seconds
@@ -133,7 +140,7 @@ class PreparedSpeech:
     """A request whose checks are done. `text` is in normal form; `removed` characters were taken out of it."""
 
     request: SpeechRequest
-    references: tuple[Reference, ...]
+    references: tuple[Reference | VoiceReference, ...]
     reference_text: str | None
     reference_phonemes: str | None
     text: str

@@ -150,7 +150,7 @@ class _Synthesis:
         if not references:
             return None
         levels = self.engine.loaded.config.levels
-        codes = torch.cat([self.codec.encode(each.wave(self.codec.sample_rate))[:, :levels] for each in references])
+        codes = torch.cat([each.codes(self.codec, self.warnings.append)[:, :levels] for each in references])
         device = next(self.model.parameters()).device
         codes = require_finite_codes(codes, self.codec.codebook_size).to(device)
         whole = len(codes)

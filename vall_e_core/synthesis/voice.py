@@ -1,0 +1,257 @@
+"""Making a voice from a recording, and using one in the place of a recording."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
+from vall_e_core.component import BuildContext
+from vall_e_core.errors import InputError, ModelError, UsageError, suggestion
+from vall_e_core.kinds import Voice
+from vall_e_core.text import estimate_seconds, normalise_text, require_speech
+from vall_e_core.voice_file import LONGEST_TEXT, printable
+from vall_e_core.voices import CodesOrigin, SavedVoice, VoiceFolder
+
+from .loading import find_codec, find_model
+from .model_options import ModelOptions
+from .pitch import median_pitch
+from .record import sha256_file
+from .windows import Wave, cut
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vall_e_core.protocols import CodecModel
+    from vall_e_core.registry import Registry
+
+FEW_SECONDS = 1.0
+"""Less than this says little of a voice."""
+EDGE_SECONDS = 0.3
+"""Silence at an end that is longer than this is left out, but for `windows.MARGIN_SECONDS`."""
+_PLAUSIBLE = (0.4, 2.5)
+"""How the length of a recording may differ from what its text usually takes."""
+
+
+def _silent(line: str) -> None:
+    """Nobody listens."""
+
+
+def find_voice(registry: Registry, name: str) -> SavedVoice | Voice:
+    """The user's own voice of that name, else a packaged one.
+
+    Raises UsageError with a did-you-mean, InputError for a voice whose file is damaged.
+    """
+    folder = VoiceFolder()
+    if folder.find(name) is not None:
+        return folder.read(name)
+    try:
+        return cast("type[Voice]", registry.get(Voice.kind, name))()
+    except UsageError as error:
+        known = [*folder.files(), *registry.names(Voice.kind)]
+        hint = suggestion(name, known, "vall-e voices list")
+        raise UsageError(error.message, cause=error.cause, try_=hint) from None
+
+
+def model_codec(
+    registry: Registry, options: ModelOptions, *, notify: Callable[[str], None] = _silent
+) -> CodecModel:
+    """The codec that a model speaks through, built; the model's own weights aren't read.
+
+    Raises ModelError, UsageError.
+    """
+    spec = options.codec
+    if spec is None:
+        from vall_e_core.checkpoint.load import codec_name, inspect_model
+
+        place = find_model(registry, options)
+        if place.path is None:
+            raise UsageError("which codec the model of a YAML file has isn't known", try_="--codec NAME")
+        config, container = inspect_model(place.path, allow_pickle=options.allow_pickle)
+        spec = codec_name(config, container.config, container, None)
+    from .device import choose_device
+
+    device = choose_device(options.device)
+    component = find_codec(registry, spec)
+    return component.build(BuildContext(device.name, notify=notify, component=registry.get))
+
+
+def make_voice(
+    codec: CodecModel,
+    recording: Path | str | AudioClip,
+    *,
+    text: str | None = None,
+    phonemes: Callable[[AudioClip], str] | None = None,
+    language: str = "en",
+    note: str | None = None,
+    max_seconds: float = 30.0,
+    trim: bool = True,
+    keep_audio: bool = False,
+    notify: Callable[[str], None] = _silent,
+) -> SavedVoice:
+    """A recording as a voice: what `SavedVoice.save` keeps and `VallE.synthesize(voice=…)` takes.
+
+    Args:
+        text: what the recording says; it sets the pace, and `--input-prompt-prefix` needs it.
+        phonemes: hears the recording, where its text isn't known.
+        note: licence, consent, whatever the user wants to remember.
+        max_seconds: no more of the recording is used.
+        trim: leave out silence at its ends. A recording without any gives the codes that it gives as a reference.
+        keep_audio: keep its samples too (16 bits, one channel), so that it can be encoded again for another codec.
+        notify: takes what was done to the recording, and the warnings, which the voice keeps as well.
+
+    Raises InputError for a recording or a text that can't be used.
+    """
+    warnings: list[str] = []
+
+    def warn(line: str) -> None:
+        warnings.append(line)
+        notify(line)
+
+    spoken = None if text is None else _checked_text(text)
+    clip = _read(recording, codec.sample_rate, max_seconds, warn)
+    start, stop = sounding(clip.samples, codec.sample_rate) if trim else (0, len(clip.samples))
+    samples = clip.samples[start:stop]
+    seconds = len(samples) / codec.sample_rate
+    if seconds < MINIMUM_SECONDS:
+        raise InputError(f"{clip.source} holds only {seconds:.2f} s of sound", try_="3-10 s of speech")
+    if stop - start < len(clip.samples):
+        notify(f"{clip.source}: {(len(clip.samples) - len(samples)) / codec.sample_rate:.1f} s of silence left out")
+    if seconds < FEW_SECONDS:
+        warn(f"{clip.source}: {seconds:.2f} s is little to know a voice by; 3-10 s give a better one")
+    if spoken is not None and not _PLAUSIBLE[0] < seconds / max(estimate_seconds(spoken), 0.1) < _PLAUSIBLE[1]:
+        usual = estimate_seconds(spoken)
+        warn(f"{clip.source} has {seconds:.1f} s, its text usually takes {usual:.1f} s: is it what the recording says?")
+    heard = None
+    if spoken is None and phonemes is not None:
+        heard = phonemes(_like(clip, samples)) or None
+        if heard is None:
+            warn(f"{clip.source}: no speech was heard in it")
+    codes = codec.encode(_like(clip, samples).tensor())
+    if len(codes) == 0:
+        raise InputError(f"{clip.source} is too short for the codec {codec.name}", try_="3-10 s of speech")
+    if int(codes.min()) < 0 or int(codes.max()) >= codec.codebook_size:
+        raise ModelError(f"the codec gave a code outside 0..{codec.codebook_size - 1}")
+    own: AudioClip | None = None
+    if keep_audio and isinstance(recording, AudioClip):
+        own = recording
+    elif keep_audio:
+        own = _read(recording, clip.original_rate, max_seconds, _silent)
+    return SavedVoice(
+        codes.cpu().numpy().astype(np.int32), CodesOrigin.of(codec), transcript=spoken, phonemes=heard,
+        language=language, source=printable(Path(clip.source).name),
+        recording_sha256=None if isinstance(recording, AudioClip) else sha256_file(Path(recording).expanduser()),
+        recording_rate=clip.original_rate, recording_channels=clip.original_channels,
+        pitch=median_pitch(samples, codec.sample_rate),
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), note=note,
+        warnings=tuple(map(printable, warnings)),
+        audio_rate=None if own is None else own.sample_rate,
+        audio=None if own is None else _kept(own, start / codec.sample_rate, stop / codec.sample_rate),
+    )  # fmt: skip
+
+
+def sounding(wave: Wave, rate: int) -> tuple[int, int]:
+    """Where the sound of `wave` [n] begins and ends, in samples; a short silence at an end belongs to it.
+
+    How loud the recording is doesn't matter, and a click in the silence isn't sound.
+    """
+    peak = float(np.abs(wave).max(initial=0.0))
+    spans, _ = cut(wave / max(peak, 1e-6), rate, len(wave) / rate + 1, final=True)
+    if not spans:
+        return 0, len(wave)
+    edge = round(EDGE_SECONDS * rate)
+    start, stop = spans[0][0], spans[-1][1]
+    return start if start > edge else 0, stop if len(wave) - stop > edge else len(wave)
+
+
+@dataclass(frozen=True, eq=False)
+class VoiceReference:
+    """A saved voice in the place of a reference recording."""
+
+    voice: SavedVoice
+    sha256: str | None = None
+    """Of the voice's file."""
+    max_seconds: float = 30.0
+
+    @classmethod
+    def of(cls, voice: SavedVoice, max_seconds: float) -> VoiceReference:
+        """With the hash of its file, if it has one."""
+        return cls(voice, None if voice.path is None else sha256_file(voice.path), max_seconds)
+
+    def codes(self, codec: CodecModel, warn: Callable[[str], None]) -> Tensor:
+        """Its codes [T, Q] for a codec. Raises InputError where they are another's and no recording was kept."""
+        import torch
+
+        from vall_e_core.audio.signal import resample
+
+        voice, wanted = self.voice, CodesOrigin.of(codec)
+        why = voice.origin.difference(wanted)
+        if why is None:
+            return torch.from_numpy(voice.codes[: math.ceil(self.max_seconds * codec.frame_rate)]).to(torch.int64)
+        if voice.audio is None or voice.audio_rate is None:
+            name, source = voice.name or "NAME", voice.source or "REF.wav"
+            raise InputError(
+                f"the voice {voice.name} doesn't fit the model",
+                cause=why,
+                try_=f"vall-e voices add {name} {source} --codec {codec.name} --force   (--keep-audio: for any codec)",
+            )
+        warn(f"the voice {voice.name} was encoded for another codec; its recording is encoded again")
+        samples = voice.audio[: round(self.max_seconds * voice.audio_rate)].astype(np.float32) / np.float32(32768)
+        return codec.encode(torch.from_numpy(resample(samples, voice.audio_rate, codec.sample_rate)))
+
+    def record(self) -> dict[str, object]:
+        """What the record of a run keeps of it."""
+        voice = self.voice
+        return {
+            "path": None if voice.path is None else str(voice.path.absolute()), "sha256": self.sha256,
+            "voice": voice.name, "seconds": round(min(voice.seconds, self.max_seconds), 6),
+            "sample_rate": voice.recording_rate, "channels": voice.recording_channels,
+            "recording_sha256": voice.recording_sha256,
+        }  # fmt: skip
+
+
+def _read(
+    recording: Path | str | AudioClip, rate: int, max_seconds: float, notify: Callable[[str], None]
+) -> AudioClip:
+    """One channel at `rate`, no longer than `max_seconds`, and not silent."""
+    if not isinstance(recording, AudioClip):
+        return read_audio(Path(recording).expanduser(), sample_rate=rate, max_seconds=max_seconds, notify=notify)
+    from vall_e_core.audio.signal import resample
+
+    if recording.silent:
+        raise InputError(f"the recording {recording.source} is silent")
+    samples = recording.samples[: round(max_seconds * recording.sample_rate)]
+    return _like(recording, resample(samples, recording.sample_rate, rate), rate)
+
+
+def _kept(clip: AudioClip, start: float, stop: float) -> NDArray[np.int16]:
+    """The samples between two times in seconds, as 16-bit numbers; a recording of 16 bits is kept exactly."""
+    samples = clip.samples[round(start * clip.sample_rate) : round(stop * clip.sample_rate)]
+    return np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
+
+
+def _like(clip: AudioClip, samples: Wave, rate: int | None = None) -> AudioClip:
+    """Other samples of the same recording."""
+    return AudioClip(
+        samples, clip.sample_rate if rate is None else rate, clip.source, clip.silent, clip.original_rate,
+        clip.original_channels, clip.format, clip.subtype,
+    )  # fmt: skip
+
+
+def _checked_text(text: str) -> str:
+    """A transcript in normal form, on one line. Raises InputError."""
+    found = " ".join(normalise_text(text).text.split())
+    require_speech(found, "the transcript")
+    if len(found) > LONGEST_TEXT:
+        raise InputError(f"the transcript has {len(found)} letters", cause=f"a voice keeps {LONGEST_TEXT} at most")
+    return found
+
+
+__all__ = ["VoiceReference", "find_voice", "make_voice", "model_codec", "sounding"]
