@@ -17,18 +17,29 @@ from .errors import (
     InputError,
     ModelError,
     PluginError,
+    RegressionError,
     UsageError,
     VallEError,
 )
 from .hookspecs import hookimpl
 from .imports import without_torchaudio
-from .kinds import Codec, Engine, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
-from .protocols import CodecModel, FinishedTake, PhonemizerModel, ScorerModel
+from .kinds import Codec, Engine, Figure, Judge, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
+from .protocols import (
+    CodecModel,
+    FinishedTake,
+    Judged,
+    JudgeModel,
+    PhonemizerModel,
+    Recording,
+    ScorerModel,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
     from .cache import cache_home, cached_model, sha256_file
     from .checkpoint import Loaded, inspect_model, load_model, save_model
+    from .cli_task import TaskGroup
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
@@ -74,6 +85,7 @@ if TYPE_CHECKING:
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
     from .tokenizer import Tokenizer
+    from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
 
 _LAZY: dict[str, str] = {
     "Console": ".console",
@@ -84,8 +96,8 @@ _LAZY: dict[str, str] = {
     "SpeechOptions": ".synthesis.speech_options",
     "AudioClip": ".audio",
     "AudioWriter": ".audio",
+    "TaskGroup": ".cli_task",
     "read_audio": ".audio",
-    from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
     "read_windows": ".audio",
     "write_audio": ".audio",
     "cache_home": ".cache",
@@ -143,8 +155,17 @@ _LAZY: dict[str, str] = {
     "HearingOptions": ".synthesis.hearing_options",
     "check_file": ".output",
     "check_folder": ".output",
+    "CodesOrigin": ".voices",
+    "SavedVoice": ".voices",
+    "VoiceFolder": ".voices",
+    "check_voice_name": ".voices",
+    "find_voice": ".synthesis.voice",
     "load_strictly": ".tensorfile",
+    "make_voice": ".synthesis.voice",
+    "model_codec": ".synthesis.voice",
     "read_tensors": ".tensorfile",
+    "sha256_tensors": ".tensorfile",
+    "voices_home": ".voices",
     "NormalText": ".text",
     "Segment": ".text",
     "decode_text": ".text",
@@ -155,17 +176,8 @@ _LAZY: dict[str, str] = {
 }
 """Public names that are resolved when first used, and the module that holds each."""
 
-    "CodesOrigin": ".voices",
-    "SavedVoice": ".voices",
-    "VoiceFolder": ".voices",
-    "check_voice_name": ".voices",
-    "find_voice": ".synthesis.voice",
 __version__ = "0.1.0"
-    "make_voice": ".synthesis.voice",
-    "model_codec": ".synthesis.voice",
 
-    "sha256_tensors": ".tensorfile",
-    "voices_home": ".voices",
 __all__ = [
     "MISSING",
     "AudioClip",
@@ -180,6 +192,7 @@ __all__ = [
     "Choice",
     "Codec",
     "CodecModel",
+    "CodesOrigin",
     "Component",
     "ComponentError",
     "Console",
@@ -187,13 +200,16 @@ __all__ = [
     "DownloadError",
     "EarlyExit",
     "Engine",
+    "Figure",
     "FinishedTake",
     "Flag",
     "GreedySelector",
     "HearingOptions",
     "InputError",
-    "CodesOrigin",
     "Inputs",
+    "Judge",
+    "JudgeModel",
+    "Judged",
     "KVCache",
     "LazyCommand",
     "Loaded",
@@ -209,9 +225,12 @@ __all__ = [
     "Phonemizer",
     "PhonemizerModel",
     "PluginError",
+    "Recording",
     "Registry",
+    "RegressionError",
     "Sampler",
     "SamplerSpec",
+    "SavedVoice",
     "Scorer",
     "ScorerModel",
     "Search",
@@ -227,15 +246,17 @@ __all__ = [
     "Step",
     "Target",
     "Task",
+    "TaskGroup",
     "Tokenizer",
     "Trace",
     "Transcription",
-    "SavedVoice",
     "Transform",
     "UsageError",
     "VallE",
     "VallEError",
+    "Verdict",
     "Voice",
+    "VoiceFolder",
     "__version__",
     "cache_home",
     "cached_model",
@@ -244,6 +265,7 @@ __all__ = [
     "check_folder",
     "check_output",
     "check_unchanged",
+    "check_voice_name",
     "compile_chain",
     "continuations",
     "decode_text",
@@ -252,11 +274,13 @@ __all__ = [
     "extend_matches",
     "fetch",
     "find_model",
+    "find_voice",
     "hookimpl",
     "inspect_model",
     "load_model",
     "load_strictly",
-    "VoiceFolder",
+    "make_voice",
+    "model_codec",
     "no_matches",
     "normalise_text",
     "param",
@@ -265,22 +289,20 @@ __all__ = [
     "read_record",
     "read_tensors",
     "read_text",
-    "check_voice_name",
     "read_windows",
     "recent",
     "save_model",
     "sha256_file",
+    "sha256_tensors",
     "split_text",
     "take_maximum",
     "utterance_key",
+    "voices_home",
     "without_torchaudio",
-    "find_voice",
     "write_atomic",
     "write_audio",
     "write_json",
 ]
-    "make_voice",
-    "model_codec",
 
 
 def __getattr__(name: str) -> object:
@@ -293,8 +315,6 @@ def __getattr__(name: str) -> object:
     globals()[name] = value
     return value
 
-    "sha256_tensors",
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
-    "voices_home",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -97,6 +97,23 @@ class TaskCommand(click.Command):
             if name in by_name:
                 specs.append(_spec(by_name[name], next(waiting[name])))
         return specs
+
+
+class TaskGroup(click.Group):
+    """`vall-e eval`: tasks under the name of a command, for what a plugin brings with `vall_e_commands`."""
+
+    def __init__(self, name: str, tasks: Mapping[str, type[Task]], help: str) -> None:
+        super().__init__(name, help=help, context_settings=CONTEXT)
+        self.tasks = tasks
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were given."""
+        return list(self.tasks)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A task as a command, or None."""
+        task = self.tasks.get(cmd_name)
+        return None if task is None else TaskCommand(cmd_name, task, state_of(ctx))
 
 
 def _spec(option: Option, written: str) -> SamplerSpec:

@@ -64,7 +64,9 @@ class BuildContext:
     """Finds a component by kind and name; without it, `find` looks among the installed ones."""
 
     engine: VallE | None = None
-    """The loaded model, for a scorer: it may listen to a take."""
+    """The loaded model, for a scorer or a judge: it may listen."""
+    sentences: tuple[str, ...] = ()
+    """All that may be said, for a judge that tells which of them it was."""
 
     def find(self, kind: str, name: str) -> type[Component]:
         """Another component, for one that builds on it (a decoder on an encoder). Raises UsageError."""

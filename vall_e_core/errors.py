@@ -82,6 +82,12 @@ class BatchError(VallEError):
     exit_code = 6
 
 
+class RegressionError(VallEError):
+    """Everything was done, and a figure is worse than it may be."""
+
+    exit_code = 7
+
+
 def _rebuild(cls: type[VallEError], message: str, cause: str | None, try_: str | None) -> VallEError:
     return cls(message, cause=cause, try_=try_)
 

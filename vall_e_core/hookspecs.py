@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from .kinds import Codec, Engine, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
+from .kinds import Codec, Engine, Judge, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
 
 PROJECT = "vall_e"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -68,6 +68,11 @@ class HookSpecs:
         raise NotImplementedError
 
     @hookspec
+    def vall_e_judges(self) -> Iterable[type[Judge]]:
+        """Judges of a recording, for `vall-e eval`."""
+        raise NotImplementedError
+
+    @hookspec
     def vall_e_engines(self) -> Iterable[type[Engine]]:
         """Ways to execute a step (reserved)."""
         raise NotImplementedError
@@ -82,6 +87,7 @@ HOOKS: dict[str, str] = {
     "vall_e_models": "model",
     "vall_e_voices": "voice",
     "vall_e_scorers": "scorer",
+    "vall_e_judges": "judge",
     "vall_e_engines": "engine",
 }
 """Each hook, and the kind of component it returns."""

@@ -16,7 +16,7 @@ from .parameters import MISSING, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .protocols import CodecModel, PhonemizerModel, ScorerModel
+    from .protocols import CodecModel, JudgeModel, PhonemizerModel, ScorerModel
     from .session import Session
 
 
@@ -173,6 +173,34 @@ class Scorer(Component):
         def build(self, ctx: BuildContext) -> ScorerModel: ...
 
 
+@dataclass(frozen=True)
+class Figure:
+    """What a figure of an evaluation means: how it is shown, and which way is better."""
+
+    title: str
+    """What a table calls it."""
+    better: Literal["higher", "lower", "neither"] = "higher"
+    unit: str = ""
+    """`%` for a share in 0..1, which is shown in per cent; else what the number is counted in."""
+
+
+class Judge(Component):
+    """Says how good a recording is, for `vall-e eval`: by its words, its voice, its signal."""
+
+    kind = "judge"
+    default: ClassVar[bool] = False
+    """Whether it judges where no judge is named. One whose `build` raises ModelError is then left out, and said so."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What it must be given beside the recording: `text` (what it says), `reference` (the voice it is to have),
+    `original` (the recording it was made from, aligned in time). It isn't asked where that isn't known."""
+    figures: ClassVar[Mapping[str, Figure]] = {}
+    """What its verdicts hold, by key."""
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> JudgeModel: ...
+
+
 class Engine(Component):
     """Executes a step: eager, captured, exported (reserved)."""
 
@@ -189,6 +217,6 @@ class LazyCommand:
 
 
 KINDS: dict[str, type[Component]] = {
-    kind.kind: kind for kind in (Sampler, Codec, Phonemizer, Task, ModelSource, Voice, Scorer, Engine)
+    kind.kind: kind for kind in (Sampler, Codec, Phonemizer, Task, ModelSource, Voice, Scorer, Judge, Engine)
 }
 """Every kind by its name, in the order they are shown."""

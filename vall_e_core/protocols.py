@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class CodecModel(Protocol):
     """A built codec. `levels` is the number of code books Q, `frame_rate` the frames in a second.
 
-    It may have `weights_sha256`, a hash of its weights, and `codes_of`, the name of the codec whose codes it takes and
-    gives if that isn't its own: a saved voice is refused where they tell that its codes mean something else.
+    It may have `code_books_sha256`, a hash of its code books, and `codes_of`, the name of the codec whose codes it takes
+    and gives if that isn't its own: a saved voice is refused where they tell that its codes mean something else.
     """
 
     name: str
@@ -91,4 +91,58 @@ class ScorerModel(Protocol):
 
         None where it can't tell. A score depends on the take alone, never on its neighbours.
         """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Samples [n] in -1..1 at `sample_rate`."""
+
+    wave: NDArray[np.float32] = field(repr=False)
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return len(self.wave) / self.sample_rate
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A recording before a judge, and what is known about it; what isn't known is None or empty."""
+
+    recording: Recording
+    text: str = ""
+    """What it is to say."""
+    phonemes: str = ""
+    language: str = "en"
+    reference: Recording | None = None
+    """The voice it is to have, saying something else."""
+    original: Recording | None = None
+    """What it was made from, at the same rate, length and time: the input of a codec."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of one recording."""
+
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    """By the keys that `Judge.figures` declares; None where it can't tell. The mean over all recordings is reported."""
+    heard: str | None = None
+    """What it heard, for whoever wants to know why."""
+    voice: Sequence[float] | None = None
+    """Where the voice lies in a space of the judge's own. Of these `vall-e eval` makes ABX figures."""
+
+
+@runtime_checkable
+class JudgeModel(Protocol):
+    """A built judge."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Whatever its verdicts depend on, with versions: libraries, models."""
+        ...
+
+    def judge(self, given: Judged) -> Verdict:
+        """The verdict depends on what is given alone, never on what was judged before."""
         ...

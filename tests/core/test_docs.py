@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[2]
 SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
-    "tts", "stt", "sweep", "models list", "models info", "models download", "models path", "models verify",
+    "tts", "stt", "sweep", "eval tts",
+    "models list", "models info", "models download", "models path", "models verify",
     "voices list", "voices add", "voices show", "voices play", "voices rm",
     "samplers list", "samplers explain", "samplers plot", "plugins list", "plugins check", "plugins new", "schema",
     "doctor", "doctor audio",

@@ -1,0 +1,162 @@
+"""`vall-e eval`: how well a model speaks and listens, measured offline; and the judges that measure it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from vall_e_core import BuildContext, Figure, Judge, LazyCommand, hookimpl, param
+
+if TYPE_CHECKING:
+    from vall_e_core import JudgeModel
+
+
+@dataclass(frozen=True)
+class Sentences(Judge):
+    """Which sentence of the closed set was said, to its end? pocketsphinx with a grammar of whole sentences."""
+
+    name = "sentences"
+    default = True
+    needs = frozenset({"text"})
+    figures: ClassVar[Mapping[str, Figure]] = {"identified": Figure("identified", "higher", "%")}
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .sphinx import SentenceJudge
+
+        return SentenceJudge.of(ctx)
+
+
+@dataclass(frozen=True)
+class Alignment(Judge):
+    """Is every word there, in order? pocketsphinx's forced alignment of the text, and the times that come of it."""
+
+    name = "alignment"
+    default = True
+    needs = frozenset({"text"})
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "complete": Figure("all words aligned", "higher", "%"),
+        "pace": Figure("words a second", "neither"),
+        "pause": Figure("longest pause between words", "lower", "s"),
+        "tail": Figure("left after the last word", "lower", "s"),
+    }
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .sphinx import AlignmentJudge
+
+        return AlignmentJudge.of(ctx)
+
+
+@dataclass(frozen=True)
+class Mfcc(Judge):
+    """Whose voice is it? Mean and standard deviation of 19 MFCCs: enough to tell voices apart, no speaker model."""
+
+    name = "mfcc"
+    default = True
+    needs = frozenset({"reference"})
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .voices import MfccJudge
+
+        return MfccJudge()
+
+
+@dataclass(frozen=True)
+class Pitch(Judge):
+    """Is the median fundamental frequency near the reference's? Both by YIN."""
+
+    name = "pitch"
+    default = True
+    needs = frozenset({"reference"})
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "near": Figure("median F0 near the reference's", "higher", "%"),
+        "off": Figure("median F0 off by", "lower", "semitones"),
+    }
+
+    within: float = param(0.12, primary=True, min=0.0, max=1.0, help="how far it may be off, as a share")
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .voices import PitchJudge
+
+        return PitchJudge(self.within)
+
+
+@dataclass(frozen=True)
+class Signal(Judge):
+    """Pauses, silence, clipping, a constant offset, hiss at the end: what can be told without knowing the words."""
+
+    name = "signal"
+    default = True
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "silence": Figure("silence", "neither", "%"),
+        "pause": Figure("longest silence inside", "lower", "s"),
+        "clipped": Figure("clipped", "lower", "%"),
+        "offset": Figure("constant offset above 5 % of the level", "lower", "%"),
+        "hiss": Figure("spectral flatness of the last 0.3 s", "neither"),
+        "level": Figure("level", "neither", "dBFS"),
+    }
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .signals import SignalJudge
+
+        return SignalJudge()
+
+
+@dataclass(frozen=True)
+class Distance(Judge):
+    """How far from the original, sample by sample and frame by frame: SI-SDR and mel-cepstral distortion."""
+
+    name = "distance"
+    default = True
+    needs = frozenset({"original"})
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "mcd": Figure("mel-cepstral distortion", "lower", "dB"),
+        "si-sdr": Figure("SI-SDR", "higher", "dB"),
+    }
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .signals import DistanceJudge
+
+        return DistanceJudge()
+
+
+@dataclass(frozen=True)
+class Stoi(Judge):
+    """Short-time objective intelligibility against the original, by pystoi: 0 to 1."""
+
+    name = "stoi"
+    default = True
+    needs = frozenset({"original"})
+    figures: ClassVar[Mapping[str, Figure]] = {"stoi": Figure("STOI", "higher")}
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .signals import StoiJudge
+
+        return StoiJudge.of()
+
+
+@dataclass(frozen=True)
+class Pesq(Judge):
+    """Wide-band PESQ against the original, by the package pesq (which is built from source): 1 to 4.64."""
+
+    name = "pesq"
+    default = True
+    needs = frozenset({"original"})
+    figures: ClassVar[Mapping[str, Figure]] = {"pesq": Figure("PESQ (wide band)", "higher")}
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .signals import PesqJudge
+
+        return PesqJudge.of()
+
+
+@hookimpl
+def vall_e_judges() -> Iterable[type[Judge]]:
+    """The judges."""
+    return [Sentences, Alignment, Mfcc, Pitch, Signal, Distance, Stoi, Pesq]
+
+
+@hookimpl
+def vall_e_commands() -> Iterable[LazyCommand]:
+    """The command `eval`."""
+    return [LazyCommand("eval", "measure how well a model speaks and listens", "vall_e_eval.tasks:evaluate")]

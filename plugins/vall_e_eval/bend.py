@@ -1,0 +1,106 @@
+"""References bent into voices that no model has heard: another pitch, another pace.
+
+`pitch=+4` plays the recording faster by 2^(4/12), so that pitch and formants rise by four semitones together (as a
+smaller person's would), and stretches the time back. `rate=0.85` speaks more slowly at the same pitch. Time is
+stretched by WSOLA (Verhelst and Roelands 1993): overlapping windows, each shifted to where it continues the last one
+best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vall_e_core import UsageError
+
+Samples = NDArray[np.float32]
+
+PITCHES, RATES = (-24.0, 24.0), (0.4, 2.5)
+WINDOW, SEARCH = 0.03, 0.01
+"""Seconds: a window, and how far it may be shifted either way."""
+
+
+@dataclass(frozen=True)
+class Bend:
+    """One variant: `pitch` in semitones, `rate` as a factor of the pace."""
+
+    pitch: float = 0.0
+    rate: float = 1.0
+
+    @classmethod
+    def parse(cls, spec: str) -> Bend:
+        """`pitch=+4`, `rate=0.9`, `pitch=-3,rate=1.1`, or `none`. Raises UsageError."""
+        if spec.strip().lower() == "none":
+            return cls()
+        values: dict[str, float] = {}
+        for part in spec.split(","):
+            key, equals, value = (each.strip() for each in part.partition("="))
+            limits = {"pitch": PITCHES, "rate": RATES}.get(key)
+            try:
+                number = float(value)
+            except ValueError:
+                number = float("nan")
+            if not equals or limits is None or key in values or not limits[0] <= number <= limits[1]:
+                raise UsageError(
+                    f"--bend: can't bend a voice by {spec!r}",
+                    cause=f"pitch is in semitones, {PITCHES[0]:g} to {PITCHES[1]:g}; rate a factor, "
+                    f"{RATES[0]:g} to {RATES[1]:g}",
+                    try_="--bend pitch=+4   --bend pitch=-4,rate=1.1   --bend none",
+                )
+            values[key] = number
+        return cls(**values)
+
+    @property
+    def neutral(self) -> bool:
+        """Whether it changes nothing."""
+        return self.pitch == 0 and self.rate == 1
+
+    @property
+    def label(self) -> str:
+        """What a bent reference's name ends with; empty where nothing changes."""
+        pitch = f"{self.pitch:+g}" if self.pitch else ""
+        return pitch + (f"x{self.rate:g}" if self.rate != 1 else "")
+
+    def __call__(self, wave: Samples, sample_rate: int) -> Samples:
+        """Samples [n] at `sample_rate`, bent; about n / rate of them."""
+        if self.neutral:
+            return wave
+        import soxr
+
+        factor = 2.0 ** (self.pitch / 12)
+        bent = np.asarray(wave, dtype=np.float64)
+        if self.pitch:
+            bent = np.asarray(soxr.resample(bent, sample_rate * factor, sample_rate, quality="HQ"), dtype=np.float64)
+        bent = stretch(bent, factor / self.rate, sample_rate)
+        peak = float(np.abs(bent).max(initial=0.0))
+        return (bent / max(1.0, peak)).astype(np.float32)
+
+
+def stretch(wave: NDArray[np.float64], factor: float, sample_rate: int) -> NDArray[np.float64]:
+    """Samples [n] made `factor` times as long at the same pitch, by WSOLA."""
+    half = round(WINDOW * sample_rate / 2)
+    reach = round(SEARCH * sample_rate)
+    if abs(factor - 1) < 1e-6 or len(wave) < 4 * half:
+        return wave
+    window = np.hanning(2 * half + 1)[:-1]
+    count = max(1, round(len(wave) * factor / half))
+    padded = np.pad(wave, (half + reach, 4 * half + 2 * reach))
+    made = np.zeros((count + 1) * half)
+    weight = np.full(len(made), 1e-9)
+    place = half + reach
+    for step in range(count):
+        if step:
+            wanted = half + reach + round(step * half / factor)
+            following = padded[place + half : place + 3 * half]  # what would go on without a seam
+            start = min(max(0, wanted - reach), len(padded) - 2 * half - 2 * reach - 1)
+            around = padded[start : start + 2 * half + 2 * reach]
+            likeness = np.correlate(around, following, "valid")
+            power = np.cumsum(np.pad(np.square(around), (1, 0)))
+            energy = power[2 * half :] - power[: len(power) - 2 * half]
+            place = start + int(np.argmax(likeness / np.sqrt(np.maximum(energy, 1e-9))))
+        made[step * half : (step + 2) * half] += window * padded[place : place + 2 * half]
+        weight[step * half : (step + 2) * half] += window
+    found: NDArray[np.float64] = made / np.maximum(weight, 1e-3)
+    return found[: round(len(wave) * factor)]

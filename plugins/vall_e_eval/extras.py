@@ -1,0 +1,42 @@
+"""The packages of the extra `eval`, which may not be there."""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from types import ModuleType
+
+from vall_e_core import ModelError
+
+INSTALL = "pip install 'vall-e[eval]'"
+
+
+def need(module: str, what: str) -> ModuleType:
+    """A module that `what` can't do without. Raises ModelError that names the extra."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ModelError(f"{what} needs the package {package}", cause=str(error), try_=INSTALL) from error
+
+
+def need_all(what: str) -> None:
+    """Everything that any evaluation uses. Raises ModelError that names what is missing."""
+    missing = []
+    for module in ("pocketsphinx", "pystoi", "jiwer", "scipy", "matplotlib"):
+        try:
+            import_module(module)
+        except ImportError:
+            missing.append(module)
+    if missing:
+        raise ModelError(f"{what} needs packages that aren't here: {', '.join(missing)}", try_=INSTALL)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Installed versions; a package that isn't installed is left out."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,98 @@
+"""What all evaluations share: options picked apart, the chains, the folder, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vall_e_core import (
+    ChainRequest,
+    ModelOptions,
+    Session,
+    Task,
+    VallE,
+    __version__,
+    find_model,
+    plan_chain,
+)
+
+from .extras import versions
+
+if TYPE_CHECKING:
+    pass
+
+FORMAT = 1
+"""Of the records and the report."""
+Chains = Mapping[str, ChainRequest]
+
+
+def pick(kind: type[Any], task: Task) -> Any:  # noqa: ANN401 - an instance of `kind`
+    """The fields of `task` that belong to one of its groups of options, as that group."""
+    return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
+
+
+def chains_of(session: Session) -> dict[str, ChainRequest]:
+    """What the user said about the chain of each stage, checked. Raises UsageError."""
+    found = {}
+    for stage in session.task.sampler_stages:
+        given = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
+        found[stage] = ChainRequest(session.chain(stage), given)
+        plan_chain(session.registry.samplers(), stage, found[stage])
+    return found
+
+
+def load_engine(session: Session) -> VallE:
+    """The model and its codec. Raises ModelError."""
+    options = pick(ModelOptions, session.task)
+    find_model(session.registry, options)
+    engine = VallE.load(options=options, registry=session.registry, notify=session.detail)
+    if options.device == "auto":
+        session.notice(f"device: {engine.device.name} ({engine.device.reason})")
+    return engine
+
+
+def model_settings(engine: VallE) -> dict[str, object]:
+    """Which model, as it decides a result."""
+    loaded = engine.loaded
+    return {
+        "format": FORMAT, "vall-e": __version__, "model": {"name": engine.place.label, "sha256": loaded.sha256},
+        "loras": [str(path) for path in loaded.loras], "codec": engine.codec_spec, "device": engine.device.name,
+        "dtype": engine.options.dtype, "overrides": list(engine.options.set),
+    }  # fmt: skip
+
+
+def sampler_settings(engine: VallE, chains: Chains) -> dict[str, object]:
+    """The chain of each stage with all its numbers, the checkpoint's advice among them."""
+    known = engine.registry.samplers()
+    return {
+        stage: plan_chain(known, stage, request, engine.loaded.advice).record() for stage, request in chains.items()
+    }
+
+
+def environment(engine: VallE) -> dict[str, object]:
+    """What may change the speed, and the versions of everything."""
+    import platform
+
+    import torch
+
+    packages = (
+        "vall-e", "torch", "numpy", "scipy", "soxr", "pocketsphinx", "pystoi", "pesq", "jiwer", "matplotlib",
+        "phonemizer", "espeakng-loader", "encodec", "vocos",
+    )  # fmt: skip
+    return {
+        "python": platform.python_version(), "machine": platform.machine(), "threads": torch.get_num_threads(),
+        "versions": versions(*packages),
+    }  # fmt: skip
+
+
+@contextmanager
+def resumable(session: Session, folder: Path | None, done: Callable[[], int], total: int) -> Iterator[None]:
+    """Tell what has been kept when the run is stopped with Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if folder is not None:
+            session.notice(f"stopped: {done()} of {total} items are done; the same command goes on")
+        raise

@@ -1,0 +1,114 @@
+"""The judges that listen to words: pocketsphinx, with the US English model and dictionary that come with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vall_e_core import ModelError, Verdict
+
+from .extras import need, versions
+from .features import RATE, at_rate
+
+if TYPE_CHECKING:
+    from vall_e_core import BuildContext, Judged, Recording
+
+SILENCE = np.zeros(round(0.3 * RATE), np.int16)
+"""Put before and after each recording."""
+LEVEL = 0.7
+"""The peak that every recording is brought to."""
+
+
+def words(sentence: str) -> str:
+    """A sentence as the dictionary spells it: lower-case words with single spaces."""
+    return " ".join(re.sub(r"[^a-z' ]", "", sentence.lower().replace("’", "'").replace("-", " ")).split())
+
+
+class _Listener:
+    """A decoder, and how a recording is put to it."""
+
+    def __init__(self) -> None:
+        sphinx = need("pocketsphinx", "this judge")
+        self.decoder: Any = sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        self.versions = versions("pocketsphinx")
+
+    def knows(self, sentence: str) -> bool:
+        """Whether its words are all in the dictionary."""
+        spoken = words(sentence).split()
+        return bool(spoken) and all(self.decoder.lookup_word(word) for word in spoken)
+
+    def listen(self, recording: Recording) -> None:
+        """Decode one recording; what was heard before leaves no trace."""
+        wave = at_rate(recording)
+        samples = (wave / max(1e-6, float(np.abs(wave).max(initial=0.0))) * LEVEL * 32767).astype(np.int16)
+        self.decoder.reinit_feat()  # the cepstral mean would carry over
+        self.decoder.start_utt()
+        self.decoder.process_raw(np.concatenate([SILENCE, samples, SILENCE]).tobytes(), full_utt=True)
+        self.decoder.end_utt()
+
+
+class SentenceJudge(_Listener):
+    """Identifies sentences of a closed set; chance is one in their number."""
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        """Sentences with a word that the dictionary lacks are left out. Raises ModelError where none is left."""
+        super().__init__()
+        self.sentences = {words(each): each for each in sentences if self.knows(each)}
+        if len(self.sentences) < 2:
+            raise ModelError("the judge of sentences needs two of them at least", cause="it knows English words alone")
+        choices = " | ".join(self.sentences)
+        self.decoder.add_jsgf_string("sentences", f"#JSGF V1.0;\ngrammar sentences;\npublic <s> = {choices};\n")
+        self.decoder.activate_search("sentences")
+
+    @classmethod
+    def of(cls, ctx: BuildContext) -> SentenceJudge:
+        """Raises ModelError where pocketsphinx isn't installed, or no sentences are known."""
+        return cls(ctx.sentences)
+
+    def hear(self, recording: Recording) -> str | None:
+        """The sentence that a recording says, or None where none fits."""
+        self.listen(recording)
+        guess = self.decoder.hyp()
+        return None if guess is None else self.sentences.get(guess.hypstr)
+
+    def judge(self, given: Judged) -> Verdict:
+        """Whether the sentence was found; None for one that isn't in the set."""
+        if words(given.text) not in self.sentences:
+            return Verdict({"identified": None})
+        heard = self.hear(given.recording)
+        right = heard is not None and words(heard) == words(given.text)
+        return Verdict({"identified": float(right)}, heard)
+
+
+class AlignmentJudge(_Listener):
+    """Aligns the words that should be there."""
+
+    @classmethod
+    def of(cls, ctx: BuildContext) -> AlignmentJudge:
+        """Raises ModelError where pocketsphinx isn't installed."""
+        return cls()
+
+    def judge(self, given: Judged) -> Verdict:
+        """Whether all words were found, and their times; None for a text with a word that the dictionary lacks."""
+        if not self.knows(given.text):
+            return Verdict(dict.fromkeys(("complete", "pace", "pause", "tail")))
+        self.decoder.set_align_text(words(given.text))
+        self.listen(given.recording)
+        if self.decoder.hyp() is None:
+            return Verdict({"complete": 0.0, "pace": None, "pause": None, "tail": None})
+        found = [
+            (each.start_frame / 100, (each.end_frame + 1) / 100)
+            for each in self.decoder.seg()
+            if not each.word.startswith(("<", "["))
+        ]
+        spoken = found[-1][1] - found[0][0]
+        pauses = [after[0] - before[1] for before, after in pairwise(found)]
+        end = given.recording.seconds + len(SILENCE) / RATE
+        return Verdict({
+            "complete": 1.0, "pace": len(found) / max(spoken, 0.01), "pause": round(max([0.0, *pauses]), 3),
+            "tail": round(max(0.0, end - found[-1][1]), 3),
+        })  # fmt: skip

@@ -1,0 +1,78 @@
+"""`vall-e eval tts | stt | codec | ladder`: what they take. The work lies in the modules that they import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from vall_e_core import Component, ModelOptions, SpeechOptions, Task, TaskGroup, param
+
+if TYPE_CHECKING:
+    from vall_e_core import Session
+
+_SEED_HELP = "random seed of every item; 0 is one"
+
+
+@dataclass(frozen=True)
+class Reporting(Component):
+    """Where the results go, and what they are held against."""
+
+    output: Path | None = param(
+        None, metavar="DIR", aliases=("-o",),
+        help="folder for a record of each item, the audio, and the report as JSON and Markdown with pictures; a run "
+        "that was stopped goes on there",
+    )  # fmt: skip
+    overwrite: bool = param(False, help="start anew in a folder that holds a run with other settings", aliases=("-y",))
+    no_pictures: bool = param(False, help="draw no pictures into the folder")
+    judge: tuple[str, ...] = param(
+        (), multiple=True, metavar="NAME[:k=v,…]", help="a judge of the recordings, repeatable; all that suit if absent"
+    )
+    baseline: Path | None = param(None, metavar="FILE", help="an earlier report.json: exit code 7 if a figure is worse")
+    max_regress: str = param("5%", metavar="SHARE", help="how much worse than the baseline a figure may be")
+
+
+@dataclass(frozen=True)
+class _Tts(Component):
+    sentences: Path | None = param(
+        None, metavar="FILE",
+        help="lines of id, list and sentence with tabs between, or one sentence a line; all of them are the closed "
+        "set; 120 sentences in the lists A, B and C come with vall-e",
+    )  # fmt: skip
+    list: str = param("B", help="the lists to speak, such as B or AB, or all")
+    number: int | None = param(None, min=1, aliases=("-n",), help="speak only the first so many sentences")
+    ref: tuple[str, ...] = param(
+        (), multiple=True, metavar="NAME|FILE", help="a packaged voice or a recording; repeatable; all voices if absent"
+    )
+    bend: tuple[str, ...] = param(
+        (), multiple=True, metavar="pitch=N,rate=X",
+        help="bend every reference instead: pitch in semitones, rate as a factor; repeatable; none keeps it as well",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EvalTts(ModelOptions, SpeechOptions, Reporting, _Tts, Task):
+    """Measure how well a model speaks: intelligible to the end, in the reference's voice, and how fast.
+
+    Each sentence is spoken in the voice of each reference, and judged without a network: docs/evaluation.md.
+    """
+
+    name = "tts"
+    sampler_stages = ("ar", "nar")
+    flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "the checkpoint's advice, else 0.95", "nar-temp": "0"}
+
+    seed: int | None = param(1, min=0, max=2**63 - 1, help=_SEED_HELP)
+
+    def run(self, session: Session) -> None:
+        from .tts import run
+
+        run(self, session)
+
+
+TASKS: Mapping[str, type[Task]] = {"tts": EvalTts}
+
+evaluate = TaskGroup(
+    "eval", TASKS,
+    "Measure how well a model speaks and listens, offline.\n\nNeeds the extra eval: pip install 'vall-e[eval]'.",
+)  # fmt: skip

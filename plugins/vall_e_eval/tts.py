@@ -1,0 +1,262 @@
+"""`vall-e eval tts`: every sentence in the voice of every reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vall_e_core import Figure, InputError, Judged, Recording, Session, Speech, SpeechOptions, SpeechRequest, VallE
+
+from .extras import need_all
+from .finish import finish, read_baseline
+from .material import Sentence, Speaker, choose, read_sentences, speakers
+from .panel import Heard, Panel, find_judges
+from .report import Observation, Report
+from .running import Chains, chains_of, environment, load_engine, model_settings, pick, resumable, sampler_settings
+from .store import Store, digest
+from .voices import abx
+
+if TYPE_CHECKING:
+    from .tasks import EvalTts
+
+GIVEN = frozenset({"text", "reference"})
+LONGEST_PERIOD = 40
+"""Frames, of a repetition in level 0."""
+LOOP_SECONDS, LOOP_LENGTH = 2.0, 2.0
+"""A loop repeats itself for so long, or makes speech so many times as long as it usually is."""
+SECONDS_PER_LETTER = 0.075
+"""Where the pace of the reference isn't known."""
+
+FIGURES: Mapping[str, Figure] = {
+    "speech.cut": Figure("cut endings", "lower", "%"),
+    "speech.loop": Figure("loops", "lower", "%"),
+    "speech.stopped": Figure("stopped by itself", "higher", "%"),
+    "speech.first": Figure("good at the first try", "higher", "%"),
+    "speech.length": Figure("length over the usual length", "neither"),
+    "speech.repeat": Figure("longest repetition in level 0", "lower", "s"),
+    "speech.unique": Figure("different codes in level 0", "neither", "%"),
+    "speech.rtf": Figure("real-time factor", "lower"),
+    "speech.cpu": Figure("CPU seconds a second of speech", "lower"),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sentence in one voice."""
+
+    sentence: Sentence
+    speaker: Speaker
+
+    @property
+    def id(self) -> str:
+        """The name of its record and its audio."""
+        return f"{self.sentence.id}-{self.speaker.name}"
+
+    def facts(self) -> dict[str, object]:
+        """What decides its result, beside the run's settings."""
+        return {"sentence": self.sentence.text, "reference": self.speaker.facts()}
+
+
+def run(task: EvalTts, session: Session) -> None:
+    """Everything is checked before the model is looked at. Raises RegressionError where a baseline is missed."""
+    need_all("vall-e eval")
+    against = read_baseline(task, "eval tts")
+    everything = read_sentences(task.sentences)
+    chosen = choose(everything, task.list, task.number)
+    voices = speakers(session.registry, task.ref, task.bend, task.max_ref_seconds)
+    judges, named = find_judges(session.registry, task.judge, GIVEN)
+    chains = chains_of(session)
+    options: SpeechOptions = pick(SpeechOptions, task)
+    request_for(chosen[0].text, voices[0], options).prepare(session.registry, notify=session.notice)
+    engine = load_engine(session)
+    session = session.advised(engine.loaded.advice)
+    options = pick(SpeechOptions, session.task)
+    texts = [each.text for each in everything]
+    panel = Panel(judges, engine, texts, named=named, notify=session.notice)
+    settings = {
+        **model_settings(engine), "samplers": sampler_settings(engine, chains), "judges": panel.records(),
+        "closed set": digest(texts), "options": {k: v for k, v in options.to_mapping().items() if k != "batch-size"},
+    }  # fmt: skip
+    store = Store(task.output, settings, overwrite=task.overwrite)
+    jobs = [Job(sentence, voice) for sentence in chosen for voice in voices]
+    speaking = Speaking(engine, chains, options, panel, store)
+    with (
+        resumable(session, task.output, lambda: sum(speaking.has(job) for job in jobs), len(jobs)),
+        session.progress("speaking", len(jobs), "recordings") as bar,
+    ):
+        speaking.warm_up(jobs)
+        for job in jobs:
+            speaking.make(job)
+            bar.advance(1, job.id)
+    report = gather(jobs, store, speaking.references(voices), settings, panel, engine)
+    finish(session, task, report, store, against)
+
+
+def request_for(text: str, speaker: Speaker, options: SpeechOptions) -> SpeechRequest:
+    """A sentence in a voice; an unbent reference is read from its file, as `vall-e tts` does."""
+    if speaker.origin == "bent":
+        return SpeechRequest(text, (speaker.clip,), None, speaker.transcript, "tts", options)
+    if speaker.voice is not None:
+        return SpeechRequest(text, (), speaker.voice, None, "tts", options)
+    return SpeechRequest(text, (speaker.path,), None, speaker.transcript, "tts", options)
+
+
+class Speaking:
+    """Makes and judges recordings."""
+
+    def __init__(self, engine: VallE, chains: Chains, options: SpeechOptions, panel: Panel, store: Store) -> None:
+        self.engine, self.chains, self.options, self.panel, self.store = engine, chains, options, panel, store
+        self._clips: dict[str, Recording] = {}
+
+    def has(self, job: Job) -> bool:
+        """Whether it is done, from the same sentence and reference."""
+        return job.id in self.store and self.store.records[job.id].get("key") == digest(job.facts())
+
+    def warm_up(self, jobs: Sequence[Job]) -> None:
+        """Speak once without counting, so that the first recording's time is like the others'."""
+        waiting = next((job for job in jobs if not self.has(job)), None)
+        if waiting is not None:
+            try:
+                self._speak(waiting)
+            except InputError:
+                return
+
+    def _speak(self, job: Job) -> tuple[Speech, str | None, float, float]:
+        """The speech, the reference's phonemes, and the seconds that all of it took: by the clock, and of CPU time."""
+        began, worked = time.perf_counter(), time.process_time()
+        prepared = request_for(job.sentence.text, job.speaker, self.options).prepare(self.engine.registry)
+        speech = self.engine.speak(prepared, self.chains)
+        return speech, prepared.reference_phonemes, time.perf_counter() - began, time.process_time() - worked
+
+    def clip(self, speaker: Speaker) -> Recording:
+        """A reference as the judges get it."""
+        if speaker.name not in self._clips:
+            self._clips[speaker.name] = Recording(speaker.clip.samples, speaker.clip.sample_rate)
+        return self._clips[speaker.name]
+
+    def references(self, voices: Sequence[Speaker]) -> dict[str, Heard]:
+        """What the judges say of the references themselves: it places them among the voices."""
+        language = self.options.language
+        return {
+            each.name: self.panel(Judged(self.clip(each), each.transcript or "", "", language, self.clip(each)))
+            for each in voices
+        }
+
+    def make(self, job: Job) -> None:
+        """Speak and judge one sentence, unless that has been done."""
+        if self.has(job):
+            return
+        record: dict[str, Any] = {
+            "key": digest(job.facts()), "id": job.id, "sentence": job.sentence.id, "text": job.sentence.text,
+            "reference": job.speaker.name, "origin": job.speaker.origin, "seed": self.options.seed,
+        }  # fmt: skip
+        try:
+            speech, spoken, spent, worked = self._speak(job)
+        except InputError as error:  # no speech in any try: that is a result
+            silent = self.panel.nothing()
+            silent.figures.update({"speech.stopped": 0.0, "speech.cut": 1.0, "speech.loop": 0.0, "speech.first": 0.0})
+            self.store.add(job.id, {**record, "failed": error.message, **silent.record()})
+            return
+        path = self.store.audio(job.id)
+        if path is not None:
+            speech.save(path, overwrite=True, sidecar=False)
+        phonemes = " ".join(part.phonemes for part in speech.parts)
+        heard = self.panel(Judged(
+            Recording(speech.wave, speech.sample_rate), job.sentence.text, phonemes, self.options.language,
+            self.clip(job.speaker),
+        ))  # fmt: skip
+        pace = None if not spoken else job.speaker.clip.seconds / max(1, letters(spoken))
+        usual = max(0.1, letters(phonemes) * (SECONDS_PER_LETTER if pace is None else min(max(pace, 0.04), 0.18)))
+        heard.figures.update(manner(speech, usual, self.engine.codec.frame_rate, heard))
+        self.store.add(job.id, {
+            **record, "phonemes": phonemes, "seconds": round(speech.seconds, 6), "spent": round(spent, 6),
+            "worked": round(worked, 6),
+            "parts": [
+                {"stop_reason": part.stop_reason, "verdict": part.verdict, "tries": part.tries, "seconds": part.seconds}
+                for part in speech.parts
+            ],
+            **heard.record(),
+        })  # fmt: skip
+
+
+def letters(phonemes: str) -> int:
+    """How many IPA letters sound."""
+    return sum(each.isalpha() for each in phonemes)
+
+
+def manner(speech: Speech, usual: float, frame_rate: float, heard: Heard) -> dict[str, float | None]:
+    """How it was spoken, whatever it says: ends, loops, length.
+
+    A cut ending: it was ended at the bound, or is short for its text, or not all words could be aligned (which slurred
+    words may cause too: an upper bound). A loop: level 0 repeats itself for `LOOP_SECONDS`, or the speech lasts
+    `LOOP_LENGTH` times as long as is usual.
+    """
+    codes = [part.codes[:, 0].numpy() for part in speech.parts]
+    repeat = max(repetition(each) for each in codes) / frame_rate
+    length = speech.seconds / usual
+    cut = any(part.stop_reason == "length" or part.verdict == "short" for part in speech.parts)
+    loop = any(part.verdict == "loop" for part in speech.parts)
+    return {
+        "speech.cut": float(cut or heard.figures.get("alignment.complete") == 0.0),
+        "speech.loop": float(loop or repeat >= LOOP_SECONDS or length >= LOOP_LENGTH),
+        "speech.stopped": float(speech.stopped),
+        "speech.first": float(all(part.tries == 1 and part.verdict == "ok" for part in speech.parts)),
+        "speech.length": length, "speech.repeat": repeat,
+        "speech.unique": float(np.mean([len(np.unique(each)) / max(1, len(each)) for each in codes])),
+    }  # fmt: skip
+
+
+def repetition(codes: NDArray[np.int64]) -> int:
+    """The longest stretch of `codes` [T], in frames, in which each equals the one a period before; 0 where none does.
+
+    Periods up to `LONGEST_PERIOD`; at least two rounds.
+    """
+    longest = 0
+    for period in range(1, min(LONGEST_PERIOD, len(codes) // 2) + 1):
+        same = np.concatenate(([False], codes[period:] == codes[:-period], [False]))
+        edges = np.flatnonzero(same[1:] != same[:-1])
+        run = int((edges[1::2] - edges[::2]).max(initial=0))
+        if run >= period:
+            longest = max(longest, run + period)
+    return longest
+
+
+def gather(
+    jobs: Sequence[Job],
+    store: Store,
+    references: Mapping[str, Heard],
+    settings: Mapping[str, object],
+    panel: Panel,
+    engine: VallE,
+) -> Report:
+    """The figures of all recordings together."""
+    records = [store.records[job.id] for job in jobs]
+    figures = {**panel.figures(), **FIGURES}
+    found: list[dict[str, float | tuple[float, float] | None]] = [dict(each["figures"]) for each in records]
+    for each, record in zip(found, records, strict=True):
+        if "spent" in record:
+            seconds = max(float(record["seconds"]), 1e-3)
+            each["speech.rtf"] = (float(record["spent"]) / seconds, seconds)
+            each["speech.cpu"] = (float(record["worked"]) / seconds, seconds)
+    for judge, _ in panel.judges:
+        places = {name: each.places[judge.name] for name, each in references.items() if judge.name in each.places}
+        placed = [at for at, each in enumerate(records) if judge.name in each["places"] and each["reference"] in places]
+        outputs = [(str(records[at]["reference"]), records[at]["places"][judge.name]) for at in placed]
+        for at, value in zip(placed, abx(outputs, places), strict=True):
+            if value is not None:
+                found[at][f"{judge.name}.abx"], found[at][f"{judge.name}.nearest"] = value
+                figures[f"{judge.name}.abx"] = Figure("nearer its own reference than another's", "higher", "%")
+                figures[f"{judge.name}.nearest"] = Figure("its own reference is the nearest", "higher", "%")
+    observations = [
+        Observation(str(record["reference"]), str(record["sentence"]), values, str(record["origin"]))
+        for record, values in zip(records, found, strict=True)
+    ]
+    return Report(
+        "eval tts", settings, environment(engine), panel.records(), figures, observations, records,
+        details={"references": {job.speaker.name: job.speaker.facts() for job in jobs}},
+    )  # fmt: skip

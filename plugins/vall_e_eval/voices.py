@@ -1,0 +1,84 @@
+"""The judges of the voice, and what is made of all their verdicts together: ABX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vall_e_core import Verdict
+
+from .extras import versions
+from .features import active, at_rate, median_pitch, mel_cepstra
+
+if TYPE_CHECKING:
+    from vall_e_core import Judged, Recording
+
+CEPSTRA = 19
+
+
+class MfccJudge:
+    """Mean and standard deviation of each of 19 mel cepstra over the frames that are sound: 38 numbers."""
+
+    def __init__(self) -> None:
+        self.versions = versions("numpy", "scipy")
+
+    def judge(self, given: Judged) -> Verdict:
+        """No figure of its own; where the voice lies."""
+        wave = at_rate(given.recording)
+        found = mel_cepstra(wave, CEPSTRA)[active(wave)]
+        if len(found) < 5:
+            return Verdict()
+        return Verdict(voice=[round(float(each), 6) for each in np.concatenate([found.mean(0), found.std(0)])])
+
+
+@lru_cache(maxsize=256)
+def _pitch(recording: Recording) -> float | None:
+    return median_pitch(at_rate(recording))
+
+
+class PitchJudge:
+    """Compares the median fundamental frequency with the reference's."""
+
+    def __init__(self, within: float) -> None:
+        self.within = within
+        self.versions = versions("numpy")
+
+    def judge(self, given: Judged) -> Verdict:
+        """`near` is 0 where no voice is found in the recording; None where there is none in the reference."""
+        wanted = None if given.reference is None else _pitch(given.reference)
+        if wanted is None:
+            return Verdict({"near": None, "off": None})
+        found = median_pitch(at_rate(given.recording))
+        if found is None:
+            return Verdict({"near": 0.0, "off": None}, "no voice")
+        near = float(abs(found / wanted - 1) <= self.within)
+        return Verdict(
+            {"near": near, "off": round(abs(12 * float(np.log2(found / wanted))), 4)},
+            f"{found:.0f} Hz, the reference {wanted:.0f} Hz",
+        )
+
+
+def abx(
+    outputs: Sequence[tuple[str, Sequence[float]]], references: Mapping[str, Sequence[float]]
+) -> list[tuple[float, float] | None]:
+    """For each output (name of its reference, place): (share of the other references that its own is nearer than,
+    whether its own is the nearest of all). None where there is no other reference.
+
+    Every dimension is brought to mean 0 and deviation 1 over references and outputs together; near is a high cosine.
+    """
+    if len(references) < 2 or not outputs:
+        return [None] * len(outputs)
+    names = list(references)
+    every = np.array([*(references[name] for name in names), *(place for _, place in outputs)], dtype=np.float64)
+    every = (every - every.mean(0)) / np.maximum(every.std(0), 1e-9)
+    every /= np.maximum(np.linalg.norm(every, axis=1, keepdims=True), 1e-9)
+    likeness = every[len(names) :] @ every[: len(names)].T
+    found: list[tuple[float, float] | None] = []
+    for (name, _), row in zip(outputs, likeness, strict=True):
+        own = names.index(name)
+        others = np.delete(row, own)
+        found.append((float((row[own] > others).mean()), float(row[own] > others.max())))
+    return found
