@@ -97,7 +97,7 @@ def _read(path: Path, audio: bool) -> SavedVoice:
     if not isinstance(codec, dict) or not _text(codec, "name"):
         raise ValueError("it doesn't name its codec")
     origin = CodesOrigin(
-        str(_text(codec, "name")), _text(codec, "weights_sha256"), int(_number(codec, "sample_rate", *_RATES)),
+        str(_text(codec, "name")), _text(codec, "code_books_sha256"), int(_number(codec, "sample_rate", *_RATES)),
         _number(codec, "frame_rate", 0.1, 10_000), levels, int(_number(codec, "codebook_size", 1, _MOST_CODES)),
     )  # fmt: skip
     if codes.min() < 0 or codes.max() >= origin.codebook_size:

@@ -44,10 +44,10 @@ def voices_home() -> Path:
 
 @dataclass(frozen=True)
 class CodesOrigin:
-    """Which codec codes belong to: codes of one mean nothing to another, nor to the same one with other weights."""
+    """Which codec codes belong to: codes mean nothing to another, nor to the same one trained anew."""
 
     name: str
-    weights_sha256: str | None
+    code_books_sha256: str | None
     """None where the codec doesn't tell: names and sizes are then all there is to compare."""
     sample_rate: int
     frame_rate: float
@@ -58,18 +58,18 @@ class CodesOrigin:
     def of(cls, codec: CodecModel) -> Self:
         """That of the codes a codec gives."""
         return cls(
-            getattr(codec, "codes_of", codec.name), getattr(codec, "weights_sha256", None), codec.sample_rate,
+            getattr(codec, "codes_of", codec.name), getattr(codec, "code_books_sha256", None), codec.sample_rate,
             codec.frame_rate, codec.levels, codec.codebook_size,
         )  # fmt: skip
 
     def difference(self, other: CodesOrigin) -> str | None:
         """Why these codes can't stand for `other`'s; None where they can."""
-        if (self.name, self.frame_rate, self.codebook_size) != (other.name, other.frame_rate, other.codebook_size) or (
-            self.levels < other.levels
-        ):
+        mine, its = (self.name, self.frame_rate, self.codebook_size), (other.name, other.frame_rate, other.codebook_size)
+        if mine != its or self.levels < other.levels:
             return f"its codes are those of {self}; wanted are those of {other}"
-        if None not in (self.weights_sha256, other.weights_sha256) and self.weights_sha256 != other.weights_sha256:
-            return f"its codes were made with other weights of the codec {self.name}"
+        hashes = {self.code_books_sha256, other.code_books_sha256} - {None}
+        if len(hashes) > 1:
+            return f"its codes were made with other code books of the codec {self.name}"
         return None
 
     def __str__(self) -> str:

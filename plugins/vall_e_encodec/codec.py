@@ -50,9 +50,10 @@ class EncodecModel24:
         self._device = torch.device(device)
 
     @cached_property
-    def weights_sha256(self) -> str:
-        """A hash of the weights, the same for any of the files that hold them."""
-        return sha256_tensors(self._network.state_dict())
+    def code_books_sha256(self) -> str:
+        """A hash of the code books, the same for any of the files that hold them."""
+        tensors = self._network.quantizer.state_dict()
+        return sha256_tensors({name: value for name, value in tensors.items() if name.endswith("._codebook.embed")})
 
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:

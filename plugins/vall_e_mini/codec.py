@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vall_e_core import BuildContext, ModelError, sha256_file
+from vall_e_core import BuildContext, ModelError, sha256_tensors
 
 from .shape import Shape, shape_from
 
@@ -31,9 +31,8 @@ class MiniCodecModel:
 
     name = "mini"
 
-    def __init__(self, network: Codec, device: str = "cpu", path: Path | None = None) -> None:
-        """`network`: its weights loaded, from `path`."""
-        self._path = path
+    def __init__(self, network: Codec, device: str = "cpu") -> None:
+        """`network`: its weights loaded."""
         shape: Shape = network.shape
         self.sample_rate = shape.sample_rate
         self.frame_rate = shape.frame_rate
@@ -44,9 +43,10 @@ class MiniCodecModel:
         self._network = network.to(device=self._device, dtype=torch.float32).eval().requires_grad_(False)
 
     @cached_property
-    def weights_sha256(self) -> str | None:
-        """The hash of the weights' file; None where they are from no file."""
-        return None if self._path is None else sha256_file(self._path)
+    def code_books_sha256(self) -> str:
+        """A hash of what the codes mean."""
+        tensors = self._network.quantiser.state_dict()
+        return sha256_tensors({name: value for name, value in tensors.items() if name.endswith("._codebook.embed")})
 
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:
@@ -115,4 +115,4 @@ def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
     missing = [name for name in missing if not name.endswith((".inited", ".cluster_size", ".embed_avg", ".window"))]
     if missing or unknown:
         raise ModelError(f"the embedded codec's weights don't fit: {path}", cause=", ".join([*missing, *unknown]))
-    return MiniCodecModel(network, ctx.device, path)
+    return MiniCodecModel(network, ctx.device)

@@ -55,9 +55,9 @@ class VocosModel:
         self._encoder: CodecModel | None = None
 
     @property
-    def weights_sha256(self) -> str | None:
+    def code_books_sha256(self) -> str | None:
         """Of the encoder, whose codes they are; None while it hasn't been needed."""
-        return None if self._encoder is None else getattr(self._encoder, "weights_sha256", None)
+        return None if self._encoder is None else getattr(self._encoder, "code_books_sha256", None)
 
     def encode(self, wave: Tensor) -> Tensor:
         """wave [samples] float32 at 24 kHz -> codes [T, 8] int64, by the encoder."""

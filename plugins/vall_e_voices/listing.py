@@ -100,9 +100,9 @@ def _summary(facts: Facts) -> str:
 
 
 def _codes(codec: Mapping[str, Any]) -> str:
-    weights = codec["weights_sha256"]
+    books = codec["code_books_sha256"]
     sizes = f"{codec['levels']} levels of {codec['codebook_size']}, {codec['frame_rate']:g} frames a second"
-    return f"{codec['name']}, {sizes}" + ("" if weights is None else f", weights {weights[:12]}…")
+    return f"{codec['name']}, {sizes}" + ("" if books is None else f", code books {books[:12]}…")
 
 
 def _recording(facts: Mapping[str, Any]) -> str | None:
