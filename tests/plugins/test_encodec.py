@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vall_e_core import BuildContext, CheckpointError, CodecModel, ModelError
+from vall_e_core import BuildContext, CheckpointError, CodecModel, CodesOrigin, ModelError
 from vall_e_encodec import EncodecCodec
 from vall_e_encodec.codec import EncodecModel24, new_network, rename_from_transformers
 
@@ -113,6 +113,20 @@ def test_fewer_levels_and_ids_outside_the_code_book_decode(codec: CodecModel) ->
     zeroed = codes.clone()
     zeroed[2, 1] = 0
     assert torch.equal(codec.decode(codes), codec.decode(zeroed))
+
+
+def test_what_codes_mean_is_told_by_the_code_books_alone(tensors: Tensors, tmp_path: Path, codec: CodecModel) -> None:
+    def told(changed: str | None) -> str:
+        path = tmp_path / f"{changed}.safetensors"
+        others = {name: value + 1 if name == changed else value for name, value in tensors.items()}
+        save_file({name: value.contiguous() for name, value in reversed(others.items())}, path)
+        origin = CodesOrigin.of(EncodecCodec(weights=path).build(BuildContext()))
+        assert origin.code_books_sha256 is not None
+        return origin.code_books_sha256
+
+    known = CodesOrigin.of(codec).code_books_sha256
+    assert known == told(None) == told("decoder.model.0.conv.conv.bias")
+    assert known != told("quantizer.vq.layers.7._codebook.embed")
 
 
 def test_nothing_in_nothing_out(codec: CodecModel) -> None:

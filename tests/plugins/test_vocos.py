@@ -9,7 +9,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vall_e_core import BuildContext, CheckpointError, Codec, CodecModel, Component, ModelError, without_torchaudio
+from vall_e_core import (
+    BuildContext,
+    CheckpointError,
+    Codec,
+    CodecModel,
+    CodesOrigin,
+    Component,
+    ModelError,
+    without_torchaudio,
+)
 from vall_e_vocos import VocosCodec
 from vall_e_vocos.codec import bandwidth_id
 
@@ -70,6 +79,13 @@ def test_it_keeps_the_protocol_and_the_edges(vocos: CodecModel) -> None:
     assert torch.equal(vocos.decode(stop), vocos.decode(torch.zeros_like(stop)))
     with pytest.raises(ValueError, match="expected"):
         vocos.decode(torch.zeros(3, 9, dtype=torch.int64))
+
+
+def test_its_codes_are_those_of_the_codec_that_encodes(vocos: CodecModel) -> None:
+    found = CodesOrigin.of(vocos)
+    assert (found.name, found.code_books_sha256) == ("encodec", None)  # the encoder hasn't been needed
+    encodec = CodesOrigin("encodec", "a" * 64, 24_000, 75.0, 8, 1024)
+    assert encodec.difference(found) is None and found.difference(encodec) is None
 
 
 @dataclass(frozen=True)
