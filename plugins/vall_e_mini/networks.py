@@ -180,9 +180,14 @@ class Vocoder(nn.Module):
         self.backbone = VocosBackbone(shape.width, shape.vocoder_width, shape.vocoder_hidden, shape.vocoder_layers)
         self.head = ISTFTHead(shape.vocoder_width, shape.n_fft, shape.hop)
 
+    def features(self, latents: Tensor) -> Tensor:
+        """[B, latent, T] -> [B, M, vocoder_width]."""
+        result: Tensor = self.backbone(self.trunk(latents))
+        return result
+
     def forward(self, latents: Tensor) -> Tensor:
         """[B, latent, T] -> [B, T * frame_samples]."""
-        result: Tensor = self.head(self.backbone(self.trunk(latents)))
+        result: Tensor = self.head(self.features(latents))
         return result
 
 

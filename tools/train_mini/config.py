@@ -52,6 +52,8 @@ class StageConfig:
     warmup: int = 200
     decay_share: float = 0.25
     """The last part of the time, over which the rate falls to nothing."""
+    bf16: bool = True
+    """Multiply in bfloat16 (vocoder)."""
     seed: int = 1
     save_every: float = 60.0
     """Seconds between checkpoints."""

@@ -141,6 +141,9 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         step, clock = state["step"], Clock(c.minutes, state["seconds"])
     log, rng, saved = Log(run_dir / "vocoder.jsonl"), np.random.default_rng(c.seed + step), clock.spent
 
+    def autocast() -> torch.autocast:
+        return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=c.bf16)
+
     def checkpoint() -> None:
         values = {
             "network": vocoder.state_dict(),
@@ -163,12 +166,15 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         codes, wave = (t.to(device) for t in cuts(corpus, shape, c.batch, c.frames, rng))
         with torch.no_grad():
             latents = trainer.quantiser.decode(codes)
-        guess = vocoder(latents)
+        with autocast():
+            features = vocoder.features(latents)
+        guess = vocoder.head(features.float())
         spectral, mels = spectral_loss(guess, wave), (mel(guess) - mel(wave)).abs().mean()
         figures, loss = {"spectral": spectral.detach(), "mel": mels.detach()}, spectral + 2.0 * mels
         pace = rate(c.lr, step, c.warmup, clock.progress, c.decay_share)
         if clock.progress > c.adversarial_from:
-            fool, match = judges.teach(guess, wave)
+            with autocast():
+                fool, match = judges.teach(guess, wave)
             loss = loss + 0.1 * fool + 0.5 * match
             figures |= {"fool": fool.detach(), "match": match.detach()}
         set_rate(optimiser, pace)
@@ -180,7 +186,8 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         if clock.progress > c.adversarial_from:
             set_rate(judging, pace * 0.5)
             judging.zero_grad(set_to_none=True)
-            verdict = judges.loss(guess, wave)
+            with autocast():
+                verdict = judges.loss(guess, wave)
             verdict.backward()
             judging.step()
             figures["judges"] = verdict.detach()
