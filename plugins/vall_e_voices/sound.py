@@ -33,5 +33,5 @@ def sound_of(
     why = voice.origin.difference(CodesOrigin.of(made))
     if why is not None:
         raise InputError(f"the codec {made.name} can't decode the voice {voice.name}", cause=why, try_="--codec NAME")
-    wave = made.decode(torch.from_numpy(voice.codes).long())
+    wave = made.decode(torch.tensor(voice.codes, dtype=torch.int64))
     return wave.float().reshape(-1).cpu().numpy(), made.sample_rate

@@ -194,7 +194,8 @@ class VoiceReference:
         voice, wanted = self.voice, CodesOrigin.of(codec)
         why = voice.origin.difference(wanted)
         if why is None:
-            return torch.from_numpy(voice.codes[: math.ceil(self.max_seconds * codec.frame_rate)]).to(torch.int64)
+            frames = math.ceil(self.max_seconds * codec.frame_rate)
+            return torch.tensor(voice.codes[:frames], dtype=torch.int64)
         if voice.audio is None or voice.audio_rate is None:
             name, source = voice.name or "NAME", voice.source or "REF.wav"
             raise InputError(
