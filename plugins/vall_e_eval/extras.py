@@ -10,13 +10,13 @@ from vall_e_core import ModelError
 INSTALL = "pip install 'vall-e[eval]'"
 
 
-def need(module: str, what: str) -> ModuleType:
-    """A module that `what` can't do without. Raises ModelError that names the extra."""
+def need(module: str, what: str, install: str = INSTALL) -> ModuleType:
+    """A module that `what` can't do without. Raises ModelError that says how to install it."""
     try:
         return import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise ModelError(f"{what} needs the package {package}", cause=str(error), try_=INSTALL) from error
+        raise ModelError(f"{what} needs the package {package}", cause=str(error), try_=install) from error
 
 
 def need_all(what: str) -> None:

@@ -70,7 +70,7 @@ def mel_bank() -> Floats:
 
 
 def mel_cepstra(wave: Floats, count: int) -> Floats:
-    """c_1 .. c_count of every frame, [T, count]: log|S| = c_0 + 2 sum c_k cos(pi k (m + 1/2) / MELS) over mel bands m.
+    """c_1 .. c_count of every frame, [T, count]: log|S| = c_0 + sum c_k cos(pi k (m + 1/2) / MELS) over mel bands m.
 
     Natural logarithm of the amplitude; Hann windows.
     """
@@ -78,7 +78,7 @@ def mel_cepstra(wave: Floats, count: int) -> Floats:
 
     spectrum = np.abs(np.fft.rfft(frames(wave) * np.hanning(FRAME), FFT)) ** 2
     logs = 0.5 * np.log(np.maximum(spectrum @ mel_bank().T, _TINY))
-    return np.asarray(dct(logs, type=2, axis=1)[:, 1 : count + 1] / (2 * MELS), dtype=np.float64)
+    return np.asarray(dct(logs, type=2, axis=1)[:, 1 : count + 1] / MELS, dtype=np.float64)
 
 
 def fundamental(wave: Floats) -> Floats:

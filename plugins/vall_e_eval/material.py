@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import AudioClip, InputError, UsageError, Voice, read_audio, read_text, sha256_file
 
 from .bend import Bend
+from .store import AUDIO, ITEMS
 
 if TYPE_CHECKING:
     from vall_e_core import Registry
@@ -96,11 +97,10 @@ def speakers(registry: Registry, refs: Sequence[str], bends: Sequence[str], max_
     With bends, every variant of every reference instead of itself (`none` keeps it). A file's transcript is the text
     file of the same name beside it, where there is one. Raises UsageError, InputError.
     """
-    voices = registry.all(Voice)
     variants = [Bend.parse(each) for each in bends] or [Bend()]
     found: list[Speaker] = []
-    for ref in refs or list(voices):
-        plain = _speaker(ref, voices, max_seconds)
+    for ref in refs or registry.names(Voice.kind):
+        plain = speaker_of(registry, ref, max_seconds)
         for bend in variants:
             if bend.neutral:
                 found.append(plain)
@@ -116,7 +116,9 @@ def speakers(registry: Registry, refs: Sequence[str], bends: Sequence[str], max_
     return found
 
 
-def _speaker(ref: str, voices: dict[str, type[Voice]], max_seconds: float) -> Speaker:
+def speaker_of(registry: Registry, ref: str, max_seconds: float) -> Speaker:
+    """A reference: a packaged voice by its name, or a file. Raises UsageError, InputError."""
+    voices = registry.all(Voice)
     if ref in voices and not Path(ref).is_file():
         voice = voices[ref]()
         path, name, said, packaged = voice.audio_path(), voice.name, voice.transcript or None, voice.name
@@ -151,10 +153,12 @@ class Item:
 def read_items(source: Path, number: int | None = None) -> list[Item]:
     """Recordings of a folder (each with NAME.txt beside it, or without), or of a manifest.
 
-    A manifest is JSON lines: `audio` (a path, from the manifest's folder), and where known `text`, `phonemes` (IPA),
-    `speaker`, `id`. Raises InputError.
+    A folder that `vall-e eval tts` has written gives what was spoken there. A manifest is JSON lines: `audio` (a path,
+    from the manifest's folder), and where known `text`, `phonemes` (IPA), `speaker`, `id`. Raises InputError.
     """
-    if source.is_dir():
+    if (source / ITEMS).is_dir() and (source / AUDIO).is_dir():
+        items = _spoken(source)
+    elif source.is_dir():
         paths = sorted(each for each in source.rglob("*") if each.suffix.lower() in _SUFFIXES)
         items = [
             Item(_identity(each.relative_to(source).with_suffix("").as_posix()), each, text_beside(each))
@@ -167,6 +171,17 @@ def read_items(source: Path, number: int | None = None) -> list[Item]:
     if len({each.id for each in items}) < len(items):
         raise InputError(f"two recordings of {source} have the same id", try_='"id" in each line of the manifest')
     return items if number is None else items[:number]
+
+
+def _spoken(source: Path) -> list[Item]:
+    """What a run of `vall-e eval tts` has spoken."""
+    found = []
+    for path in sorted((source / ITEMS).glob("*.json")):
+        record = json.loads(path.read_text("utf-8"))
+        audio = source / AUDIO / f"{path.stem}.wav"
+        if audio.is_file() and "phonemes" in record:
+            found.append(Item(path.stem, audio, record["text"], record["phonemes"], record["reference"]))
+    return found
 
 
 def _item(line: str, source: Path, number: int) -> Item:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from vall_e_core import BuildContext, Figure, Judge, Judged, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from vall_e_core import JudgeModel, Registry, VallE
+    from vall_e_core import JudgeModel, Registry
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,17 @@ class Heard:
         return {"figures": rounded, "heard": self.said, "places": self.places}
 
 
-def find_judges(registry: Registry, specs: Sequence[str], given: frozenset[str]) -> tuple[list[Judge], bool]:
+def find_judges(
+    registry: Registry, specs: Sequence[str], given: frozenset[str], *, places: bool = True
+) -> tuple[list[Judge], bool]:
     """The judges that were named, or by default all that can use what is given; and whether they were named.
 
+    Without `places`, those that have no figures of their own aren't among the default ones.
     Raises UsageError for an unknown one, one given twice, or one that needs what this evaluation doesn't have.
     """
     if not specs:
         known = registry.all(Judge).values()
-        return [each() for each in known if each.default and each.needs <= given], False
+        return [each() for each in known if each.default and each.needs <= given and (places or each.figures)], False
     found = []
     for spec in specs:
         name, _, values = spec.partition(":")
@@ -50,20 +53,8 @@ def find_judges(registry: Registry, specs: Sequence[str], given: frozenset[str])
 class Panel:
     """Built judges."""
 
-    def __init__(
-        self,
-        judges: Sequence[Judge],
-        engine: VallE,
-        sentences: Sequence[str],
-        *,
-        named: bool,
-        notify: Callable[[str], None],
-    ) -> None:
+    def __init__(self, judges: Sequence[Judge], context: BuildContext, *, named: bool) -> None:
         """Raises ModelError for a judge that was named and doesn't work here; others are then left out."""
-        context = BuildContext(
-            engine.device.name, threads=engine.threads, notify=notify, component=engine.registry.get, engine=engine,
-            sentences=tuple(sentences),
-        )  # fmt: skip
         self.judges: list[tuple[Judge, JudgeModel]] = []
         for each in judges:
             try:
@@ -72,7 +63,7 @@ class Panel:
                 if named:
                     raise
                 hint = "" if error.try_ is None else f" ({error.try_})"
-                notify(f"the judge {each.name} is left out: {error.message}{hint}")
+                context.notify(f"left out: {error.message}{hint}")
 
     def __call__(self, given: Judged) -> Heard:
         """What they all say; those that need what isn't known are not asked."""

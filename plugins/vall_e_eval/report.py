@@ -25,6 +25,15 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Further results, as rows of text."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Goal:
     """A row of the bar that the embedded voice is held against."""
 
@@ -35,10 +44,16 @@ class Goal:
     origin: str | None = None
     """Only items whose reference is of this origin count."""
     command: str | None = None
+    group: str | None = None
+    """Only items of this group count."""
+
+    def counts(self, observation: Observation) -> bool:
+        """Whether it counts for this row."""
+        return self.origin in (None, observation.origin) and self.group in (None, observation.group)
 
 
 GOALS = (
-    Goal("codec round trip, closed set", "sentences.identified", 0.95, 0.99, command="eval codec"),
+    Goal("codec round trip, closed set", "sentences.identified", 0.95, 0.99, command="eval codec", group="codec"),
     Goal("TTS, packaged voices, closed set", "sentences.identified", 0.85, 0.97, "voice", "eval tts"),
     Goal("TTS, bent voices, closed set", "sentences.identified", 0.70, 0.90, "bent", "eval tts"),
     Goal("voice ABX", "mfcc.abx", 0.90, 0.99, command="eval tts"),
@@ -48,7 +63,7 @@ GOALS = (
     Goal("STT phoneme error rate", "hearing.per", 0.15, 0.05, command="eval stt"),
     Goal("real-time factor", "speech.rtf", 0.6, 0.2, command="eval tts"),
 )
-NOT_COMPARED = frozenset({"speech.rtf", "speech.cpu", "hearing.rtf"})
+NOT_COMPARED = frozenset({"speech.rtf", "speech.cpu", "hearing.rtf", "hearing.cpu", "codec.rtf", "codec.cpu"})
 """Figures that depend on the machine's load: a baseline doesn't hold them."""
 
 
@@ -67,6 +82,7 @@ class Report:
     """Whether a mean over all groups makes sense."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Further results, as they are."""
+    tables: Sequence[Table] = ()
     pictures: list[tuple[str, str]] = field(default_factory=list)
     """File and caption."""
 
@@ -102,7 +118,7 @@ class Report:
         for goal in GOALS:
             if goal.command != self.command or goal.key not in self.figures:
                 continue
-            found = self.mean(goal.key, lambda each, goal=goal: goal.origin in (None, each.origin))  # type: ignore[misc]
+            found = self.mean(goal.key, goal.counts)
             if found is not None:
                 upwards = self.figures[goal.key].better == "higher"
                 met = found.mean >= goal.at_least if upwards else found.mean <= goal.at_least

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vall_e_core import (
+    BuildContext,
     ChainRequest,
     ModelOptions,
     Session,
@@ -19,9 +20,6 @@ from vall_e_core import (
 )
 
 from .extras import versions
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = 1
 """Of the records and the report."""
@@ -71,7 +69,15 @@ def sampler_settings(engine: VallE, chains: Chains) -> dict[str, object]:
     }
 
 
-def environment(engine: VallE) -> dict[str, object]:
+def context_of(engine: VallE, sentences: Sequence[str], notify: Callable[[str], None]) -> BuildContext:
+    """What the judges of a run are built with."""
+    return BuildContext(
+        engine.device.name, threads=engine.threads, notify=notify, component=engine.registry.get, engine=engine,
+        sentences=tuple(sentences),
+    )  # fmt: skip
+
+
+def environment() -> dict[str, object]:
     """What may change the speed, and the versions of everything."""
     import platform
 

@@ -116,7 +116,7 @@ class PesqJudge:
     @classmethod
     def of(cls) -> PesqJudge:
         """Raises ModelError where it isn't installed."""
-        return cls(need("pesq", "the judge pesq"))
+        return cls(need("pesq", "the judge pesq", "pip install 'vall-e[pesq]', with a C compiler"))
 
     def judge(self, given: Judged) -> Verdict:
         """None where it finds no utterance."""

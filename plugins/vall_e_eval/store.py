@@ -7,9 +7,12 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, UsageError, check_folder, write_atomic, write_json
+from vall_e_core import InputError, UsageError, check_folder, write_atomic, write_audio, write_json
+
+if TYPE_CHECKING:
+    from vall_e_core import Recording
 
 SETTINGS, ITEMS, AUDIO = "settings.json", "items", "audio"
 
@@ -54,8 +57,9 @@ class Store:
             if found is not None:
                 self.records[path.stem] = found
 
-    def __contains__(self, identity: str) -> bool:
-        return identity in self.records
+    def has(self, identity: str, key: str) -> bool:
+        """Whether an item is done, from what `key` is the digest of."""
+        return identity in self.records and self.records[identity].get("key") == key
 
     def add(self, identity: str, record: dict[str, Any]) -> None:
         """Keep one item's record; its audio has been written before."""
@@ -67,6 +71,15 @@ class Store:
     def audio(self, name: str) -> Path | None:
         """Where a recording of this run goes; None where nothing is kept."""
         return None if self.folder is None else self.folder / AUDIO / f"{name}.wav"
+
+    def save(self, name: str, recording: Recording) -> None:
+        """Keep a recording, whole or not at all."""
+        path = self.audio(name)
+        if path is not None:
+            data = recording.wave
+            write_atomic(
+                path, lambda file: write_audio(file, data, recording.sample_rate, format="wav"), overwrite=True
+            )
 
     def write(self, name: str, data: bytes) -> None:
         """A file of the report."""

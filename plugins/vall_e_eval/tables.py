@@ -20,23 +20,26 @@ def text(report: Report) -> str:
     rows = bar(report)
     if rows:
         blocks.append(plain(("the embedded voice's bar", *BAR[1:]), rows))
+    blocks += [f"{each.title}\n{plain(each.head, each.rows)}" for each in report.tables]
     return "\n\n".join(blocks)
 
 
 def markdown(report: Report) -> str:
     """A page: the same tables, the pictures, and what it was all made with."""
     settings, there = report.settings, report.environment
-    model, options = settings.get("model", {}), settings.get("options", {})
+    model, seed = settings.get("model"), settings.get("options", {}).get("seed")
+    made_by = [] if model is None else [f"model `{model['name']}` ({str(model['sha256'])[:12]})"]
+    made_by += [f"codec `{settings['codec']}`", f"{settings['device']}, {there['threads']} threads"]
+    made_by += [f"seed {seed}"] if seed is not None else []
     blocks = [
         f"# vall-e {report.command}",
-        f"Model `{model.get('name')}` ({str(model.get('sha256'))[:12]}), codec `{settings.get('codec')}`, "
-        f"{settings.get('device')}, {there.get('threads')} threads, seed {options.get('seed')}; "
-        f"{len(report.items)} recordings.",
+        f"Of {len(report.items)} recordings: {', '.join(made_by)}.",
         markdown_table(("figure", *head(report)[1:]), lines(report)),
     ]
     rows = bar(report)
     if rows:
         blocks += ["## The embedded voice's bar", markdown_table(BAR, rows)]
+    blocks += [f"## {each.title}\n\n{markdown_table(each.head, each.rows)}" for each in report.tables]
     blocks += [f"![{caption}]({name})\n\n*{caption}*" for name, caption in report.pictures]
     made = [
         f"- `{each['judge']}`: {', '.join(f'{name} {version}' for name, version in each['versions'].items())}"

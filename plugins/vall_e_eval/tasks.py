@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, ModelOptions, SpeechOptions, Task, TaskGroup, param
+from vall_e_core import Component, HearingOptions, ModelOptions, SpeechOptions, Task, TaskGroup, param
 
 if TYPE_CHECKING:
     from vall_e_core import Session
@@ -26,20 +26,24 @@ class Reporting(Component):
     )  # fmt: skip
     overwrite: bool = param(False, help="start anew in a folder that holds a run with other settings", aliases=("-y",))
     no_pictures: bool = param(False, help="draw no pictures into the folder")
-    judge: tuple[str, ...] = param(
-        (), multiple=True, metavar="NAME[:k=v,…]", help="a judge of the recordings, repeatable; all that suit if absent"
-    )
     baseline: Path | None = param(None, metavar="FILE", help="an earlier report.json: exit code 7 if a figure is worse")
     max_regress: str = param("5%", metavar="SHARE", help="how much worse than the baseline a figure may be")
 
 
 @dataclass(frozen=True)
-class _Tts(Component):
+class _Judged(Component):
     sentences: Path | None = param(
         None, metavar="FILE",
-        help="lines of id, list and sentence with tabs between, or one sentence a line; all of them are the closed "
-        "set; 120 sentences in the lists A, B and C come with vall-e",
+        help="the closed set: lines of id, list and sentence with tabs between, or one sentence a line; 120 sentences "
+        "in the lists A, B and C come with vall-e",
     )  # fmt: skip
+    judge: tuple[str, ...] = param(
+        (), multiple=True, metavar="NAME[:k=v,…]", help="a judge of the recordings, repeatable; all that suit if absent"
+    )
+
+
+@dataclass(frozen=True)
+class _Tts(Component):
     list: str = param("B", help="the lists to speak, such as B or AB, or all")
     number: int | None = param(None, min=1, aliases=("-n",), help="speak only the first so many sentences")
     ref: tuple[str, ...] = param(
@@ -52,7 +56,7 @@ class _Tts(Component):
 
 
 @dataclass(frozen=True)
-class EvalTts(ModelOptions, SpeechOptions, Reporting, _Tts, Task):
+class EvalTts(ModelOptions, SpeechOptions, Reporting, _Judged, _Tts, Task):
     """Measure how well a model speaks: intelligible to the end, in the reference's voice, and how fast.
 
     Each sentence is spoken in the voice of each reference, and judged without a network: docs/evaluation.md.
@@ -70,7 +74,92 @@ class EvalTts(ModelOptions, SpeechOptions, Reporting, _Tts, Task):
         run(self, session)
 
 
-TASKS: Mapping[str, type[Task]] = {"tts": EvalTts}
+_SOURCE_HELP = "a folder with NAME.wav and NAME.txt, a manifest (JSON lines), or a folder of `vall-e eval tts`"
+
+
+@dataclass(frozen=True)
+class _Recordings(Component):
+    source: Path | None = param(
+        None, positional=True, metavar="[SOURCE]", help=f"{_SOURCE_HELP}; the packaged voices' recordings if absent"
+    )
+    number: int | None = param(None, min=1, aliases=("-n",), help="take only the first so many recordings")
+
+
+@dataclass(frozen=True)
+class _Stt(_Recordings):
+    phonemizer: str | None = param(
+        None, metavar="NAME", help="turns the text into the phonemes that are to be heard; espeak if absent"
+    )
+
+
+@dataclass(frozen=True)
+class EvalStt(ModelOptions, HearingOptions, Reporting, _Stt, Task):
+    """Measure how well a model listens: phoneme error rate, and which phonemes it confuses.
+
+    What is to be heard comes from the text that lies beside each recording, or from the manifest.
+    """
+
+    name = "stt"
+    sampler_stages = ("stt",)
+    flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "0"}
+
+    def run(self, session: Session) -> None:
+        from .stt import run
+
+        run(self, session)
+
+
+@dataclass(frozen=True)
+class _Codec(_Recordings):
+    levels: int | None = param(None, min=1, help="decode only so many levels of the codec")
+
+
+@dataclass(frozen=True)
+class EvalCodec(ModelOptions, Reporting, _Judged, _Codec, Task):
+    """Measure what a codec leaves of recordings: PESQ, STOI, mel-cepstral distortion, SI-SDR, words still identified.
+
+    The codec is the model's, or --codec NAME.
+    """
+
+    name = "codec"
+
+    def run(self, session: Session) -> None:
+        from .codec import run
+
+        run(self, session)
+
+
+@dataclass(frozen=True)
+class _Ladder(Component):
+    source: Path = param(positional=True, metavar="SOURCE", help=_SOURCE_HELP)
+    number: int | None = param(None, min=1, aliases=("-n",), help="take only the first so many recordings")
+    ref: str | None = param(
+        None, metavar="NAME|FILE",
+        help="whose voice speaks; if absent, the packaged voice that a recording's speaker is named after, else "
+        "another recording of the speaker",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EvalLadder(ModelOptions, SpeechOptions, Reporting, _Judged, _Ladder, Task):
+    """Measure where quality is lost: recording, codec, further levels on true level 0, speech from text.
+
+    Each recording's text is spoken too, so that all four say the same.
+    """
+
+    name = "ladder"
+    sampler_stages = ("ar", "nar")
+    flag_defaults: ClassVar[Mapping[str, str]] = EvalTts.flag_defaults
+
+    seed: int | None = param(1, min=0, max=2**63 - 1, help=_SEED_HELP)
+
+    def run(self, session: Session) -> None:
+        from .ladder import run
+
+        run(self, session)
+
+
+TASKS: Mapping[str, type[Task]] = {"tts": EvalTts, "stt": EvalStt, "codec": EvalCodec, "ladder": EvalLadder}
 
 evaluate = TaskGroup(
     "eval", TASKS,

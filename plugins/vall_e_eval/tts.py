@@ -16,8 +16,19 @@ from .extras import need_all
 from .finish import finish, read_baseline
 from .material import Sentence, Speaker, choose, read_sentences, speakers
 from .panel import Heard, Panel, find_judges
+from .phones import letters
 from .report import Observation, Report
-from .running import Chains, chains_of, environment, load_engine, model_settings, pick, resumable, sampler_settings
+from .running import (
+    Chains,
+    chains_of,
+    context_of,
+    environment,
+    load_engine,
+    model_settings,
+    pick,
+    resumable,
+    sampler_settings,
+)
 from .store import Store, digest
 from .voices import abx
 
@@ -77,7 +88,7 @@ def run(task: EvalTts, session: Session) -> None:
     session = session.advised(engine.loaded.advice)
     options = pick(SpeechOptions, session.task)
     texts = [each.text for each in everything]
-    panel = Panel(judges, engine, texts, named=named, notify=session.notice)
+    panel = Panel(judges, context_of(engine, texts, session.notice), named=named)
     settings = {
         **model_settings(engine), "samplers": sampler_settings(engine, chains), "judges": panel.records(),
         "closed set": digest(texts), "options": {k: v for k, v in options.to_mapping().items() if k != "batch-size"},
@@ -115,7 +126,7 @@ class Speaking:
 
     def has(self, job: Job) -> bool:
         """Whether it is done, from the same sentence and reference."""
-        return job.id in self.store and self.store.records[job.id].get("key") == digest(job.facts())
+        return self.store.has(job.id, digest(job.facts()))
 
     def warm_up(self, jobs: Sequence[Job]) -> None:
         """Speak once without counting, so that the first recording's time is like the others'."""
@@ -170,8 +181,8 @@ class Speaking:
             Recording(speech.wave, speech.sample_rate), job.sentence.text, phonemes, self.options.language,
             self.clip(job.speaker),
         ))  # fmt: skip
-        pace = None if not spoken else job.speaker.clip.seconds / max(1, letters(spoken))
-        usual = max(0.1, letters(phonemes) * (SECONDS_PER_LETTER if pace is None else min(max(pace, 0.04), 0.18)))
+        pace = None if not spoken else job.speaker.clip.seconds / max(1, len(letters(spoken)))
+        usual = max(0.1, len(letters(phonemes)) * (SECONDS_PER_LETTER if pace is None else min(max(pace, 0.04), 0.18)))
         heard.figures.update(manner(speech, usual, self.engine.codec.frame_rate, heard))
         self.store.add(job.id, {
             **record, "phonemes": phonemes, "seconds": round(speech.seconds, 6), "spent": round(spent, 6),
@@ -182,11 +193,6 @@ class Speaking:
             ],
             **heard.record(),
         })  # fmt: skip
-
-
-def letters(phonemes: str) -> int:
-    """How many IPA letters sound."""
-    return sum(each.isalpha() for each in phonemes)
 
 
 def manner(speech: Speech, usual: float, frame_rate: float, heard: Heard) -> dict[str, float | None]:
@@ -257,6 +263,6 @@ def gather(
         for record, values in zip(records, found, strict=True)
     ]
     return Report(
-        "eval tts", settings, environment(engine), panel.records(), figures, observations, records,
+        "eval tts", settings, environment(), panel.records(), figures, observations, records,
         details={"references": {job.speaker.name: job.speaker.facts() for job in jobs}},
     )  # fmt: skip

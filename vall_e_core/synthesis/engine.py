@@ -21,6 +21,8 @@ from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vall_e_core.audio import AudioClip
     from vall_e_core.checkpoint import Loaded
     from vall_e_core.decode import Progress
@@ -153,14 +155,18 @@ class VallE:
         *,
         progress: Progress | None = None,
         trace: bool = False,
+        level0: Tensor | None = None,
     ) -> Speech:
-        """As `synthesize`, from a request; one that has been prepared already isn't prepared again."""
+        """As `synthesize`, from a request; one that has been prepared already isn't prepared again.
+
+        `level0` [T] are codes of level 0 that are known already: then only the further levels are made.
+        """
         from .speech import make_speech
 
         prepared = request
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.registry, notify=self.notify)
-        return make_speech(self, prepared, {} if chains is None else chains, progress, trace)
+        return make_speech(self, prepared, {} if chains is None else chains, progress, trace, level0)
 
     def make_voice(
         self,
@@ -192,6 +198,7 @@ class VallE:
         options: HearingOptions | None = None,
         stt: Sequence[Sampler | str] | None = None,
         progress: Progress | None = None,
+        trace: bool = False,
         **settings: Any,  # noqa: ANN401 - HearingOptions' own fields
     ) -> Transcription:
         """The phonemes heard in `audio`, however long it is.
@@ -200,11 +207,12 @@ class VallE:
             audio: a path, an open binary file, or a clip.
             options: how to listen; `settings` are fields of it (`language="de"`, `window=6`, ...).
             stt: the sampling chain; the likeliest phoneme each time if None.
+            trace: note what the chain does at every step, in `Transcription.trace`.
 
         Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
         """
         how = replace(HearingOptions() if options is None else options, **settings)
-        return self.hear(audio, how, self._chains(stt=stt).get("stt"), progress=progress)
+        return self.hear(audio, how, self._chains(stt=stt).get("stt"), progress=progress, trace=trace)
 
     def hear(
         self,
@@ -213,11 +221,12 @@ class VallE:
         chain: ChainRequest | None = None,
         *,
         progress: Progress | None = None,
+        trace: bool = False,
     ) -> Transcription:
         """As `transcribe`, from options and a chain as the command line has them."""
         from .transcribing import transcribe
 
-        return transcribe(self, audio, how, chain, progress)
+        return transcribe(self, audio, how, chain, progress, trace)
 
     def default_scorers(self) -> list[str]:
         """The scorers that judge candidates where none is named: all that suit the model, by name."""

@@ -47,9 +47,10 @@ def make_speech(
     chains: Mapping[str, ChainRequest],
     progress: Progress | None,
     trace: bool = False,
+    level0: Tensor | None = None,
 ) -> Speech:
     """Everything after the checks. Raises InputError where the text can't be said, VallEError where the model fails."""
-    return _Synthesis(engine, prepared, chains, progress, Traces() if trace else None).run()
+    return _Synthesis(engine, prepared, chains, progress, Traces() if trace else None, level0).run()
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ class _Synthesis:
         chains: Mapping[str, ChainRequest],
         progress: Progress | None,
         traces: Traces | None,
+        given: Tensor | None,
     ) -> None:
-        self.traces = traces
+        self.traces, self.given = traces, given
         self.engine, self.prepared, self.progress = engine, prepared, progress
         self.request, self.options = prepared.request, prepared.request.options
         self.model, self.codec = engine.loaded.model, engine.codec
@@ -107,7 +109,9 @@ class _Synthesis:
                 items = [(i, n) for i in range(len(parts.items)) for n in range(self.passes.candidates)]
                 asked = [self._utterance(i, n, parts.items[i].ids, language, prompt) for i, n in items]
                 bounds = [wanted[i] for i, _ in items]
-                takes = level0(self.model, asked, bounds, self._rungs(), self.passes, rate, self.progress)
+                takes = self._given(len(items))
+                if takes is None:
+                    takes = level0(self.model, asked, bounds, self._rungs(), self.passes, rate, self.progress)
             with self.clock("further levels"):
                 said = [place for place, take in enumerate(takes) if take.verdict != "empty"]
                 heard = [self._utterance(i, n, parts.items[i].own_ids, language, prompt) for i, n in items]
@@ -198,6 +202,18 @@ class _Synthesis:
         if prompt is not None:
             given = prompt.codes if self.request.task == "tts" else [self.request.task, prompt.codes]
         return Utterance(identity(part, candidate), torch.tensor(list(ids), device=device), language, given)
+
+    def _given(self, items: int) -> list[Take] | None:
+        """Level 0 as it was handed in, or None where it is to be made."""
+        if self.given is None:
+            return None
+        if items != 1 or self.passes.modality != "ar":
+            raise UsageError(
+                "level 0 can't be handed in here",
+                cause="it is for one take of a text of one part, by a model that makes level 0 apart",
+            )
+        codes = require_finite_codes(self.given, self.engine.loaded.config.audio_tokens)
+        return [Take(codes.to(next(self.model.parameters()).device, torch.long), "given", self.seed)]
 
     def _rungs(self) -> list[tuple[str, Chain]]:
         plan = self.plans["ar" if self.passes.modality == "ar" else "nar"]

@@ -1,0 +1,144 @@
+"""`vall-e eval codec`: recordings there and back through a codec."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vall_e_core import (
+    BuildContext,
+    CodecModel,
+    Figure,
+    Judged,
+    ModelOptions,
+    Recording,
+    Session,
+    UsageError,
+    model_codec,
+    read_audio,
+    sha256_file,
+)
+
+from .extras import need_all
+from .finish import finish, read_baseline
+from .material import Item, read_items, read_sentences
+from .panel import Panel, find_judges
+from .report import Observation, Report
+from .running import FORMAT, environment, pick, resumable
+from .store import Store, digest
+from .stt import packaged
+
+if TYPE_CHECKING:
+    from .tasks import EvalCodec
+
+GIVEN = frozenset({"text", "reference", "original"})
+FIGURES: Mapping[str, Figure] = {
+    "codec.rtf": Figure("real-time factor", "lower"),
+    "codec.cpu": Figure("CPU seconds a second of audio", "lower"),
+}
+BEFORE, AFTER = "recording", "codec"
+
+
+def run(task: EvalCodec, session: Session) -> None:
+    """Everything is checked before the codec is built. Raises RegressionError where a baseline is missed."""
+    need_all("vall-e eval")
+    against = read_baseline(task, "eval codec")
+    items = packaged(session.registry) if task.source is None else read_items(task.source, task.number)
+    items = items[: task.number]
+    judges, named = find_judges(session.registry, task.judge, GIVEN, places=False)
+    for each in items:
+        read_audio(each.path, min_seconds=0, max_seconds=0.05, allow_silence=True)
+    options: ModelOptions = pick(ModelOptions, task)
+    codec = model_codec(session.registry, options, notify=session.detail)
+    if task.levels is not None and task.levels > codec.levels:
+        raise UsageError(f"--levels {task.levels}: the codec has {codec.levels}")
+    texts = closed_set(items, task.sentences)
+    device = str(options.device)
+    context = BuildContext(
+        "cpu" if device == "auto" else device, notify=session.notice, component=session.registry.get,
+        sentences=tuple(texts),
+    )  # fmt: skip
+    panel = Panel(judges, context, named=named)
+    levels = codec.levels if task.levels is None else task.levels
+    settings = {
+        "format": FORMAT, "codec": codec.name, "spec": options.codec, "levels": levels, "device": device,
+        "books": getattr(codec, "code_books_sha256", None), "judges": panel.records(), "closed set": digest(texts),
+    }  # fmt: skip
+    store = Store(task.output, settings, overwrite=task.overwrite)
+    keys = {each.id: digest([sha256_file(each.path), each.text]) for each in items}
+    waiting = [each for each in items if not store.has(each.id, keys[each.id])]
+    with (
+        resumable(session, task.output, lambda: sum(store.has(each.id, keys[each.id]) for each in items), len(items)),
+        session.progress("coding", len(items), "recordings") as bar,
+    ):
+        bar.to(len(items) - len(waiting))
+        if waiting:
+            there_and_back(codec, recording_of(waiting[0], codec.sample_rate), levels)  # without counting
+        for each in waiting:
+            store.add(each.id, {"key": keys[each.id], **judged(each, codec, levels, panel, store)})
+            bar.advance(1, each.id)
+    records = [store.records[each.id] for each in items]
+    rate = levels * math.log2(codec.codebook_size) * codec.frame_rate
+    report = gather(records, settings, panel, rate)
+    finish(session, task, report, store, against)
+
+
+def closed_set(items: Sequence[Item], sentences: Any) -> list[str]:  # noqa: ANN401 - a path or None
+    """Everything that may be said: the set of sentences, and what else the recordings say."""
+    known = [each.text for each in read_sentences(sentences)]
+    return list(dict.fromkeys([*known, *(each.text for each in items if each.text)]))
+
+
+def recording_of(item: Item, sample_rate: int) -> Recording:
+    """A recording at a codec's rate. Raises InputError."""
+    clip = read_audio(item.path, sample_rate=sample_rate)
+    return Recording(clip.samples, sample_rate)
+
+
+def there_and_back(codec: CodecModel, recording: Recording, levels: int) -> Recording:
+    """Through the codec, with so many of its levels."""
+    with torch.inference_mode():
+        codes = codec.encode(torch.from_numpy(recording.wave))
+        wave = codec.decode(codes[:, :levels])
+    return Recording(wave.float().cpu().numpy().reshape(-1), recording.sample_rate)
+
+
+def judged(item: Item, codec: CodecModel, levels: int, panel: Panel, store: Store) -> dict[str, Any]:
+    """One recording before and after."""
+    original = recording_of(item, codec.sample_rate)
+    began, worked = time.perf_counter(), time.process_time()
+    made = there_and_back(codec, original, levels)
+    spent, worked = time.perf_counter() - began, time.process_time() - worked
+    text = item.text or ""
+    rungs = {
+        BEFORE: panel(Judged(original, text)),
+        AFTER: panel(Judged(made, text, reference=original, original=original)),
+    }
+    for name, sound in ((BEFORE, original), (AFTER, made)):
+        store.save(f"{item.id}.{name}", sound)
+    return {
+        "id": item.id, "text": item.text, "speaker": item.speaker, "seconds": round(original.seconds, 6),
+        "spent": round(spent, 6), "worked": round(worked, 6),
+        "rungs": {name: each.record() for name, each in rungs.items()},
+    }  # fmt: skip
+
+
+def gather(records: Sequence[Mapping[str, Any]], settings: Mapping[str, object], panel: Panel, rate: float) -> Report:
+    """The figures of all recordings together, before and after."""
+    observations = []
+    for each in records:
+        seconds = max(float(each["seconds"]), 1e-3)
+        for name, rung in each["rungs"].items():
+            figures: dict[str, float | tuple[float, float] | None] = dict(rung["figures"])
+            if name == AFTER:
+                figures["codec.rtf"] = (each["spent"] / seconds, seconds)
+                figures["codec.cpu"] = (each["worked"] / seconds, seconds)
+            observations.append(Observation(name, each["text"] or each["id"], figures))
+    return Report(
+        "eval codec", settings, environment(), panel.records(), {**panel.figures(), **FIGURES}, observations, records,
+        total=False, details={"bits a second": round(rate, 3)},
+    )  # fmt: skip
