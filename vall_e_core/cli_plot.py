@@ -21,8 +21,10 @@ from .errors import InputError, UsageError
     help="the picture to write (.png .svg .pdf)",
 )
 @click.option("-y", "--overwrite", is_flag=True, help="replace the picture if it exists")
-@click.option("--stage", type=click.Choice(["ar", "nar"]), help="the pass to show; the AR pass if the trace has one")
-@click.option("--part", type=click.IntRange(0), default=0, help="the part of the text, from 0", show_default=True)
+@click.option("--stage", type=click.Choice(["ar", "nar", "stt"]), help="the pass to show; ar or stt if there is one")
+@click.option(
+    "--part", type=click.IntRange(0), default=0, show_default=True, help="part of the text, or piece of audio, from 0"
+)
 @click.option("--level", type=click.IntRange(0), help="the level; the lowest of the pass if absent")
 @click.option("--candidate", type=click.IntRange(0), help="a candidate by its number, from 0; the kept one if absent")
 @click.pass_context
@@ -38,11 +40,11 @@ def plot(
 ) -> None:
     """Draw what the chain did: entropy, tokens kept, p(stop), and where each stage bit.
 
-    TRACE comes from `vall-e tts … --trace FILE`. Needs matplotlib: pip install "vall-e[plot]".
+    TRACE comes from `vall-e tts … --trace FILE`, or from `vall-e stt`. Needs matplotlib: pip install "vall-e[plot]".
     """
     from .output import check_file, write_atomic
     from .tracing.file import read_trace
-    from .tracing.plot import FORMATS, picture, require_matplotlib, selected
+    from .tracing.plot import FORMATS, PASSES, picture, require_matplotlib, selected
 
     suffix = output.suffix.lower().lstrip(".")
     if suffix not in FORMATS:
@@ -57,4 +59,4 @@ def plot(
         raise InputError("the trace holds nothing of what is to be shown", try_="another --stage, --part or --level")
     data = picture(log, lines, suffix)
     write_atomic(output, lambda file: file.write(data), overwrite=overwrite)
-    state_of(ctx).console().notice(f"{output}: {len(lines)} choices of the {lines[0].step.stage.upper()} pass")
+    state_of(ctx).console().notice(f"{output}: {len(lines)} choices, {PASSES.get(lines[0].step.stage, 'another pass')}")

@@ -55,6 +55,8 @@ def run(task: Stt, session: Session) -> None:
     )
     plan_chain(session.registry.samplers(), "stt", chain)
     outputs = outputs_of(task)
+    if task.trace is not None:
+        check_trace(task, outputs)
     piped = io.BytesIO(sys.stdin.buffer.read()) if STDIN in task.audio else None
     inputs = [Input(name, outputs[name], problem(name, piped)) for name in dict.fromkeys(task.audio)]
     if all(each.error is not None for each in inputs):
@@ -71,7 +73,11 @@ def run(task: Stt, session: Session) -> None:
             if each.error is None:
                 try:
                     source: Path | BinaryIO = Path(each.name) if piped is None or each.name != STDIN else piped
-                    write(task, session, each, engine.hear(source, how, chain), several=len(inputs) > 1)
+                    heard = engine.hear(source, how, chain, trace=task.trace is not None)
+                    write(task, session, each, heard, several=len(inputs) > 1)
+                    if task.trace is not None and heard.trace is not None:
+                        heard.trace.write(task.trace, overwrite=task.overwrite)
+                        session.notice(f"trace: {task.trace}, {len(heard.trace.lines)} choices")
                 except VallEError as error:
                     failed.append(Input(each.name, each.output, error))
             bar.advance()
@@ -101,6 +107,16 @@ def outputs_of(task: Stt) -> Mapping[str, Path | None]:
         check_file(path, overwrite=task.overwrite, inputs=[Path(each) for each in task.audio])
         found[name] = path
     return found
+
+
+def check_trace(task: Stt, outputs: Mapping[str, Path | None]) -> None:
+    """That a trace can be written. Raises UsageError for several inputs: a trace is about one."""
+    if task.trace is None:
+        return
+    if len(outputs) > 1:
+        raise UsageError("--trace is for one input", cause=f"there are {len(outputs)}", try_="transcribe them apart")
+    files = [*map(Path, task.audio), *(path for path in outputs.values() if path is not None)]
+    check_file(task.trace, overwrite=task.overwrite, inputs=files)
 
 
 def problem(name: str, piped: BinaryIO | None) -> VallEError | None:

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from vall_e_core import Registry, VallE
 from vall_e_core.synthesis.windows import cut, read_voiced
+from vall_e_core.tracing.file import read_trace
 
 RATE = 8_000
 Array = np.ndarray[Any, Any]
@@ -178,6 +180,41 @@ def test_flags_have_their_effect(stt: Any, speech: Path) -> None:
     assert stt(speech, "--json", "--batch-size", 1).json()["phonemes"] == phonemes
     skipped = stt(speech, "--json", "--layer-skip", "--layer-skip-exit-layer", 2).json()
     assert skipped["early_exit"]["exit_layer"] == 2 and skipped["phonemes"] != phonemes
+
+
+@pytest.mark.parametrize("flags", [(), ("--sampler", "top-k:5"), ("--beam-width", 3)])
+def test_a_trace_tells_the_phonemes_that_were_heard(
+    stt: Any, cli: Any, registry: Registry, model_path: Path, speech: Path, tmp_path: Path, flags: tuple[object, ...]
+) -> None:
+    path, picture = tmp_path / "trace.jsonl", tmp_path / "trace.png"
+    common = (speech, "--json", "--max-steps", 9, *flags)
+    record = stt(*common, "--trace", path).json()
+    assert record["phonemes"] == stt(*common).json()["phonemes"], "a trace changes nothing"
+    log = read_trace(path)
+    assert log.head["task"] == "stt" and [each["phonemes"] for each in log.head["parts"]] == [
+        each["phonemes"] for each in record["windows"]
+    ]
+    tokenizer = VallE.load(model_path, registry=registry, device="cpu").loaded.tokenizer
+    assert tokenizer is not None
+    for part, window in enumerate(record["windows"]):
+        mine = [each.step for each in log.lines if each.part == part]
+        assert [each.step for each in mine] == list(range(len(mine))) and 0 < len(mine) <= 9
+        tokens = [each.token for each in mine]
+        said = tokens[:-1] if window["stop_reason"] == "stop" else tokens
+        assert " ".join(tokenizer.decode(said).split()) == window["phonemes"]
+        first, last = mine[0].stages[0], mine[0].stages[-1]
+        assert first.name == "model" and (last.kept < first.kept) == ("top-k:5" in flags)
+    cli("samplers", "plot", path, "-o", picture, "--part", 1)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_trace_is_for_one_recording_and_never_written_over_something(stt: Any, speech: Path, tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    other = save(tmp_path / "other.wav", tone(1))
+    assert "for one input" in stt(speech, other, "--trace", path, code=2).stderr and not path.exists()
+    path.write_text("mine")
+    assert "exists" in stt(speech, "--trace", path, code=2).stderr and path.read_text() == "mine"
+    assert "also an input" in stt(speech, "--trace", speech, "-y", code=2).stderr
 
 
 def test_no_input_and_no_such_task_are_usage_errors(stt: Any, speech: Path) -> None:

@@ -143,3 +143,5 @@ class Transcription:
     no_speech: bool
     record: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    trace: TraceLog | None = None
+    """What the chain did at every step, where a trace was asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,6 +15,7 @@ from vall_e_core.component import BuildContext
 from vall_e_core.decode import transcribe as decode_phonemes
 from vall_e_core.errors import ModelError
 from vall_e_core.model import Target
+from vall_e_core.tracing.recorder import TraceRecorder
 
 from .chains import ChainRequest, plan_chain
 from .finite import finite_states
@@ -26,11 +27,13 @@ from .loading import advised_seconds
 from .oom import in_batches
 from .record import FORMAT, versions
 from .results import Heard, Transcription
+from .traces import heard_log
 from .windows import Window, read_voiced
 
 if TYPE_CHECKING:
     from vall_e_core.audio import AudioClip
     from vall_e_core.decode import Progress
+    from vall_e_core.tracing.file import TraceLog
 
     from .engine import VallE
 
@@ -56,14 +59,17 @@ def transcribe(
     how: HearingOptions,
     chain: ChainRequest | None = None,
     progress: Progress | None = None,
+    trace: bool = False,
 ) -> Transcription:
     """Everything heard in `audio`. Silence gives an empty transcription with `no_speech`.
+
+    A trace keeps some numbers of every step, so its memory grows with the audio.
 
     Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
     """
     began = time.perf_counter()
     require_stt(engine)
-    run = _Run(engine, how, chain, progress)
+    run = _Run(engine, how, chain, progress, trace)
     heard: list[Heard] = []
     pending: list[Window] = []
     source = read_voiced(audio, engine.codec.sample_rate, run.window)
@@ -76,14 +82,16 @@ def transcribe(
     phonemes = " ".join(each.phonemes for each in heard if each.phonemes)
     record = run.record(heard, source.seconds, phonemes, time.perf_counter() - began)
     record["warnings"] = [*run.warnings, *source.warnings]
-    return Transcription(phonemes, source.seconds, heard, not phonemes, record, record["warnings"])
+    return Transcription(
+        phonemes, source.seconds, heard, not phonemes, record, record["warnings"], run.log(record)
+    )  # fmt: skip
 
 
 class _Run:
     """What the windows of one recording share."""
 
     def __init__(
-        self, engine: VallE, how: HearingOptions, chain: ChainRequest | None, progress: Progress | None
+        self, engine: VallE, how: HearingOptions, chain: ChainRequest | None, progress: Progress | None, trace: bool
     ) -> None:
         self.engine, self.how, self.progress = engine, how, progress
         self.model, self.codec = engine.loaded.model, engine.codec
@@ -103,20 +111,24 @@ class _Run:
             stop_token=self.model.stop_token(Target("stt")), frame_rate=self.codec.frame_rate, stage="stt",
             notify=engine.notify, component=engine.registry.get,
         )  # fmt: skip
-        self.chain = self.plan.build(ctx)
+        self.recorder = TraceRecorder(self.plan.chooser) if trace else None
+        self.chain = self.plan.build(ctx).watched(self.recorder)
+        self.limits: dict[int, int] = {}
+        """The most phonemes of each window, by its number."""
 
     def listen(self, windows: Sequence[Window], first: int) -> list[Heard]:
         """Transcribe some windows; `first` is the number of those before them."""
         if not windows:
             return []
         levels = self.engine.loaded.config.levels
+        self.limits |= {first + i: self._limit(each) for i, each in enumerate(windows)}
         with torch.inference_mode(), finite_states(self.model, "STT"):
             codes: list[Tensor] = [self.codec.encode(each.wave)[:, :levels] for each in windows]
 
             def work(some: Sequence[int]) -> list[Heard]:
                 results = decode_phonemes(
                     self.model, [codes[i] for i in some], [self.language] * len(some), self.chain,
-                    max_steps=[self._limit(windows[i]) for i in some], seed=self.seed,
+                    max_steps=[self.limits[first + i] for i in some], seed=self.seed,
                     ids=[first + i for i in some], early_exit=self.early_exit, progress=self.progress,
                 )  # fmt: skip
                 return [
@@ -132,6 +144,10 @@ class _Run:
             if each.stop_reason == "length":
                 self.warnings.append(f"window {first + i + 1} didn't stop by itself and was ended")
         return found
+
+    def log(self, record: Mapping[str, Any]) -> TraceLog | None:
+        """The trace, if one was asked for."""
+        return None if self.recorder is None else heard_log(self.recorder, self.plan, self.limits, record)
 
     def _limit(self, window: Window) -> int:
         if self.how.max_steps is not None:

@@ -21,7 +21,7 @@ MODEL, CHAIN = "#9a9a9a", "#1f5fa8"
 SHADES = ("#e08a1e", "#4c9f70", "#9467bd", "#c44e52", "#17a2a8", "#8c6d31", "#d36ba6", "#6b7a8f")
 LEAST_KL = 1e-3
 """What is shown as nothing, in bits."""
-_PASSES = {"ar": "AR pass", "nar": "NAR levels"}
+PASSES = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 
 
 def require_matplotlib() -> None:
@@ -39,12 +39,13 @@ def selected(
 ) -> list[TraceLine]:
     """What one picture shows: one pass, part and level of one take, in order of time.
 
-    Without a stage the AR pass if there is one; without a level the lowest; without a candidate the kept take, else
-    its last try. Of demasking, the last round. Raises InputError where its steps don't fit together.
+    Without a stage the AR pass or the transcription, if there is one; without a level the lowest; without a candidate
+    the kept take, else its last try. Of demasking, the last round. Raises InputError where steps don't fit together.
     """
     mine = [each for each in log.lines if each.part == part]
     if stage is None:
-        stage = "ar" if any(each.step.stage == "ar" for each in mine) else "nar"
+        found = {each.step.stage for each in mine}
+        stage = next((each for each in ("ar", "stt") if each in found), "nar")
     mine = [each for each in mine if each.step.stage == stage]
     mine = [each for each in mine if (each.kept if candidate is None else each.candidate == candidate)]
     lowest = min((each.step.level for each in mine), default=0) if level is None else level
@@ -75,7 +76,7 @@ def _drawn(log: TraceLog, lines: Sequence[TraceLine], format: str) -> bytes:
     heights = [2.0, 2.4, *([1.6] if stops else []), 0.4 + 0.3 * len(bites)]
     figure = Figure(figsize=(11, sum(heights) + 1.6), layout="constrained")
     axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
-    rate = _frame_rate(log)
+    rate = 1.0 if lines[0].step.stage == "stt" else _frame_rate(log)  # its steps are phonemes, not frames
     places = [_place(each) / rate for each in lines]
     _entropy(axes[0], places, lines)
     _kept(axes[1], places, lines)
@@ -109,9 +110,10 @@ def _frame_rate(log: TraceLog) -> float:
 def _title(log: TraceLog, lines: Sequence[TraceLine]) -> str:
     one = lines[0]
     parts = log.head.get("parts")
-    text = str(parts[one.part].get("text", "")) if isinstance(parts, list) and one.part < len(parts) else ""
+    part = parts[one.part] if isinstance(parts, list) and one.part < len(parts) else {}
+    text = str(part.get("text", part.get("phonemes", "")))
     shown = text if len(text) <= 90 else f"{text[:88]}…"
-    where = _PASSES.get(one.step.stage, one.step.stage)
+    where = PASSES.get(one.step.stage, one.step.stage)
     if one.step.frame is not None:
         where = f"{where}, level {one.step.level}"
     words = [where, f"part {one.part}", f"candidate {one.candidate}", f"seed {log.head.get('seed')}"]
