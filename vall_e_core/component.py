@@ -56,8 +56,6 @@ class BuildContext:
     stop_token: int | None = None
     frame_rate: float | None = None
     stage: str = "ar"
-    most_left: int | None = None
-    """How many tokens a row may still hold when it gets to this sampler, where an earlier one sets a limit."""
     notify: Callable[[str], None] = _silent
     """Takes one-line notices to the user."""
     component: Callable[[str, str], type[Component]] | None = None

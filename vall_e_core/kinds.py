@@ -38,7 +38,8 @@ class Sampler(Component):
     """Whether it may remove even the stop token, because that is what the user asks of it."""
     invariances: ClassVar[frozenset[str]] = frozenset()
     """What holds for it: `argmax` (the most probable token stays so), `shift` (a constant added to all logits changes
-    nothing else), `deterministic` (a selector that takes the most probable token)."""
+    nothing else), `deterministic` (a selector that takes the most probable token), `compact` (it sees nothing but the
+    logits that are left, in the order of their ids: without the removed tokens it does the same with the others)."""
     waits: ClassVar[bool] = False
     """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
     examples: ClassVar[Sequence[Mapping[str, object]]] = ()
@@ -63,10 +64,6 @@ class Sampler(Component):
     def takes_maximum(self) -> bool:
         """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
         return False
-
-    def keeps(self) -> int | None:
-        """How many tokens of a row this instance keeps at most, where that is known beforehand."""
-        return None
 
     @classmethod
     def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:

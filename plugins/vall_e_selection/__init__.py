@@ -25,6 +25,7 @@ class Multinomial(Sampler):
     name = "multinomial"
     role = "selector"
     order = 200
+    invariances = frozenset({"compact"})
 
     def build(self, ctx: BuildContext) -> Selector:
         """Return the selector."""
@@ -40,7 +41,7 @@ class Greedy(Sampler):
     name = "greedy"
     role = "selector"
     order = 200
-    invariances = frozenset({"argmax", "shift", "deterministic"})
+    invariances = frozenset({"argmax", "shift", "deterministic", "compact"})
 
     @classmethod
     def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:

@@ -21,7 +21,7 @@ class Temperature(Sampler):
     name = "temperature"
     order = 120
     removes = False
-    invariances = frozenset({"argmax"})
+    invariances = frozenset({"argmax", "compact"})
 
     t: float = param(
         0.95, primary=True, min=0.0, neutral=1.0, help="the divisor; 1 changes nothing, 0 is greedy",
@@ -61,7 +61,7 @@ class DynamicTemperature(Sampler):
     name = "dynamic-temperature"
     order = 120
     removes = False
-    invariances = frozenset({"argmax"})
+    invariances = frozenset({"argmax", "compact"})
 
     mode: Literal["confidence", "entropy"] = param("confidence", help="what says how sure the model is")
     min: float = param(
@@ -124,7 +124,7 @@ class Quadratic(Sampler):
     name = "quadratic"
     order = 125
     removes = False
-    invariances = frozenset({"shift"})
+    invariances = frozenset({"shift", "compact"})
 
     factor: float = param(0.3, primary=True, min=0.0, neutral=0.0, help="strength of the bend; 0 changes nothing")
     curve: float = param(1.0, min=1.0, help="1 is a parabola, above 1 mixes in a cubic")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Truncation(Sampler):
     """A filter that keeps the most probable tokens; one flag switches it on in both passes."""
 
-    invariances = frozenset({"argmax", "shift"})
+    invariances = frozenset({"argmax", "shift", "compact"})
 
     @classmethod
     def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
@@ -41,10 +41,6 @@ class TopK(Truncation):
 
         return TopKTransform(self.k)
 
-    def keeps(self) -> int | None:
-        """k."""
-        return self.k or None
-
 
 @dataclass(frozen=True)
 class TopP(Truncation):
@@ -65,7 +61,7 @@ class TopP(Truncation):
         """Return the transform."""
         from .filters import TopPTransform
 
-        return TopPTransform(self.p, ctx.most_left)
+        return TopPTransform(self.p)
 
 
 @dataclass(frozen=True)
@@ -145,6 +141,7 @@ class TailFree(Truncation):
 
     name = "tfs"
     order = 75
+    invariances = frozenset({"argmax", "shift"})  # removed tokens are part of the tail
 
     z: float = param(0.95, primary=True, min=0.0, max=1.0, neutral=1.0, help="share of the bend to keep; 1 keeps all")
 
@@ -165,7 +162,7 @@ class TypicalP(Truncation):
 
     name = "typical-p"
     order = 80
-    invariances = frozenset({"shift"})
+    invariances = frozenset({"shift", "compact"})
 
     p: float = param(0.95, primary=True, min=0.0, max=1.0, neutral=1.0, help="the probability to reach; 1 keeps all")
 

@@ -77,8 +77,7 @@ def _write(
         writing = ~stopped & (taken < limits)
         chosen: list[Tensor] = []
         for level, mine in enumerate(logits.chunk(levels, -1)):
-            processed = chain.process(mine, steps[level], states[level])
-            tokens = chain.select(processed, steps[level], states[level])
+            tokens = chain.choose(mine, steps[level], states[level])
             states[level] = chain.accept(tokens, steps[level], states[level])
             steps[level].append(tokens)
             likelihood = torch.log_softmax(mine, -1).gather(1, tokens[:, None])[:, 0]

@@ -187,12 +187,12 @@ class _Loop:
     def _step(self, logits: Tensor, null: Tensor | None) -> Tensor:
         """Choose a token for every row and write it down -> ``[N]``."""
         self.step.unconditional_logits = null
-        processed = self.chain.process(logits, self.step, self.state)
         log_probability = torch.log_softmax(logits, -1)
         finished: Tensor | None = None
         if self.chain.search is None:
-            tokens = self.chain.select(processed, self.step, self.state)
+            tokens = self.chain.choose(logits, self.step, self.state)
         else:
+            processed = self.chain.process(logits, self.step, self.state)
             choice, self.state = self.chain.advance(processed, self.step, self.state, self.rows.finished)
             tokens, parents, finished = choice
             log_probability = log_probability[parents]

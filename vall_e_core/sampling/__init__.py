@@ -13,9 +13,11 @@ from .plan import ChainPlan, Member, compile_chain
 if TYPE_CHECKING:
     from .chain import Chain, ChainState, Stage
     from .noise import Noise, utterance_key
+    from .order import descending, highest
     from .protocols import (
         Choice,
         GreedySelector,
+        Narrowing,
         Search,
         Selector,
         StateContext,
@@ -33,6 +35,7 @@ _LAZY = {
     "ChainState": "chain",
     "Choice": "protocols",
     "GreedySelector": "protocols",
+    "Narrowing": "protocols",
     "Noise": "noise",
     "Search": "protocols",
     "Selector": "protocols",
@@ -44,8 +47,10 @@ _LAZY = {
     "Trace": "protocols",
     "Transform": "protocols",
     "continuations": "suffix",
+    "descending": "order",
     "draw": "selection",
     "extend_matches": "suffix",
+    "highest": "order",
     "no_matches": "suffix",
     "recent": "step",
     "take_maximum": "selection",
@@ -59,6 +64,7 @@ __all__ = [
     "Choice",
     "GreedySelector",
     "Member",
+    "Narrowing",
     "Noise",
     "Search",
     "Selector",
@@ -72,8 +78,10 @@ __all__ = [
     "chain_from_flags",
     "compile_chain",
     "continuations",
+    "descending",
     "draw",
     "extend_matches",
+    "highest",
     "no_matches",
     "recent",
     "take_maximum",

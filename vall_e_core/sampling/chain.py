@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..errors import UsageError
 from . import state as states
-from .protection import clean, keep_stop, settle
-from .protocols import Choice, Detailed, Search, Selector, StateContext, StatelessSelector, Trace, Transform
+from .candidates import Candidates
+from .protection import clean, keep_stop, settle, sound
+from .protocols import Choice, Detailed, Narrowing, Search, Selector, StateContext, StatelessSelector, Trace, Transform
 from .step import Step
 
 PROTECTION = "protection"
@@ -32,6 +33,8 @@ class Stage:
     """It may remove tokens at all."""
     prepares: bool = False
     """Guidance and bans: the logits after it are what the model is taken to have said."""
+    compact: bool = False
+    """It sees nothing but what is left (see `Sampler.invariances`)."""
 
 
 @dataclass
@@ -45,8 +48,8 @@ class ChainState:
     """How many steps of each row [N] needed the fallback, or came with NaN or +inf."""
     rescued: Tensor
     """How many steps of each row [N] had only the stop token left."""
-    logits: Tensor | None = field(default=None, repr=False)
-    """What `process` made last [N, V]; `accept` hands it to the selector."""
+    logits: Tensor | Candidates | None = field(default=None, repr=False)
+    """What `process` or `choose` made last [N, V]; `accept` hands it to the selector."""
 
     def select(self, rows: Tensor) -> ChainState:
         """The state of rows [M]: finished rows dropped, or each hypothesis continuing its parent."""
@@ -66,10 +69,11 @@ class Chain:
 
     A step of the engine:
 
-        processed = chain.process(logits, step, state)
-        tokens = chain.select(processed, step, state)
+        tokens = chain.choose(logits, step, state)
         state = chain.accept(tokens, step, state)
         step.append(tokens)
+
+    `choose` is `process` and `select` in one, for engines that don't look at what lies between.
     """
 
     def __init__(
@@ -83,9 +87,13 @@ class Chain:
         stage: str = "ar",
         trace: Trace | None = None,
         needs: frozenset[str] = frozenset(),
+        compact_selector: bool = False,
     ) -> None:
         self.stages = tuple(stages)
         self.selector: Selector = StatelessSelector() if selector is None else selector
+        self.compact_selector = selector is None or compact_selector
+        """Whether the selector sees nothing but what is left, and remembers nothing."""
+        self._narrowing = narrowing(self.stages, self.compact_selector)
         self.search = search
         self.trace = trace
         self.needs = needs
@@ -152,31 +160,62 @@ class Chain:
 
         No stage takes the stop token away, nor leaves only it, unless a ban asks. Notes degenerate rows in `state`.
         """
+        left = self._left(logits, step, state)
+        made = left.spread() if isinstance(left, Candidates) else left
+        state.logits = made
+        return made
+
+    def choose(self, logits: Tensor, step: Step, state: ChainState) -> Tensor:
+        """The tokens [N] int64 for logits [N, V] as `process` takes them."""
+        left = state.logits = self._left(logits, step, state)
+        if not isinstance(left, Candidates):
+            return self.select(left, step, state)
+        if self.trace is not None or not self.compact_selector:
+            return self.select(left.spread(), step, state)
+        return left.tokens(self.selector.select(left.logits, step, state.selector))
+
+    def _left(self, logits: Tensor, step: Step, state: ChainState) -> Tensor | Candidates:
+        """What all stages leave."""
         raw, broken = clean(logits)
         if self.trace is not None:
             self.trace.begin(raw, step)
-        stop = step.stop_token
-        reference = current = raw
+        narrows = raw.device.type == "cpu" and step.stop_token in (None, raw.shape[-1] - 1)
+        left: Tensor | Candidates = raw
+        reference = raw
         untouched = True
-        for stage, own in zip(self.stages, state.stages, strict=True):
-            before = current
-            current = stage.transform.apply(before, step, own)
-            if stage.removes and not stage.bans:
-                current = keep_stop(before, current, stop)
-            if stage.prepares:
-                reference = current if untouched else torch.where(current == float("-inf"), current, reference)
-            else:
+        for at, stage in enumerate(self.stages):
+            before = left
+            left = _applied(stage, narrows and at == self._narrowing, before, step, state.stages[at])
+            if not stage.prepares:
                 untouched = False
+            elif untouched:
+                reference = _dense(left)
+            else:
+                banned = _dense(left)
+                reference = torch.where(banned == float("-inf"), banned, reference)
             if self.trace is not None:
-                self.trace.stage(stage.name, before, current, step)
-        left = current if self.trace is None else current.clone()  # settling may write to it
-        settled = settle(current, reference, raw, stop)
+                self.trace.stage(stage.name, _dense(before), _dense(left), step)
+        return self._settled(left, reference, raw, broken, step, state)
+
+    def _settled(
+        self, left: Tensor | Candidates, reference: Tensor, raw: Tensor, broken: Tensor | None, step: Step,
+        state: ChainState,
+    ) -> Tensor | Candidates:  # fmt: skip
+        """What every row can be drawn from; rows that needed help are counted."""
+        fallen = broken
+        made: Tensor | Candidates = left
+        if not (left.sound() if isinstance(left, Candidates) else sound(left, step.stop_token)):
+            current = _dense(left)
+            own = current is left and self.trace is None and broken is not None  # else it may be the engine's
+            settled = settle(current if own else current.clone(), reference, raw, step.stop_token)
+            state.rescued = state.rescued + settled.rescued
+            fallen = settled.fallen if broken is None else settled.fallen | broken
+            made = settled.logits
+        if fallen is not None:
+            state.degenerate = state.degenerate + fallen
         if self.trace is not None:
-            self.trace.stage(PROTECTION, left, settled.logits, step)
-        state.degenerate = state.degenerate + (broken | settled.fallen)
-        state.rescued = state.rescued + settled.rescued
-        state.logits = settled.logits
-        return settled.logits
+            self.trace.stage(PROTECTION, _dense(left), _dense(made), step)
+        return made
 
     def select(self, logits: Tensor, step: Step, state: ChainState) -> Tensor:
         """The tokens [N] int64, from what `process` returned."""
@@ -219,8 +258,38 @@ class Chain:
         stages = [
             stage.transform.accept(tokens, step, own) for stage, own in zip(self.stages, state.stages, strict=True)
         ]
-        processed = state.logits if logits is None else logits
+        left = state.logits if logits is None else logits
         selector = state.selector
-        if processed is not None:
-            selector = self.selector.accept(processed, tokens, step, state.selector)
-        return replace(state, stages=stages, selector=selector)
+        if selector is None and self.compact_selector:
+            pass  # it remembers nothing
+        elif left is not None:
+            selector = self.selector.accept(_dense(left), tokens, step, selector)
+        return ChainState(stages, selector, state.search, state.degenerate, state.rescued, state.logits)
+
+
+def narrowing(stages: Sequence[Stage], compact_selector: bool) -> int:
+    """The place of the stage behind which few tokens are left, and something sees nothing but those, or -1."""
+    for at, stage in enumerate(stages):
+        follows = stages[at + 1].compact if at + 1 < len(stages) else compact_selector
+        if follows and isinstance(stage.transform, Narrowing):
+            return at
+    return -1
+
+
+def _applied(stage: Stage, narrows: bool, before: Tensor | Candidates, step: Step, own: Any) -> Tensor | Candidates:  # noqa: ANN401
+    """What one stage makes of logits or candidates. The stop token stays, unless it bans."""
+    protects = stage.removes and not stage.bans
+    transform = stage.transform
+    if isinstance(before, Candidates) and stage.compact:
+        made = transform.apply(before.logits, step, own)
+        return before.filtered(made) if protects else before.changed(made)
+    logits = _dense(before)
+    if narrows and isinstance(transform, Narrowing):
+        return Candidates.of(logits, transform.kept(logits, step, own), step.stop_token)
+    made = transform.apply(logits, step, own)
+    return keep_stop(logits, made, step.stop_token) if protects else made
+
+
+def _dense(left: Tensor | Candidates) -> Tensor:
+    """Logits [N, V]."""
+    return left.spread() if isinstance(left, Candidates) else left

@@ -6,7 +6,7 @@ Nothing is ever reordered silently.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..component import BuildContext
@@ -98,15 +98,13 @@ class ChainPlan:
         from .chain import Chain, Stage
         from .protocols import GreedySelector
 
-        stages: list[Stage] = []
-        kept: list[int] = []
-        for each in self.transforms:
-            made = each.build(replace(ctx, most_left=min(kept, default=None)))
-            bans = each.bans or each.takes_maximum()
-            prepares = each.order <= _GUIDANCE_AND_BANS
-            stages.append(Stage(each.name, made, bans, each.removes, prepares))
-            keeps = each.keeps()
-            kept += [] if keeps is None else [keeps + 1]  # the stop token comes back
+        stages = [
+            Stage(
+                each.name, each.build(ctx), each.bans or each.takes_maximum(), each.removes,
+                each.order <= _GUIDANCE_AND_BANS, "compact" in each.invariances,
+            )
+            for each in self.transforms
+        ]  # fmt: skip
         selector = None if self.selector is None else self.selector.build(ctx)
         return Chain(
             stages,
@@ -116,6 +114,7 @@ class ChainPlan:
             vocab_size=0 if ctx.vocab_size is None else ctx.vocab_size,
             stage=self.stage,
             needs=frozenset().union(*(each.needs for each in self.active)),
+            compact_selector=self.selector is not None and "compact" in self.selector.invariances,
         )
 
 

@@ -5,7 +5,7 @@ All of it is tensor arithmetic without a wait for the device; what happened is c
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,11 +19,33 @@ _ODDS = 1e4
 """The stop token may have been given back after a filter took it: then no odds are known, and the other one wins."""
 
 
-def clean(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """NaN and +inf become -inf: logits [N, V] -> (logits [N, V] float32, whether the row held any [N])."""
+def clean(logits: Tensor) -> tuple[Tensor, Tensor | None]:
+    """NaN and +inf become -inf: logits [N, V] -> (logits [N, V] float32, whether the row held any [N]; None: none)."""
     found = logits.float()
+    if _may_look(found) and _number(found.amax()) < float("inf"):
+        return found, None
     highest = found.amax(dim=-1)  # NaN if there is one
     return torch.nan_to_num(found, nan=NEVER, posinf=NEVER, neginf=NEVER), ~(highest < _FINITE)
+
+
+def _may_look(logits: Tensor) -> bool:
+    """Whether the host may: on a CPU that costs nothing, and what is hardly ever needed can be left out."""
+    return logits.device.type == "cpu" and logits.numel() > 0
+
+
+def sound(logits: Tensor, stop: int | None) -> bool:
+    """Whether each row of [N, V] has a finite token beside the stop token, and neither NaN nor +inf: then there is
+    nothing to settle. False also where the host would have to wait for the answer."""
+    if not _may_look(logits):
+        return False
+    left = logits.amax(dim=-1) if stop is None or not 0 <= stop < logits.shape[-1] else highest_other(logits, stop)
+    return _number(left.amin()) > NEVER and _number(logits.amax()) < float("inf")
+
+
+def _number(found: Tensor) -> float:
+    """The number that a tensor without dimensions holds; the host waits for it."""
+    value: Any = found.tolist()
+    return float(value)
 
 
 class Best(NamedTuple):

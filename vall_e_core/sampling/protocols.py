@@ -51,6 +51,20 @@ class Transform(Protocol):
 
 
 @runtime_checkable
+class Narrowing(Protocol):
+    """A transform that keeps as many tokens in every row, and changes none of them (`top-k`).
+
+    On a CPU the chain then asks `kept` instead of `apply`, and shows what is left to the `compact` members behind it
+    as [N, K] logits.
+    """
+
+    def kept(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+        """The ids [N, K] int64, in rising order, of the tokens of logits [N, V] that `apply` would keep; K is the same
+        for the same V. Removed tokens may be among them."""
+        ...
+
+
+@runtime_checkable
 class Selector(Protocol):
     """Chooses the token."""
 
