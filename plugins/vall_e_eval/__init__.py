@@ -29,13 +29,17 @@ class Sentences(Judge):
 
 @dataclass(frozen=True)
 class Alignment(Judge):
-    """Is every word there, in order? pocketsphinx's forced alignment of the text, and the times that come of it."""
+    """Is every word there, in order, and the last one too? pocketsphinx's forced alignment, and times that come of it.
+
+    The last word is there if of all beginnings of the text the whole one fits best.
+    """
 
     name = "alignment"
     default = True
     needs = frozenset({"text"})
     figures: ClassVar[Mapping[str, Figure]] = {
         "complete": Figure("all words aligned", "higher", "%"),
+        "ending": Figure("last word there", "higher", "%"),
         "pace": Figure("words a second", "neither"),
         "pause": Figure("longest pause between words", "lower", "s"),
         "tail": Figure("left after the last word", "lower", "s"),

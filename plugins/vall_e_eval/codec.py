@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,6 +41,8 @@ FIGURES: Mapping[str, Figure] = {
     "codec.cpu": Figure("CPU seconds a second of audio", "lower"),
 }
 BEFORE, AFTER = "recording", "codec"
+MOST_PICTURES = 3
+"""Recordings in the picture."""
 
 
 def run(task: EvalCodec, session: Session) -> None:
@@ -84,7 +86,20 @@ def run(task: EvalCodec, session: Session) -> None:
     records = [store.records[each.id] for each in items]
     rate = levels * math.log2(codec.codebook_size) * codec.frame_rate
     report = gather(records, settings, panel, rate)
-    finish(session, task, report, store, against)
+    finish(session, task, report, store, against, lambda: draw(items, store, (BEFORE, AFTER)))
+
+
+def draw(items: Sequence[Item], store: Store, rungs: Sequence[str]) -> Iterator[tuple[str, str, bytes]]:
+    """The first recordings on every rung."""
+    from .pictures import listen, spectrograms
+
+    rows = []
+    for item in items[:MOST_PICTURES]:
+        row = [listen(store.audio(f"{item.id}.{rung}"), f"{rung}: {item.id}"[:40]) for rung in rungs]
+        rows.append([each for each in row if each is not None])
+    rows = [row for row in rows if row]
+    if rows:
+        yield "spectrograms.png", f"The first recordings: {', '.join(rungs)}; F0 in blue", spectrograms(rows)
 
 
 def closed_set(items: Sequence[Item], sentences: Any) -> list[str]:  # noqa: ANN401 - a path or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .baseline import hold_against, parse_share, read_report
@@ -23,9 +24,18 @@ def read_baseline(task: Reporting, command: str) -> tuple[dict[str, Any] | None,
 
 
 def finish(
-    session: Session, task: Reporting, report: Report, store: Store, against: tuple[dict[str, Any] | None, float]
+    session: Session,
+    task: Reporting,
+    report: Report,
+    store: Store,
+    against: tuple[dict[str, Any] | None, float],
+    draw: Callable[[], Iterable[tuple[str, str, bytes]]],
 ) -> None:
-    """Write, show, compare. Raises RegressionError."""
+    """Write, show, compare; `draw` gives file, caption and PNG of each picture. Raises RegressionError."""
+    if store.folder is not None and not task.no_pictures:
+        for name, caption, picture in draw():
+            store.write(name, picture)
+            report.pictures.append((name, caption))
     record = report.record()
     store.write("report.json", (json.dumps(record, ensure_ascii=False, indent=2) + "\n").encode())
     store.write("report.md", markdown(report).encode())

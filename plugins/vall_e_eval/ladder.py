@@ -19,7 +19,7 @@ from vall_e_core import (
     sha256_file,
 )
 
-from .codec import closed_set, recording_of, there_and_back
+from .codec import closed_set, draw, recording_of, there_and_back
 from .extras import need_all
 from .finish import finish, read_baseline
 from .material import Item, Speaker, read_items, speaker_of
@@ -86,7 +86,7 @@ def run(task: EvalLadder, session: Session) -> None:
                 store.add(each.id, {"key": keys[each.id], **climbing.climb(each, voices[each.id])})
             bar.advance(1, each.id)
     report = gather([store.records[each.id] for each in items], settings, panel, engine)
-    finish(session, task, report, store, against)
+    finish(session, task, report, store, against, lambda: draw(items, store, RUNGS))
 
 
 def references(registry: Registry, items: Sequence[Item], ref: str | None, most: float) -> dict[str, Speaker]:

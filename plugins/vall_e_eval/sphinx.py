@@ -41,6 +41,12 @@ class _Listener:
         spoken = words(sentence).split()
         return bool(spoken) and all(self.decoder.lookup_word(word) for word in spoken)
 
+    def _allow(self, choices: Sequence[str]) -> None:
+        """From now on it is one of these that is heard."""
+        grammar = f"#JSGF V1.0;\ngrammar choices;\npublic <choice> = {' | '.join(choices)};\n"
+        self.decoder.add_jsgf_string("choices", grammar)
+        self.decoder.activate_search("choices")
+
     def listen(self, recording: Recording) -> None:
         """Decode one recording; what was heard before leaves no trace."""
         wave = at_rate(recording)
@@ -60,9 +66,7 @@ class SentenceJudge(_Listener):
         self.sentences = {words(each): each for each in sentences if self.knows(each)}
         if len(self.sentences) < 2:
             raise ModelError("the judge of sentences needs two of them at least", cause="it knows English words alone")
-        choices = " | ".join(self.sentences)
-        self.decoder.add_jsgf_string("sentences", f"#JSGF V1.0;\ngrammar sentences;\npublic <s> = {choices};\n")
-        self.decoder.activate_search("sentences")
+        self._allow(list(self.sentences))
 
     @classmethod
     def of(cls, ctx: BuildContext) -> SentenceJudge:
@@ -95,11 +99,12 @@ class AlignmentJudge(_Listener):
     def judge(self, given: Judged) -> Verdict:
         """Whether all words were found, and their times; None for a text with a word that the dictionary lacks."""
         if not self.knows(given.text):
-            return Verdict(dict.fromkeys(("complete", "pace", "pause", "tail")))
+            return Verdict(dict.fromkeys(("complete", "ending", "pace", "pause", "tail")))
+        ending = self._ending(given)
         self.decoder.set_align_text(words(given.text))
         self.listen(given.recording)
         if self.decoder.hyp() is None:
-            return Verdict({"complete": 0.0, "pace": None, "pause": None, "tail": None})
+            return Verdict({"complete": 0.0, "ending": ending, "pace": None, "pause": None, "tail": None})
         found = [
             (each.start_frame / 100, (each.end_frame + 1) / 100)
             for each in self.decoder.seg()
@@ -109,6 +114,14 @@ class AlignmentJudge(_Listener):
         pauses = [after[0] - before[1] for before, after in pairwise(found)]
         end = given.recording.seconds + len(SILENCE) / RATE
         return Verdict({
-            "complete": 1.0, "pace": len(found) / max(spoken, 0.01), "pause": round(max([0.0, *pauses]), 3),
-            "tail": round(max(0.0, end - found[-1][1]), 3),
+            "complete": 1.0, "ending": ending, "pace": len(found) / max(spoken, 0.01),
+            "pause": round(max([0.0, *pauses]), 3), "tail": round(max(0.0, end - found[-1][1]), 3),
         })  # fmt: skip
+
+    def _ending(self, given: Judged) -> float:
+        """Whether the whole text fits better than any of its beginnings; 0 where none fits."""
+        spoken = words(given.text).split()
+        self._allow([" ".join(spoken[: end + 1]) for end in range(len(spoken))])
+        self.listen(given.recording)
+        guess = self.decoder.hyp()
+        return float(guess is not None and len(guess.hypstr.split()) == len(spoken))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core import (
@@ -89,7 +89,16 @@ def run(task: EvalStt, session: Session) -> None:
             })  # fmt: skip
             bar.advance(1, each.id)
     report = gather([store.records[each.id] for each in items], settings, engine)
-    finish(session, task, report, store, against)
+    finish(session, task, report, store, against, lambda: draw(report))
+
+
+def draw(report: Report) -> Iterator[tuple[str, str, bytes]]:
+    """The matrix of confusions."""
+    from .pictures import counts_matrix, matrix
+
+    shares, down, across = counts_matrix(report.details["confusions"])
+    caption = f"What was heard for each phoneme, as a share; {NOTHING}: nothing"
+    yield "confusions.png", caption, matrix(shares, down, across, across="heard", down="wanted")
 
 
 def packaged(registry: Registry) -> list[Item]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ LONGEST_PERIOD = 40
 """Frames, of a repetition in level 0."""
 LOOP_SECONDS, LOOP_LENGTH = 2.0, 2.0
 """A loop repeats itself for so long, or makes speech so many times as long as it usually is."""
+MOST_PICTURES = 4
+"""Voices in the picture."""
 SECONDS_PER_LETTER = 0.075
 """Where the pace of the reference isn't known."""
 
@@ -105,16 +107,34 @@ def run(task: EvalTts, session: Session) -> None:
             speaking.make(job)
             bar.advance(1, job.id)
     report = gather(jobs, store, speaking.references(voices), settings, panel, engine)
-    finish(session, task, report, store, against)
+    finish(session, task, report, store, against, lambda: draw(jobs, store, report))
+
+
+def draw(jobs: Sequence[Job], store: Store, report: Report) -> Iterator[tuple[str, str, bytes]]:
+    """The first sentence in each of the first voices beside its reference; which voice each output is nearest to."""
+    from .pictures import Panel as Picture
+    from .pictures import counts_matrix, listen, matrix, spectrograms
+
+    rows: list[list[Picture]] = []
+    for job in jobs:
+        spoken = listen(store.audio(job.id), f"spoken: {job.id}")
+        if job.sentence == jobs[0].sentence and len(rows) < MOST_PICTURES and spoken is not None:
+            clip = job.speaker.clip
+            heard = Picture(f"reference {job.speaker.name}", Recording(clip.samples, clip.sample_rate))
+            rows.append([heard, spoken])
+    if rows:
+        caption = f"The references, and \"{jobs[0].sentence.text}\" in their voices; F0 in blue"
+        yield "spectrograms.png", caption, spectrograms(rows)
+    for judge, table in report.details["nearest"].items():
+        shares, down, across = counts_matrix(table)
+        picture = matrix(shares, down, across, across="nearest reference", down="spoken in the voice of")
+        yield f"voices-{judge}.png", f"Which reference each recording is nearest to, in per cent, by {judge}", picture
 
 
 def request_for(text: str, speaker: Speaker, options: SpeechOptions) -> SpeechRequest:
     """A sentence in a voice; an unbent reference is read from its file, as `vall-e tts` does."""
-    if speaker.origin == "bent":
-        return SpeechRequest(text, (speaker.clip,), None, speaker.transcript, "tts", options)
-    if speaker.voice is not None:
-        return SpeechRequest(text, (), speaker.voice, None, "tts", options)
-    return SpeechRequest(text, (speaker.path,), None, speaker.transcript, "tts", options)
+    reference = speaker.clip if speaker.origin == "bent" else speaker.path
+    return SpeechRequest(text, (reference,), None, speaker.transcript, "tts", options)
 
 
 class Speaking:
@@ -198,8 +218,8 @@ class Speaking:
 def manner(speech: Speech, usual: float, frame_rate: float, heard: Heard) -> dict[str, float | None]:
     """How it was spoken, whatever it says: ends, loops, length.
 
-    A cut ending: it was ended at the bound, or is short for its text, or not all words could be aligned (which slurred
-    words may cause too: an upper bound). A loop: level 0 repeats itself for `LOOP_SECONDS`, or the speech lasts
+    A cut ending: it was ended at the bound, or is short for its text, or its last word couldn't be found (which may be
+    there and slurred: an upper bound). A loop: level 0 repeats itself for `LOOP_SECONDS`, or the speech lasts
     `LOOP_LENGTH` times as long as is usual.
     """
     codes = [part.codes[:, 0].numpy() for part in speech.parts]
@@ -208,7 +228,7 @@ def manner(speech: Speech, usual: float, frame_rate: float, heard: Heard) -> dic
     cut = any(part.stop_reason == "length" or part.verdict == "short" for part in speech.parts)
     loop = any(part.verdict == "loop" for part in speech.parts)
     return {
-        "speech.cut": float(cut or heard.figures.get("alignment.complete") == 0.0),
+        "speech.cut": float(cut or heard.figures.get("alignment.ending") == 0.0),
         "speech.loop": float(loop or repeat >= LOOP_SECONDS or length >= LOOP_LENGTH),
         "speech.stopped": float(speech.stopped),
         "speech.first": float(all(part.tries == 1 and part.verdict == "ok" for part in speech.parts)),
@@ -249,20 +269,26 @@ def gather(
             seconds = max(float(record["seconds"]), 1e-3)
             each["speech.rtf"] = (float(record["spent"]) / seconds, seconds)
             each["speech.cpu"] = (float(record["worked"]) / seconds, seconds)
+    nearest: dict[str, dict[str, dict[str, int]]] = {}
     for judge, _ in panel.judges:
         places = {name: each.places[judge.name] for name, each in references.items() if judge.name in each.places}
         placed = [at for at, each in enumerate(records) if judge.name in each["places"] and each["reference"] in places]
         outputs = [(str(records[at]["reference"]), records[at]["places"][judge.name]) for at in placed]
-        for at, value in zip(placed, abx(outputs, places), strict=True):
-            if value is not None:
-                found[at][f"{judge.name}.abx"], found[at][f"{judge.name}.nearest"] = value
-                figures[f"{judge.name}.abx"] = Figure("nearer its own reference than another's", "higher", "%")
-                figures[f"{judge.name}.nearest"] = Figure("its own reference is the nearest", "higher", "%")
+        compared = abx(outputs, places)
+        if compared is None:
+            continue
+        figures[f"{judge.name}.abx"] = Figure("nearer its own reference than another's", "higher", "%")
+        figures[f"{judge.name}.nearest"] = Figure("its own reference is the nearest", "higher", "%")
+        table = nearest[judge.name] = {name: dict.fromkeys(places, 0) for name in places}
+        for at, (share, name) in zip(placed, compared, strict=True):
+            own = str(records[at]["reference"])
+            found[at][f"{judge.name}.abx"], found[at][f"{judge.name}.nearest"] = share, float(name == own)
+            table[own][name] += 1
     observations = [
         Observation(str(record["reference"]), str(record["sentence"]), values, str(record["origin"]))
         for record, values in zip(records, found, strict=True)
     ]
     return Report(
         "eval tts", settings, environment(), panel.records(), figures, observations, records,
-        details={"references": {job.speaker.name: job.speaker.facts() for job in jobs}},
+        details={"references": {job.speaker.name: job.speaker.facts() for job in jobs}, "nearest": nearest},
     )  # fmt: skip

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vall_e_core import Verdict
 
@@ -61,24 +62,32 @@ class PitchJudge:
         )
 
 
-def abx(
+def likeness(
     outputs: Sequence[tuple[str, Sequence[float]]], references: Mapping[str, Sequence[float]]
-) -> list[tuple[float, float] | None]:
-    """For each output (name of its reference, place): (share of the other references that its own is nearer than,
-    whether its own is the nearest of all). None where there is no other reference.
+) -> NDArray[np.float64]:
+    """How near each output (name of its reference, place) is to each reference: cosines [outputs, references].
 
-    Every dimension is brought to mean 0 and deviation 1 over references and outputs together; near is a high cosine.
+    Every dimension is brought to mean 0 and deviation 1 over references and outputs together.
     """
-    if len(references) < 2 or not outputs:
-        return [None] * len(outputs)
-    names = list(references)
-    every = np.array([*(references[name] for name in names), *(place for _, place in outputs)], dtype=np.float64)
+    every = np.array([*references.values(), *(place for _, place in outputs)], dtype=np.float64)
     every = (every - every.mean(0)) / np.maximum(every.std(0), 1e-9)
     every /= np.maximum(np.linalg.norm(every, axis=1, keepdims=True), 1e-9)
-    likeness = every[len(names) :] @ every[: len(names)].T
-    found: list[tuple[float, float] | None] = []
-    for (name, _), row in zip(outputs, likeness, strict=True):
+    found: NDArray[np.float64] = every[len(references) :] @ every[: len(references)].T
+    return found
+
+
+def abx(
+    outputs: Sequence[tuple[str, Sequence[float]]], references: Mapping[str, Sequence[float]]
+) -> list[tuple[float, str]] | None:
+    """For each output: the share of the other references that its own is nearer than, and the nearest of all.
+
+    None where there is nothing to compare.
+    """
+    if len(references) < 2 or not outputs:
+        return None
+    names = list(references)
+    found = []
+    for (name, _), row in zip(outputs, likeness(outputs, references), strict=True):
         own = names.index(name)
-        others = np.delete(row, own)
-        found.append((float((row[own] > others).mean()), float(row[own] > others.max())))
+        found.append((float((row[own] > np.delete(row, own)).mean()), names[int(row.argmax())]))
     return found
