@@ -1,4 +1,4 @@
-"""`vall-e samplers list | explain | plot`."""
+"""`vall-e samplers list | show | explain | plot`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .cli_plot import plot
 from .cli_state import state_of
 from .kinds import Sampler
 from .parameters import MISSING, Param
+from .sampler_page import page_of
 
 
 class _Samplers(click.Group):
@@ -27,7 +28,7 @@ class _Samplers(click.Group):
 
 @click.group(cls=_Samplers)
 def samplers() -> None:
-    """List the samplers and their parameters, explain a chain, draw what one did."""
+    """List the samplers, show what is known of one, explain a chain, draw what one did."""
 
 
 samplers.add_command(plot)
@@ -51,6 +52,20 @@ def list_samplers(ctx: click.Context) -> None:
         click.echo(f"    {sampler.summary()}")
         for param in sampler.params():
             click.echo(f"      {_signature(param)}  {param.describe()}")
+
+
+@samplers.command()
+@click.argument("name")
+@click.pass_context
+def show(ctx: click.Context, name: str) -> None:
+    """Show the reference page of one sampler: formula, source, parameters, place in a chain, and its use for speech."""
+    state = state_of(ctx)
+    console = state.console()
+    sampler = state.registry.sampler(name)
+    page = page_of(sampler, state.registry.samplers())
+    if console.json:
+        page = json.dumps({**_mapping(name, sampler), "page": page}, indent=2, ensure_ascii=False) + "\n"
+    click.echo(page, nl=False)
 
 
 def _signature(param: Param) -> str:

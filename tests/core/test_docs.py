@@ -16,7 +16,7 @@ from types import ModuleType
 import pytest
 
 import vall_e_core
-from vall_e_core import Registry, SamplerSpec, VallEError
+from vall_e_core import Registry, Sampler, SamplerSpec, VallEError
 from vall_e_core.cli import CLOSED_PIPE, INTERRUPTED
 from vall_e_core.hookspecs import HOOKS, HookSpecs
 from vall_e_core.testing import check_sampler
@@ -30,7 +30,8 @@ COMMANDS = (
     "tts", "stt", "sweep", "eval tts",
     "models list", "models info", "models download", "models path", "models verify",
     "voices list", "voices add", "voices show", "voices play", "voices rm",
-    "samplers list", "samplers explain", "samplers plot", "plugins list", "plugins check", "plugins new", "schema",
+    "samplers list", "samplers show", "samplers explain", "samplers plot",
+    "plugins list", "plugins check", "plugins new", "schema",
     "doctor", "doctor audio",
 )  # fmt: skip
 
@@ -98,9 +99,55 @@ def test_the_example_of_a_hook_registers(hook: str) -> None:
 # samplers
 
 
-def test_the_page_of_samplers_is_what_their_declarations_say() -> None:
+HOW = "python tools/sampler_docs.py > docs/samplers.md"
+FIRST_PARTY = sorted(
+    Registry.load(environ={}, third_party=False).samplers(), key=lambda each: (each.order, each.name)
+)  # fmt: skip
+
+
+def test_the_pages_of_samplers_are_what_their_declarations_and_notes_say() -> None:
     tool = load_file(ROOT / "tools" / "sampler_docs.py")
-    assert page("docs/samplers.md") == tool.page(tool.first_party()), "python tools/sampler_docs.py > docs/samplers.md"
+    assert page("docs/samplers.md") == tool.index(FIRST_PARTY), HOW
+    written = {path.name: path.read_text("utf-8") for path in (ROOT / "docs" / "samplers").iterdir()}
+    assert written == tool.pages(FIRST_PARTY), HOW
+
+
+@pytest.mark.parametrize("sampler", FIRST_PARTY, ids=lambda each: each.name)
+def test_a_sampler_s_page_is_complete_and_what_the_program_shows(run: Run, sampler: type[Sampler]) -> None:
+    text = page(f"docs/samplers/{sampler.name}.md")
+    for heading in ("**Formula:** ", "**Source:** ", "**For speech:** "):
+        assert text.count(heading) == 1, heading
+    assert len(text.partition("**For speech:** ")[2].partition("\n## ")[0]) > 150
+    assert run("samplers", "show", sampler.name, "--no-plugins").out == text
+    told = run("samplers", "show", sampler.name, "--no-plugins", "--json").json()
+    assert told["page"] == text and {each["name"] for each in told["parameters"]} == {
+        each.key for each in sampler.params()
+    }
+    for each in sampler.params():
+        default = "required" if each.required else each.type.format(each.default)
+        (row,) = re.findall(rf"^\| \*{{0,2}}{re.escape(each.key)}\*{{0,2}} \| (.*?) \|", text, re.MULTILINE)
+        assert row.strip("`") == (default or "none")
+
+
+def test_the_help_of_plain_flags_is_that_of_the_pages(run: Run) -> None:
+    shown = " ".join(run("tts", "--help").out.split())
+    for sampler in FIRST_PARTY:
+        listed = re.findall(r"^- `(--.*?)`: (.*)$", page(f"docs/samplers/{sampler.name}.md"), re.MULTILINE)
+        flags = [flag for each in sampler.params() for flag in each.flags]
+        assert [names for names, _ in listed] == ["`, `".join((flag.name, *flag.aliases)) for flag in flags]
+        for names, text in listed:
+            assert all(name in shown for name in names.split("`, `")) and text in shown, names
+
+
+def test_every_note_belongs_to_a_sampler_of_its_package() -> None:
+    for path in (ROOT / "plugins").glob("*/notes.md"):
+        mine = {each.name for each in FIRST_PARTY if each.__module__ == path.parent.name}
+        assert set(sections(path.read_text("utf-8"))) == mine, path
+
+
+def test_an_unknown_sampler_has_no_page(run: Run) -> None:
+    done = run("samplers", "show", "top-q")
+    assert done.code == 2 and "did you mean top-p" in done.err
 
 
 # the sampler of CONTRIBUTING.md
@@ -168,10 +215,12 @@ def test_every_flag_that_was_asked_for_is_in_the_help_of_tts(run: Run) -> None:
     assert "TEXT [REF] [OUT]" in run("tts", "--help").out
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/samplers"])
 def test_every_flag_on_a_page_exists(run: Run, name: str) -> None:
     known = flags("".join(run(*command.split(), "--help").out for command in COMMANDS) + run("--help").out)
-    assert flags(page(name)) - known == set()
+    path = ROOT / name
+    texts = [each.read_text("utf-8") for each in (path.iterdir() if path.is_dir() else [path])]
+    assert flags("".join(texts)) - known == set()
 
 
 def commands(name: str) -> list[list[str]]:
