@@ -98,14 +98,14 @@ def show(state: State, name: str, json_: bool) -> None:
     "--max-ref-seconds", type=click.FloatRange(0.5, 3600), default=30.0, show_default=True, metavar="SECONDS",
     help="use no more than this of the recording",
 )  # fmt: skip
-@click.option("--trim/--no-trim", default=True, show_default=True, help="leave out long silence at its ends")
+@click.option("--keep-silence", is_flag=True, help="keep silence at its ends; more than 0.3 s is left out otherwise")
 @click.option("--keep-audio", is_flag=True, help="keep its samples too, so that models with other codecs can use it")
 @click.option("--force", is_flag=True, help="replace a voice of that name; yours then goes before a packaged one")
 @as_json
 @click.pass_obj
 def add(
     state: State, name: str, ref: Path, *, text: str | None, transcribe: bool, language: str, note: str | None,
-    model: str | None, codec: str | None, device: str, max_ref_seconds: float, trim: bool, keep_audio: bool,
+    model: str | None, codec: str | None, device: str, max_ref_seconds: float, keep_silence: bool, keep_audio: bool,
     force: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Encode the recording REF and keep it as the voice NAME.
@@ -119,8 +119,8 @@ def add(
     read_audio(ref.expanduser(), max_seconds=max_ref_seconds)  # what is wrong with it is said before a model is read
     options = ModelOptions(model=model, codec=codec, device=device)
     given: dict[str, Any] = {
-        "text": text, "language": language, "note": note, "max_seconds": max_ref_seconds, "trim": trim,
-        "keep_audio": keep_audio, "notify": console.notice,
+        "text": text, "language": language, "note": note, "max_seconds": max_ref_seconds,
+        "trim": not keep_silence, "keep_audio": keep_audio, "notify": console.notice,
     }  # fmt: skip
     if transcribe:
         engine = VallE.load(options=options, registry=state.registry, notify=console.notice)

@@ -119,6 +119,15 @@ def test_a6_a_wrong_scale_is_reported_and_scaled(tmp_path: Path, notices: list[s
     assert np.abs(clip.samples).max() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("offset", [-0.4, 0.06])
+def test_a6_a_constant_part_is_reported_and_taken_off(tmp_path: Path, notices: list[str], offset: float) -> None:
+    plain = read_audio(save(tmp_path / "a.wav", tone()), notify=notices.append)
+    assert notices == []
+    clip = read_audio(save(tmp_path / "b.wav", tone() + offset), notify=notices.append)
+    assert len(notices) == 1 and "constant part" in notices[0]
+    np.testing.assert_allclose(clip.samples, plain.samples, atol=2e-3)
+
+
 @pytest.fixture
 def notices() -> list[str]:
     return []

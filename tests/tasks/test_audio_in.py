@@ -129,3 +129,35 @@ def test_everything_checkable_is_checked_before_a_weight_is_read(
     model.write_bytes(b"never read")
     done = cli("tts", "hello", reference, *out, "--model", model, "--phonemizer", "letters", *flags, code=code)
     assert "the model was read" not in done.stderr
+
+
+def test_silence_at_the_ends_of_a_reference_is_left_out(
+    tts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: three seconds of it were all that the model got to hear of the voice."""
+    monkeypatch.setenv("VALL_E_VOICES", str(tmp_path / "voices"))
+    quiet = np.zeros(16_000 * 4, np.float32)
+    padded = tmp_path / "padded.wav"
+    soundfile.write(padded, np.concatenate([quiet, wave(), quiet]), 16_000)
+    tts.reference = padded
+    record = tts("--input-prompt-length", 0)
+    assert 100 <= record["prompt"]["frames"] <= 114
+    assert record["warnings"][0] == f"{padded}: 7.8 s of silence at its ends left out"
+    whole = tts("--input-prompt-length", 0, "--keep-silence")
+    assert whole["prompt"]["frames"] == 500 and whole["warnings"] == []
+    tts.cli("voices", "add", "padded", padded, "--codec", "tiny")
+    out = tmp_path / "voice.wav"
+    flags = ("--model", tts.model, "--phonemizer", "letters", "--device", "cpu", "--seed", 1)
+    tts.cli("tts", record["text"], out, "--voice", "padded", "--input-prompt-length", 0, *flags)
+    tts("--input-prompt-length", 0)
+    assert out.read_bytes() == tts.out.read_bytes()
+
+
+def test_a_constant_offset_does_not_reach_the_codec(tts: Any, tmp_path: Path) -> None:
+    plain = tts()
+    shifted = tmp_path / "shifted.wav"
+    soundfile.write(shifted, wave() + np.float32(0.25), 16_000, subtype="FLOAT")
+    tts.reference = shifted
+    record = tts()
+    assert "constant part" in record["warnings"][0]
+    assert record["prompt"] == plain["prompt"]

@@ -156,7 +156,7 @@ def test_silence_at_the_ends_is_left_out(add: Any, reference: Path, tmp_path: Pa
     done = add("padded", ref=padded)
     assert "of silence left out" in done.stderr
     assert 2.0 <= VoiceFolder().read("padded").seconds <= 2.3
-    assert "left out" not in add("whole", "--no-trim", ref=padded).stderr
+    assert "left out" not in add("whole", "--keep-silence", ref=padded).stderr
     assert VoiceFolder().read("whole").seconds == pytest.approx(4.0)
     assert sounding(np.concatenate([QUIET[:3_000], wave]), 16_000)[0] == 0  # a short one belongs to it
     click = QUIET.copy()

@@ -19,6 +19,8 @@ CANCELLING = 0.1
 CLIPPED_FRACTION = 0.05
 LOUDEST_PEAK = 1.25
 """Decoders overshoot 1.0 a little; beyond this the file's scale is wrong."""
+OFFSET = 0.1
+"""A constant part stronger than this share of the sound (RMS) is a fault of the recorder. Speech alone has 0.01."""
 
 Notify = Callable[[str], None]
 
@@ -68,15 +70,26 @@ def peak_dbfs(samples: Samples) -> float:
 
 
 def tame(samples: Samples, source: str, notify: Notify) -> Samples:
-    """Scale down what is far too loud; report what was clipped when it was recorded."""
+    """Scale down what is far too loud, report what was clipped when it was recorded, take off a constant part."""
     peak = float(np.abs(samples).max(initial=0.0))
     if peak > LOUDEST_PEAK:
         notify(f"{source}: its peak is {peak:.3g}, beyond full scale; it was scaled down to 1")
-        return (samples / np.float32(peak)).astype(np.float32, copy=False)
-    clipped = np.count_nonzero(np.abs(samples) >= 0.999) / max(1, samples.size)
-    if clipped > CLIPPED_FRACTION:
+        samples = (samples / np.float32(peak)).astype(np.float32, copy=False)
+    elif np.count_nonzero(np.abs(samples) >= 0.999) > CLIPPED_FRACTION * max(1, samples.size):
+        clipped = np.count_nonzero(np.abs(samples) >= 0.999) / samples.size
         notify(f"{source}: {clipped:.0%} of it is clipped; a cleaner recording gives a better voice")
-    return samples
+    return centred(samples, source, notify)
+
+
+def centred(samples: Samples, source: str, notify: Notify) -> Samples:
+    """Without a constant part, where there is one worth the name: a codec would hear it as loudness."""
+    if samples.size == 0:
+        return samples
+    offset = float(samples.mean(dtype=np.float64))
+    if abs(offset) <= OFFSET * float(samples.std(dtype=np.float64)):
+        return samples
+    notify(f"{source}: a constant part ({offset:.2g} of full scale) was taken off")
+    return (samples - np.float32(offset)).astype(np.float32, copy=False)
 
 
 def resample(samples: Samples, before: int, after: int) -> Samples:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core.audio import AudioClip, read_audio
+from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
 from vall_e_core.text import normalise_text, require_speech, strip_markup
@@ -17,7 +17,7 @@ from .limits import parse_bound
 from .loading import find_phonemizer, find_scorers
 from .record import sha256_file
 from .speech_options import SpeechOptions
-from .voice import VoiceReference, find_voice
+from .voice import VoiceReference, find_voice, sounding
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,7 @@ class Reference:
     sha256: str | None = None
     voice: str | None = None
     max_seconds: float = 30.0
+    trim: bool = False
 
     def wave(self, sample_rate: int) -> Tensor:
         """The samples [n] at the codec's rate, as a float32 tensor."""
@@ -56,8 +57,14 @@ class Reference:
         return torch.from_numpy(resample(self.clip.samples, self.clip.sample_rate, sample_rate))
 
     def codes(self, codec: CodecModel, warn: Callable[[str], None]) -> Tensor:
-        """Its codes [T, Q]."""
-        return codec.encode(self.wave(codec.sample_rate))
+        """Its codes [T, Q], where `trim` says so without the silence at its ends."""
+        wave = self.wave(codec.sample_rate)
+        start, stop = sounding(wave.numpy(), codec.sample_rate) if self.trim else (0, len(wave))
+        if not MINIMUM_SECONDS * codec.sample_rate <= stop - start < len(wave):
+            return codec.encode(wave)
+        seconds = (len(wave) - (stop - start)) / codec.sample_rate
+        warn(f"{self.clip.source}: {seconds:.1f} s of silence at its ends left out")
+        return codec.encode(wave[start:stop])
 
     def record(self) -> dict[str, object]:
         """What the record keeps of it."""
@@ -119,7 +126,7 @@ class SpeechRequest:
                 return (VoiceReference.of(voice, self.options.max_ref_seconds),), said, voice.phonemes
             return (self._read(voice.audio_path(), notify, voice.name),), said, None
         found = [
-            Reference(each, max_seconds=self.options.max_ref_seconds)
+            Reference(each, max_seconds=self.options.max_ref_seconds, trim=self._trims)
             if isinstance(each, AudioClip)
             else self._read(Path(each), notify)
             for each in self.references
@@ -132,7 +139,12 @@ class SpeechRequest:
     def _read(self, path: Path, notify: Callable[[str], None], voice: str | None = None) -> Reference:
         most = self.options.max_ref_seconds
         clip = read_audio(path.expanduser(), max_seconds=most, notify=notify)
-        return Reference(clip, path.expanduser(), sha256_file(path.expanduser()), voice, most)
+        return Reference(clip, path.expanduser(), sha256_file(path.expanduser()), voice, most, self._trims)
+
+    @property
+    def _trims(self) -> bool:
+        """A reference that is worked on, rather than spoken like, keeps its length."""
+        return not self.options.keep_silence and self.task == "tts"
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class SpeechOptions(Component):
         False, help="AR only: start the response with the reference; needs --ref-text, which is put before the text"
     )
     max_ref_seconds: float = param(30.0, min=0.5, max=3600.0, unit="s", help="read no more than this of each reference")
+    keep_silence: bool = param(False, help="keep silence at a reference's ends; more than 0.3 s is left out otherwise")
     layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (if trained for it)")
     layer_skip_exit_layer: int | None = param(
         None, min=0, help="last layer that may be used, from 0, never below half the stack; the last if absent"
