@@ -17,7 +17,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 @pytest.fixture(autouse=True)
 def no_plugin_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's own choice of plugins doesn't reach the tests."""
+    """The developer's own choice of plugins, and their voices, don't reach the tests."""
+    monkeypatch.setenv("VALL_E_VOICES", os.devnull)  # no folder: no voices
     for name in ("VALL_E_PLUGINS", "VALL_E_DISABLE", "VALL_E_STRICT_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
 
