@@ -64,8 +64,8 @@ class CodesOrigin:
 
     def difference(self, other: CodesOrigin) -> str | None:
         """Why these codes can't stand for `other`'s; None where they can."""
-        mine, its = (self.name, self.frame_rate, self.codebook_size), (other.name, other.frame_rate, other.codebook_size)
-        if mine != its or self.levels < other.levels:
+        same = all(getattr(self, each) == getattr(other, each) for each in ("name", "frame_rate", "codebook_size"))
+        if not same or self.levels < other.levels:
             return f"its codes are those of {self}; wanted are those of {other}"
         hashes = {self.code_books_sha256, other.code_books_sha256} - {None}
         if len(hashes) > 1:
