@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .component import BuildContext, Component
@@ -32,10 +33,23 @@ class Report:
         return {"subject": self.subject, "ok": not self.problems, "problems": list(self.problems)}
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One thing to look at: `run` does, and returns what is wrong with it."""
+
+    subject: str
+    run: Callable[[], Sequence[str]]
+
+
 def check(package: str) -> list[Report]:
     """Check the plugins that a name stands for. Raises PluginError where there are none or one doesn't load."""
-    reports: list[Report] = []
-    for found in _named(package):
+    return [Report(each.subject, tuple(each.run())) for each in trials(_named(package))]
+
+
+def trials(plugins: Sequence[Found]) -> list[Trial]:
+    """What there is to look at in plugins. Raises PluginError where one doesn't load."""
+    made: list[Trial] = []
+    for found in plugins:
         label = f"plugin {found.name} ({found.distribution} {found.version})"
         try:
             if found.problem is not None:
@@ -43,9 +57,9 @@ def check(package: str) -> list[Report]:
             brought = collect(found.load(), manager(), found.name)
         except (Exception, SystemExit) as error:
             raise PluginError(f"{label} is broken", cause=describe(error)) from error
-        reports.append(Report(label, tuple(heavy_imports(found.target.partition(":")[0]))))
-        reports += [Report(f"{kind} {component.name}", tuple(_problems(component))) for kind, component in brought]
-    return reports
+        made.append(Trial(label, partial(heavy_imports, found.target.partition(":")[0])))
+        made += [Trial(f"{kind} {component.name}", partial(_problems, component)) for kind, component in brought]
+    return made
 
 
 def _named(package: str) -> list[Found]:

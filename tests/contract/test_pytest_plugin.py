@@ -1,0 +1,79 @@
+"""`pytest_plugins = ["vall_e_core.pytest_plugin"]`: the checks as tests of a distribution of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vall_e_core.plugin_template import Names, write_plugin
+
+pytest_plugins = ["pytester"]
+LINE = 'pytest_plugins = ["vall_e_core.pytest_plugin"]\n'
+STRICT = ("-W", "error", "-p", "no:cacheprovider", "-v")
+
+
+@pytest.fixture
+def plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `vall-e plugins new near-best` writes, with that line, and without its own tests."""
+    folder, _ = write_plugin(Names.of("near-best"), pytester.path)
+    for path in (folder / "tests").glob("test_*.py"):
+        path.unlink()
+    (folder / "tests" / "conftest.py").write_text(LINE)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_each_thing_that_a_distribution_brings_is_a_test(pytester: pytest.Pytester, plugin: Path) -> None:
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.assert_outcomes(passed=2)
+    registration, contract = "tests/conftest.py::plugin near-best*PASSED*", "tests/conftest.py::sampler near-best PASSED*"
+    done.stdout.fnmatch_lines([registration, contract])
+
+
+def test_a_broken_contract_fails_with_what_is_wrong_and_no_trace(pytester: pytest.Pytester, plugin: Path) -> None:
+    path = plugin / "vall_e_near_best" / "transform.py"
+    path.write_text(path.read_text().replace("return torch.where(", "return 2 * torch.where("))
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["sampler near-best breaks the contract*", "- near-best*"])
+    assert "Traceback" not in done.stdout.str() and "runtest" not in done.stdout.str()
+
+
+def test_one_sampler_of_several_that_has_no_test_is_found(pytester: pytest.Pytester, plugin: Path) -> None:
+    path = plugin / "vall_e_near_best" / "__init__.py"
+    text = path.read_text().replace("return [NearBest]", "return [NearBest, Nameless]")
+    second = '@dataclass(frozen=True)\nclass Nameless(NearBest):\n    name = "nameless"\n\n\n@hookimpl'
+    text = text.replace("@hookimpl", second)
+    path.write_text(text)
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.assert_outcomes(passed=2, failed=1)
+    done.stdout.fnmatch_lines(["sampler nameless breaks the contract*", "- it has no docstring*"])
+
+
+def test_a_heavy_registration_and_one_that_fails_are_told(pytester: pytest.Pytester, plugin: Path) -> None:
+    path = plugin / "vall_e_near_best" / "__init__.py"
+    text = path.read_text()
+    path.write_text(text.replace("from collections.abc", "import numpy  # noqa\nfrom collections.abc", 1))
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.stdout.fnmatch_lines(["*imports numpy*"])
+    path.write_text("1 / 0\n")
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*division by zero*"])
+
+
+def test_a_conftest_without_a_distribution_says_so(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(LINE)
+    done = pytester.runpytest_subprocess(*STRICT)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(["*declares a plugin*"])
+
+
+def test_other_tests_and_other_conftests_are_left_alone(pytester: pytest.Pytester, plugin: Path) -> None:
+    inner = plugin / "tests" / "inner"
+    inner.mkdir()
+    (inner / "conftest.py").write_text("")
+    (inner / "test_one.py").write_text("def test_one():\n    pass\n")
+    pytester.runpytest_subprocess(*STRICT).assert_outcomes(passed=3)
+    pytester.runpytest_subprocess(*STRICT, "tests/inner").assert_outcomes(passed=1)
