@@ -27,8 +27,8 @@ def plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_each_thing_that_a_distribution_brings_is_a_test(pytester: pytest.Pytester, plugin: Path) -> None:
     done = pytester.runpytest_subprocess(*STRICT)
     done.assert_outcomes(passed=2)
-    registration, contract = "tests/conftest.py::plugin near-best*PASSED*", "tests/conftest.py::sampler near-best PASSED*"
-    done.stdout.fnmatch_lines([registration, contract])
+    where = "tests/conftest.py::"
+    done.stdout.fnmatch_lines([f"{where}plugin near-best*PASSED*", f"{where}sampler near-best PASSED*"])
 
 
 def test_a_broken_contract_fails_with_what_is_wrong_and_no_trace(pytester: pytest.Pytester, plugin: Path) -> None:
