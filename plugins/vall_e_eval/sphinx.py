@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,16 @@ def words(sentence: str) -> str:
 
 
 class _Listener:
-    """A decoder, and how a recording is put to it."""
+    """A decoder, made when it is first used (a run that goes on may not need it), and how a recording is put to it."""
 
     def __init__(self) -> None:
-        sphinx = need("pocketsphinx", "this judge")
-        self.decoder: Any = sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        self._sphinx = need("pocketsphinx", "this judge")
         self.versions = versions("pocketsphinx")
+
+    @cached_property
+    def decoder(self) -> Any:  # noqa: ANN401 - pocketsphinx is untyped
+        """With the acoustic model and the dictionary, and nothing to choose from yet."""
+        return self._sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None)
 
     def knows(self, sentence: str) -> bool:
         """Whether its words are all in the dictionary."""
@@ -61,12 +66,21 @@ class SentenceJudge(_Listener):
     """Identifies sentences of a closed set; chance is one in their number."""
 
     def __init__(self, sentences: Sequence[str]) -> None:
-        """Sentences with a word that the dictionary lacks are left out. Raises ModelError where none is left."""
+        """Sentences with a word that the dictionary lacks are left out."""
         super().__init__()
-        self.sentences = {words(each): each for each in sentences if self.knows(each)}
-        if len(self.sentences) < 2:
-            raise ModelError("the judge of sentences needs two of them at least", cause="it knows English words alone")
-        self._allow(list(self.sentences))
+        self._all = sentences
+
+    @cached_property
+    def sentences(self) -> dict[str, str]:
+        """The closed set, each by its words. Raises ModelError where it isn't one."""
+        found = {words(each): each for each in self._all if self.knows(each)}
+        if len(found) < 2:
+            raise ModelError(
+                "the judge of sentences needs two of them at least", cause="it knows English words alone",
+                try_="--judge with the names of others",
+            )  # fmt: skip
+        self._allow(list(found))
+        return found
 
     @classmethod
     def of(cls, ctx: BuildContext) -> SentenceJudge:
@@ -75,9 +89,10 @@ class SentenceJudge(_Listener):
 
     def hear(self, recording: Recording) -> str | None:
         """The sentence that a recording says, or None where none fits."""
+        known = self.sentences
         self.listen(recording)
         guess = self.decoder.hyp()
-        return None if guess is None else self.sentences.get(guess.hypstr)
+        return None if guess is None else known.get(guess.hypstr)
 
     def judge(self, given: Judged) -> Verdict:
         """Whether the sentence was found; None for one that isn't in the set."""

@@ -171,10 +171,9 @@ class Speaking:
         return self._clips[speaker.name]
 
     def references(self, voices: Sequence[Speaker]) -> dict[str, Heard]:
-        """What the judges say of the references themselves: it places them among the voices."""
-        language = self.options.language
+        """What the judges say of the references themselves, whatever their words: it places them among the voices."""
         return {
-            each.name: self.panel(Judged(self.clip(each), each.transcript or "", "", language, self.clip(each)))
+            each.name: self.panel(Judged(self.clip(each), language=self.options.language, reference=self.clip(each)))
             for each in voices
         }
 
