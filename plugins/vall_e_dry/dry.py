@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from vall_e_core import StateContext, Step, continuations, extend_matches, no_matches
 
 HIGHEST = torch.finfo(torch.float32).max
+_HIGHEST = torch.tensor(HIGHEST)
 LONGEST = 2**31 - 1
 """No history is longer, nor an id larger; a parameter beyond it means the same as this."""
 
@@ -21,12 +22,14 @@ class DryState:
 
     matches: Tensor
     """[N, L], see `extend_matches`."""
+    penalties: Tensor
+    """[N, L + 1], the same in each row: the penalty of a match of each length there can be."""
     breakers: Tensor
     """[N, K], the same in each row; no step changes them."""
 
 
 class DryTransform:
-    """Takes the longest match before each token in one scatter."""
+    """Takes the longest match before each token in one scatter, and looks up its penalty."""
 
     def __init__(
         self, multiplier: float, base: float, allowed: int, reach: int, longest: int, breakers: tuple[int, ...]
@@ -41,32 +44,33 @@ class DryTransform:
 
     def init(self, rows: int, ctx: StateContext) -> DryState:
         """Empty histories."""
+        lengths = torch.arange(ctx.capacity + 1, device=ctx.device).clamp(max=self.longest)
+        grown = ((lengths - self.allowed).to(torch.float32) * self.growth).exp() * self.multiplier
+        penalties = grown.clamp(-HIGHEST, HIGHEST).masked_fill(lengths < max(1, self.allowed), 0.0)
         breakers = torch.tensor(self.breakers, dtype=torch.long, device=ctx.device)
-        return DryState(no_matches(rows, ctx), breakers.repeat(rows, 1))
+        return DryState(no_matches(rows, ctx), penalties.repeat(rows, 1), breakers.repeat(rows, 1))
 
     def apply(self, logits: Tensor, step: Step, state: DryState) -> Tensor:
         """Logits [N, V] -> [N, V]."""
-        ids, lengths = continuations(state.matches, step, logits.shape[-1])
-        if ids.shape[1] == 0 or self.multiplier == 0:
+        if state.matches.shape[1] < 2 or self.multiplier == 0:
             return logits
+        ids, lengths = continuations(state.matches, step, logits.shape[-1])
         if self.reach > 0:
             first = (step.lengths - self.reach).unsqueeze(1)
             inside = torch.arange(1, ids.shape[1] + 1, device=ids.device) - first
-            lengths = torch.minimum(lengths, inside)
-        lengths = lengths.clamp(max=self.longest)
+            lengths = torch.minimum(lengths, inside.clamp(min=0).to(lengths.dtype))
         if self.breakers:
             lengths = lengths.masked_fill(_any_of(step.history[:, 1:], state.breakers), 0)
-        length = torch.zeros_like(logits).scatter_reduce_(1, ids, lengths.to(logits.dtype), "amax")
-        penalised = (length - (max(1, self.allowed) - 1)).clamp_(0, 1)
-        grown = length.sub_(self.allowed).mul_(self.growth).exp_()
-        penalty = grown.mul_(self.multiplier).clamp_(-HIGHEST, HIGHEST).mul_(penalised)
-        lowest = logits.clamp(max=-HIGHEST)  # keeps -inf
-        return torch.maximum(logits - penalty, lowest).clamp_(max=HIGHEST)
+        longest = torch.zeros(logits.shape, dtype=lengths.dtype, device=logits.device)
+        longest.scatter_reduce_(1, ids, lengths, "amax")
+        penalised = logits - state.penalties.gather(1, longest.long())
+        lowest = torch.minimum(logits, -_HIGHEST)  # keeps -inf
+        return torch.maximum(penalised, lowest) if self.multiplier > 0 else torch.minimum(penalised, _HIGHEST)
 
     def accept(self, tokens: Tensor, step: Step, state: DryState) -> DryState:
         """The matches after tokens [N]."""
         ends = _any_of(tokens, state.breakers) if self.breakers else None
-        return replace(state, matches=extend_matches(state.matches, tokens, step, ends))
+        return DryState(extend_matches(state.matches, tokens, step, ends), state.penalties, state.breakers)
 
 
 def _any_of(tokens: Tensor, ids: Tensor) -> Tensor:

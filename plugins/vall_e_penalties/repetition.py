@@ -1,31 +1,65 @@
-"""The work of `repetition-penalty`."""
+"""The work of `repetition-penalty`: the window is a ring, in which each step writes one place."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step, recent
+from vall_e_core import StateContext, Step
+
+LONGEST = 2**31 - 1
 
 
-class RepetitionPenaltyTransform(StatelessTransform):
+@dataclass
+class RepetitionState:
+    """The last W tokens of each row; the token at place p of the history lies at p modulo W."""
+
+    ids: Tensor
+    """[N, W]"""
+    strengths: Tensor
+    """[N, W]: the penalty, or 1 where there is no token yet, or one that isn't among the logits."""
+    known: int
+    """How many ids there are."""
+
+
+class RepetitionPenaltyTransform:
     """Penalises every occurrence by itself and keeps the strongest for each token: in one scatter, order irrelevant."""
 
     def __init__(self, penalty: float, decay: float, window: int) -> None:
         self.penalty, self.decay, self.window = penalty, decay, window
         self.strongest = "amin" if penalty >= 1 else "amax"
+        self.strength, self.none = torch.tensor(penalty), torch.tensor(1.0)
 
-    def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
+    def init(self, rows: int, ctx: StateContext) -> RepetitionState:
+        """No token yet."""
+        width = ctx.capacity if self.window < 0 else min(self.window, ctx.capacity)
+        ids = torch.zeros(rows, width, dtype=torch.long, device=ctx.device)
+        return RepetitionState(ids, torch.ones(rows, width, device=ctx.device), ctx.vocab_size or LONGEST)
+
+    def apply(self, logits: Tensor, step: Step, state: RepetitionState) -> Tensor:
         """Logits [N, V] -> [N, V]."""
-        ids, valid = recent(step, self.window, logits.shape[-1])
-        if ids.shape[1] == 0:
+        strengths, width = state.strengths, state.ids.shape[1]
+        if width == 0:
             return logits
-        found = logits.gather(1, ids)
-        strength: float | Tensor = self.penalty
         if self.decay != 0:
-            distance = torch.arange(1, ids.shape[1] + 1, device=ids.device, dtype=logits.dtype)
-            strength = 1.0 + (self.penalty - 1.0) * distance.pow(-self.decay)
+            places = torch.arange(width, device=logits.device)
+            distance = torch.remainder(step.lengths.unsqueeze(1) - 1 - places, width) + 1
+            strengths = 1.0 + (strengths - 1.0) * distance.to(strengths.dtype).pow(-self.decay)
+        found = logits.gather(1, state.ids)
         stronger = torch.minimum if self.penalty >= 1 else torch.maximum
-        changed = stronger(found / strength, found * strength)  # the sign rule
-        changed = torch.where(valid, changed, found)
-        return logits.clone().scatter_reduce_(1, ids, changed, self.strongest)
+        changed = stronger(found / strengths, found * strengths)  # the sign rule
+        return logits.scatter_reduce(1, state.ids, changed, self.strongest)
+
+    def accept(self, tokens: Tensor, step: Step, state: RepetitionState) -> RepetitionState:
+        """The window after tokens [N]."""
+        width = state.ids.shape[1]
+        if width == 0:
+            return state
+        at, token = (step.lengths % width).unsqueeze(1), tokens.unsqueeze(1)
+        known = token.clamp(0, state.known - 1)
+        strength = torch.where(known == token, self.strength, self.none)
+        return RepetitionState(
+            state.ids.scatter(1, at, known), state.strengths.scatter(1, at, strength), state.known
+        )  # fmt: skip

@@ -35,15 +35,15 @@ class TopPTransform(StatelessTransform):
     """In order, the lowest ids first among equals."""
 
     def __init__(self, p: float) -> None:
-        self.p = p
+        self.p, self.level = p, torch.tensor(p)
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
         if self.p >= 1:
             return logits
         ordered, ids = descending(logits)
-        reached = torch.softmax(ordered, dim=-1).cumsum_(-1)
-        ordered[:, 1:].masked_fill_(reached[:, :-1] >= self.p, NEVER)
+        reached = torch.softmax(ordered, -1).cumsum_(-1)
+        ordered[:, 1:].masked_fill_(reached[:, :-1] >= self.level, NEVER)
         return torch.empty_like(logits).scatter_(1, ids, ordered)
 
 
@@ -51,10 +51,10 @@ class MinPTransform(StatelessTransform):
     """In logits: x >= max + ln p. No softmax, no sort."""
 
     def __init__(self, p: float) -> None:
-        self.reach = math.log(p) if p > 0 else NEVER
+        self.p, self.reach = p, torch.tensor(math.log(p) if p > 0 else NEVER)
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
-        if self.reach == NEVER:
+        if self.p <= 0:
             return logits
         return logits.masked_fill(logits < logits.amax(-1, keepdim=True).add_(self.reach), NEVER)

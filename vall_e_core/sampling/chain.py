@@ -93,7 +93,7 @@ class Chain:
         self.selector: Selector = StatelessSelector() if selector is None else selector
         self.compact_selector = selector is None or compact_selector
         """Whether the selector sees nothing but what is left, and remembers nothing."""
-        self._narrowing = narrowing(self.stages, self.compact_selector)
+        self._narrowing = _narrowing(self.stages, self.compact_selector)
         self.search = search
         self.trace = trace
         self.needs = needs
@@ -185,7 +185,7 @@ class Chain:
         untouched = True
         for at, stage in enumerate(self.stages):
             before = left
-            left = _applied(stage, narrows and at == self._narrowing, before, step, state.stages[at])
+            left = _applied(stage, self._narrowing.get(at) if narrows else None, before, step, state.stages[at])
             if not stage.prepares:
                 untouched = False
             elif untouched:
@@ -267,27 +267,28 @@ class Chain:
         return ChainState(stages, selector, state.search, state.degenerate, state.rescued, state.logits)
 
 
-def narrowing(stages: Sequence[Stage], compact_selector: bool) -> int:
-    """The place of the stage behind which few tokens are left, and something sees nothing but those, or -1."""
-    for at, stage in enumerate(stages):
-        follows = stages[at + 1].compact if at + 1 < len(stages) else compact_selector
-        if follows and isinstance(stage.transform, Narrowing):
-            return at
-    return -1
+def _narrowing(stages: Sequence[Stage], compact_selector: bool) -> dict[int, Narrowing]:
+    """The places behind which few tokens are left, and something sees nothing but those, with their transforms."""
+    follows = [*(each.compact for each in stages[1:]), compact_selector]
+    return {
+        at: each.transform for at, each in enumerate(stages) if follows[at] and isinstance(each.transform, Narrowing)
+    }  # fmt: skip
 
 
-def _applied(stage: Stage, narrows: bool, before: Tensor | Candidates, step: Step, own: Any) -> Tensor | Candidates:  # noqa: ANN401
+def _applied(
+    stage: Stage, narrowing: Narrowing | None, before: Tensor | Candidates, step: Step, own: Any  # noqa: ANN401
+) -> Tensor | Candidates:
     """What one stage makes of logits or candidates. The stop token stays, unless it bans."""
     protects = stage.removes and not stage.bans
-    transform = stage.transform
-    if isinstance(before, Candidates) and stage.compact:
-        made = transform.apply(before.logits, step, own)
-        return before.filtered(made) if protects else before.changed(made)
-    logits = _dense(before)
-    if narrows and isinstance(transform, Narrowing):
-        return Candidates.of(logits, transform.kept(logits, step, own), step.stop_token)
-    made = transform.apply(logits, step, own)
-    return keep_stop(logits, made, step.stop_token) if protects else made
+    if isinstance(before, Candidates):
+        if stage.compact:
+            made = stage.transform.apply(before.logits, step, own)
+            return before.filtered(made) if protects else before.changed(made)
+        before = before.spread()
+    if narrowing is not None:
+        return Candidates.of(before, narrowing.kept(before, step, own), step.stop_token)
+    made = stage.transform.apply(before, step, own)
+    return keep_stop(before, made, step.stop_token) if protects else made
 
 
 def _dense(left: Tensor | Candidates) -> Tensor:

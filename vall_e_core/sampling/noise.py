@@ -75,7 +75,7 @@ class Noise:
 
     @staticmethod
     def uniform(keys: Tensor, index: Tensor, label: str, *, level: int = 0, frame: Tensor | None = None) -> Tensor:
-        """[N] float32 in (0, 1).
+        """[N] float32 in (0, 1), or what shape `keys` and `index` have together.
 
         `keys` [N] comes from `keys()`; `index` [] or [N] is the step; `frame` [N] tells rows of one utterance and
         step apart; `level` and `label` keep different uses apart.
@@ -85,3 +85,28 @@ class Noise:
             words = words + frame * _signed(_FRAME)
         top = _shifted(_rounds(words), 64 - _BITS)
         return top.to(torch.float32).add_(0.5).mul_(2.0**-_BITS)
+
+
+class Ahead:
+    """Numbers of the steps to come, made together: a step then looks up what it would have to work out.
+
+    It knows nothing that `Noise.uniform` doesn't give again, so copies of a step may share it.
+    """
+
+    STEPS = 64
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, int], tuple[Tensor, int, Tensor | None]] = {}
+
+    def uniform(self, keys: Tensor, index: int, label: str, level: int) -> Tensor:
+        """`Noise.uniform` of keys [N] at step `index`, [N]; not to be written to."""
+        known, first, table = self._made.get((label, level), (None, 0, None))
+        if known is not keys:  # other rows: perhaps at every step, so nothing is made ahead yet
+            self._made[label, level] = keys, 0, None
+            return Noise.uniform(keys, torch.tensor(index), label, level=level)
+        if table is None or not first <= index < first + self.STEPS:
+            first = index
+            steps = torch.arange(first, first + self.STEPS).unsqueeze(1)
+            table = Noise.uniform(keys, steps, label, level=level)  # [STEPS, N]
+            self._made[label, level] = keys, first, table
+        return table[index - first]

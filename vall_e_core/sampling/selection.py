@@ -12,10 +12,9 @@ def draw(logits: Tensor, uniform: Tensor) -> Tensor:
     The first id whose cumulated probability exceeds uniform × total: a removed token (-inf) is never drawn, whatever
     float32 rounding does.
     """
-    cumulated = torch.softmax(logits, dim=-1).cumsum_(-1)
-    level = cumulated[:, -1] * uniform
-    tokens = torch.searchsorted(cumulated, level.unsqueeze(1), right=True).squeeze(1)
-    return tokens.clamp(max=logits.shape[-1] - 1)
+    cumulated = torch.softmax(logits, -1).cumsum_(-1)
+    level = (cumulated.select(1, -1) * uniform).unsqueeze(1)
+    return torch.searchsorted(cumulated, level, right=True).squeeze(1).clamp_(max=logits.shape[-1] - 1)
 
 
 def take_maximum(logits: Tensor) -> Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .noise import Noise, utterance_key
+from .noise import Ahead, Noise, utterance_key
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Step:
     unconditional_logits: Tensor | None = None
     keys: Tensor = field(default=None, repr=False)  # type: ignore[assignment]  # always set by __post_init__
     """The rows' noise keys, derived from `noise` and `rows` where not given."""
+    ahead: Ahead = field(default_factory=Ahead, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.keys is None:
@@ -100,7 +102,10 @@ class Step:
         )  # fmt: skip
 
     def uniform(self, label: str) -> Tensor:
-        """[N] float32 in (0, 1), a function of (seed, utterance, step, level, frame, label) alone."""
+        """[N] float32 in (0, 1), a function of (seed, utterance, step, level, frame, label) alone; only to be read."""
+        if self.frame is None and self.index.dim() == 0 and self.index.device.type == "cpu":
+            index: Any = self.index.tolist()  # on a CPU the host knows it
+            return self.ahead.uniform(self.keys, index, label, self.level)
         return Noise.uniform(self.keys, self.index, label, level=self.level, frame=self.frame)
 
     def append(self, tokens: Tensor) -> None:

@@ -21,11 +21,18 @@ def no_matches(rows: int, ctx: StateContext) -> Tensor:
 
 
 def extend_matches(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | None = None) -> Tensor:
-    """The matches [N, L] after tokens [N], which aren't in `step.history` yet. Where `ends` [N], no match goes on."""
-    same = step.history == tokens.unsqueeze(1)
+    """The matches [N, L] after tokens [N], which aren't in `step.history` yet. Where `ends` [N], no match goes on.
+
+    They are 0 at the new token's place and behind it.
+    """
+    history = step.history
+    if history.shape[1] == 0:
+        return matches
+    same = history == tokens.unsqueeze(1)
+    same &= torch.arange(history.shape[1], device=history.device) < step.lengths.unsqueeze(1)
     if ends is not None:
-        same = same & ~ends.unsqueeze(1)
-    return pad(matches[:, :-1], (1, 0)).add_(1) * same  # far cheaper on a CPU than `where`
+        same &= ~ends.unsqueeze(1)
+    return pad(matches[:, :-1], (1, 0)).add_(1).mul_(same)  # far cheaper on a CPU than `where`
 
 
 def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tensor]:
@@ -36,6 +43,4 @@ def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tens
     """
     ids = step.history[:, 1:]
     known = ids.clamp(0, vocab - 1)
-    places = torch.arange(ids.shape[1], device=ids.device)
-    earlier = places < step.lengths.unsqueeze(1) - 1
-    return known, matches[:, : ids.shape[1]] * (earlier & (ids == known))
+    return known, matches[:, :-1] * (ids == known)
