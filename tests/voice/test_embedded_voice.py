@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
 
-from vall_e_core import AudioClip, Speech, VallE, Voice, read_audio
+from vall_e_core import AudioClip, Recording, Speech, VallE, Voice, read_audio
+from vall_e_eval.material import choose, read_sentences
+from vall_e_eval.sphinx import SentenceJudge
 from vall_e_scorers.hearing import distance, letters
 
 ROOT = Path(__file__).parents[2]
-if importlib.util.find_spec("tools") is None:
-    sys.path.append(str(ROOT))
-
-from tools.train_mini.judge import SentenceJudge, read_sentences  # noqa: E402
-
+LIST_A = [each.text for each in choose(read_sentences(), "A", 8)]
 VOICES = ("slt", "rms", "awb")
 FIRST = "The birch canoe slid on the smooth planks."
 """What the README's first command says."""
@@ -31,23 +27,23 @@ def engine() -> VallE:
 
 @pytest.fixture(scope="module")
 def judge() -> SentenceJudge:
-    return SentenceJudge([*read_sentences(), FIRST])
+    return SentenceJudge([*(each.text for each in read_sentences()), FIRST])
 
 
 def test_the_first_command_is_heard(engine: VallE, judge: SentenceJudge) -> None:
     said = [engine.synthesize(FIRST, [ROOT / "examples" / "slt.wav"], seed=seed) for seed in (1, 2, 3)]
     assert all(speech.stopped for speech in said)
-    assert sum(judge.hear(speech.wave, speech.sample_rate) == FIRST for speech in said) >= 2
+    assert sum(judge.hear(Recording(speech.wave, speech.sample_rate)) == FIRST for speech in said) >= 2
 
 
 def test_sentences_are_identified_in_every_voice(engine: VallE, judge: SentenceJudge) -> None:
     """12 recordings, a choice of 121 sentences: chance is 0.1."""
     right = 0
-    for sentence in read_sentences("A")[:4]:
+    for sentence in LIST_A[:4]:
         for voice in VOICES:
             speech = engine.synthesize(sentence, voice=voice, seed=1)
             assert 0.8 < speech.seconds < 6.0
-            right += judge.hear(speech.wave, speech.sample_rate) == sentence
+            right += judge.hear(Recording(speech.wave, speech.sample_rate)) == sentence
     assert right >= 9
 
 
@@ -72,7 +68,7 @@ def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> Non
 
 
 def test_d5_every_sentence_of_a_long_text_is_heard_in_its_place(engine: VallE, judge: SentenceJudge) -> None:
-    sentences = read_sentences("A")[4:8]
+    sentences = LIST_A[4:8]
     speech = engine.synthesize(" ".join(sentences), voice="slt", seed=1)
     assert [part.text for part in speech.parts] == sentences
     heard = engine.transcribe(clip_of(speech)).phonemes
@@ -80,7 +76,7 @@ def test_d5_every_sentence_of_a_long_text_is_heard_in_its_place(engine: VallE, j
     assert distance(letters(wanted), letters(heard)) < 0.35 * len(letters(wanted))
     rate = speech.sample_rate
     places = [slice(round(p.start * rate), round((p.start + p.seconds) * rate)) for p in speech.parts]
-    found = [judge.hear(speech.wave[place], rate) for place in places]
+    found = [judge.hear(Recording(speech.wave[place], rate)) for place in places]
     assert sum(a == b for a, b in zip(found, sentences, strict=True)) >= 3
 
 
