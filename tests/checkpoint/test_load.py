@@ -52,6 +52,7 @@ def test_what_is_saved_is_loaded(
         "sums": sums,
         "stt_mode": "cumulative" if sums else "plain",
         "unified_position_ids": noncausal,
+        "whole_prompt": noncausal,
     }
     config = ModelConfig(**BASE, **switches, layerskip=True, nar_levels=2)
     model = Model(config, seed=2)

@@ -71,7 +71,8 @@ def sequence(config: ModelConfig, w: State, inputs: Inputs, target: Target) -> t
             if isinstance(piece, str):
                 pieces.append(w["tasks_emb.weight"][TASK_IDS[piece]])
                 continue
-            used = levels_summed(config, max(level, 1), config.sums is True or config.sums == "prom")
+            below = levels_summed(config, max(level, 1), config.sums is True or config.sums == "prom")
+            used = list(range(config.levels)) if config.whole_prompt else below
             for frame in piece.tolist():
                 parts = [w[f"proms_emb.embeddings.{k}.weight"][frame[k]] for k in used]
                 pieces.append(sum(parts, torch.zeros(())))

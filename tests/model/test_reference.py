@@ -23,6 +23,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
         "classifiers_bias": False,
         "unified_position_ids": True,
     },
+    "era whole prompt": {"whole_prompt": True},
     "era no language": {"lang_mode": False},
     "era bidirectional": {"noncausal_masks": True, "levels": 2},
     "era 9 levels": {"levels": 9, "sum_mode": "exclusive"},
@@ -30,6 +31,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "later exclusive": LATER | {"sum_mode": "exclusive"},
     "later prompt sums": LATER | {"sums": "prom"},
     "later response sums": LATER | {"sums": "resp", "unified_position_ids": True},
+    "later whole prompt": LATER | {"whole_prompt": True, "sums": False},
     "later bidirectional": LATER | {"noncausal_masks": True, "classifiers_bias": False},
     "later without length": {"layout": "later", "lang_mode": False, "sums": False},
 }

@@ -42,10 +42,10 @@ class Codes:
         return self._codes[i]
 
 
-@pytest.fixture(scope="module")
-def trained() -> LanguageModel:
+@pytest.fixture(scope="module", params=[False, True], ids=["prompt below", "whole prompt"])
+def trained(request: pytest.FixtureRequest) -> LanguageModel:
     torch.manual_seed(0)
-    model = LanguageModel(LanguageModelShape(32, 2, 2, LEVELS, CODES, tokens.vocabulary()))
+    model = LanguageModel(LanguageModelShape(32, 2, 2, LEVELS, CODES, tokens.vocabulary(), request.param))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_((torch.randn(parameter.shape) * 0.3).half())  # what half precision keeps

@@ -67,6 +67,8 @@ class ModelConfig:
 
     width: int = 192
     heads: int = 4
+    whole_prompt: bool = True
+    """Every target sees all levels of the prompt: what the AR knows of a voice's pitch lies above level 0."""
     layers: int = 6
     bf16: bool = True
     """Multiply in bfloat16 (a CPU without such instructions is faster without)."""

@@ -66,6 +66,7 @@ def product_config(shape: LanguageModelShape) -> ModelConfig:
         audio_tokens=shape.audio_tokens, phoneme_tokens=shape.vocabulary, langs=1, tasks=9, tones=1,
         capabilities=frozenset({"ar", "nar", "stt"}), name="ar+nar+stt", layout="era", sum_mode="inclusive", sums=True,
         stt_mode="plain", noncausal_masks=True, lang_mode=False, unified_position_ids=False,
+        whole_prompt=shape.whole_prompt,
     )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ class LanguageModelShape:
     levels: int
     audio_tokens: int
     vocabulary: int
+    whole_prompt: bool = False
+    """Every target sees all levels of the prompt."""
 
 
 @dataclass
@@ -196,7 +198,8 @@ class LanguageModel(nn.Module):
             audio = torch.stack(parts).sum(0)
         pieces = [self.text_emb(batch.text)]
         if len(batch.prompt):
-            pieces.append(torch.stack([prompt[i](batch.prompt[:, i]) for i in range(max(1, q))]).sum(0))
+            seen = self.shape.levels if self.shape.whole_prompt else max(1, q)
+            pieces.append(torch.stack([prompt[i](batch.prompt[:, i]) for i in range(seen)]).sum(0))
         pieces += [audio, self.rvq_l_emb.weight[q : q + 1], self.sep[None], torch.zeros_like(self.sep)[None]]
         return torch.cat(pieces)
 

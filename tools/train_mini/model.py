@@ -175,7 +175,9 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     c, codec = config.model, config.codec
     torch.manual_seed(c.seed)
     corpus = CodedCorpus(run_dir)
-    shape = LanguageModelShape(c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary())
+    shape = LanguageModelShape(
+        c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary(), c.whole_prompt
+    )
     model = LanguageModel(shape).to(device)
     matrices, others = split(model)
     muon = Muon(matrices, lr=c.muon_lr, bf16=c.bf16)

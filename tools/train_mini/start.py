@@ -16,18 +16,20 @@ from torch import Tensor
 from vall_e_mini.codec import read
 from vall_e_mini.shape import Shape
 
-from .config import Config
+from .config import Config, ModelConfig
 from .export import DATA
 from .language_model import LanguageModel, LanguageModelShape
 from .tokens import vocabulary
 from .training import save
 
 
-def language_model_shape(weights: dict[str, Tensor], heads: int, codec: Shape) -> LanguageModelShape:
-    """The sizes that a checkpoint's tensors have; the number of heads is not among them."""
+def language_model_shape(weights: dict[str, Tensor], config: ModelConfig, codec: Shape) -> LanguageModelShape:
+    """The sizes that a checkpoint's tensors have; what they don't show is the configuration's."""
     layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("model.layers."))
     width = weights["text_emb.weight"].shape[1]
-    return LanguageModelShape(width, heads, layers, codec.levels, codec.codebook_size, vocabulary())
+    return LanguageModelShape(
+        width, config.heads, layers, codec.levels, codec.codebook_size, vocabulary(), config.whole_prompt
+    )
 
 
 def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
@@ -38,7 +40,7 @@ def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
     codec = {k: v for k, v in tensors.items() if not k.startswith("vocoder.")}
     vocoder = {k.removeprefix("vocoder."): v for k, v in tensors.items() if k.startswith("vocoder.")}
     weights = {k: v.float() for k, v in load_file(out / "model.sft").items()}
-    sizes = language_model_shape(weights, config.model.heads, shape)
+    sizes = language_model_shape(weights, config.model, shape)
     known = LanguageModel(sizes).state_dict()
     weights = {k: v for k, v in weights.items() if k in known}
     done = config.codec_training.minutes * 60.0

@@ -163,6 +163,7 @@ def _derive5(version: int, stored: Mapping[str, Any], shapes: Shapes, forced: di
         "layerskip": bool(experimental.get("layerskip", False)),
         "nar_levels": nar_levels(experimental),
         "sum_mode": experimental.get("sum_mode", "inclusive" if layout == "later" else "exclusive"),
+        "whole_prompt": bool(experimental.get("whole_prompt", False)),
         "stt_mode": experimental.get("stt_mode", "cumulative" if layout == "era" and response_sums else "plain"),
         "noncausal_masks": bool(experimental.get("noncausal_masks", False)),
         "lang_mode": bool(experimental.get("lang_mode", layout == "later" or "lang" in capabilities)),

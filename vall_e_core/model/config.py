@@ -39,6 +39,7 @@ class ModelConfig:
 
     The five switches that a checkpoint of upstream's does not name (`layout`, `sum_mode`, `stt_mode`, `lang_mode`,
     `noncausal_masks`) are fields like any other; checkpoint reading derives them or takes them from `experimental`.
+    `whole_prompt` is our extension: no checkpoint of upstream's has it.
     """
 
     version: int = 5
@@ -64,6 +65,8 @@ class ModelConfig:
     """Which input levels an embedding sum takes for target q >= 2: 0..q-2 or 0..q-1."""
     sums: Sums = True
     """Sum the embeddings of the input levels, or take the newest level alone; `prom`/`resp`: that side alone sums."""
+    whole_prompt: bool = False
+    """Every target sees the sum of all the prompt's levels, as in the paper (arXiv 2301.02111); not upstream's way."""
     stt_mode: Literal["cumulative", "plain"] = "plain"
     """How the audio is embedded for transcription."""
     noncausal_masks: bool = False
@@ -130,6 +133,12 @@ class ModelConfig:
             return [level - 1]
         return list(range(level if self.sum_mode == "inclusive" else level - 1))
 
+    def prompt_levels(self, level: int) -> list[int]:
+        """The prompt's levels whose embeddings make its rows for target `level`."""
+        if self.whole_prompt:
+            return list(range(self.levels))
+        return self.input_levels(max(level, 1), sums=self.sums_prompt)
+
     def to_upstream(self) -> dict[str, Any]:
         """The `config` object of a checkpoint: upstream's keys, with the five switches kept in `experimental`."""
         experimental: dict[str, Any] = {
@@ -145,7 +154,7 @@ class ModelConfig:
             "stt_mode": self.stt_mode,
             "noncausal_masks": self.noncausal_masks,
             "lang_mode": self.lang_mode,
-        }
+        } | ({"whole_prompt": True} if self.whole_prompt else {})
         if self.version >= 7:
             experimental |= {
                 "monolithic_audio_encoder": self.monolithic_audio_encoder,

@@ -54,8 +54,8 @@ def prompt_rows(
 ) -> tuple[Tensor, int]:
     """Embed a prompt for target `level` -> rows [T, D] and the number of code frames among them.
 
-    Levels 0 and 1 read code level 0; from 2 on the sum of `config.input_levels`, or the newest level alone.
-    A string is one row of the task table.
+    Levels 0 and 1 read code level 0; from 2 on the sum of `config.input_levels`, or the newest level alone; all levels
+    of a `whole_prompt`. A string is one row of the task table.
     """
     pieces = [prompt] if isinstance(prompt, Tensor) else list(prompt)
     rows: list[Tensor] = [tasks.weight[:0]]
@@ -68,7 +68,7 @@ def prompt_rows(
             rows.append(look_up(tasks, token, f"task token {piece!r}"))
             continue
         codes = piece if piece.dim() == 2 else piece[:, None]
-        levels = config.input_levels(max(level, 1), sums=config.sums_prompt)
+        levels = config.prompt_levels(level)
         if codes.shape[1] <= levels[-1]:
             raise InputError(f"a prompt for level {level} needs {levels[-1] + 1} code levels, it has {codes.shape[1]}")
         rows.append(tables.summed(levels, codes, offset=0))
