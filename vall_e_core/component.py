@@ -131,7 +131,7 @@ class Component:
             known[parameter.name] = value
         missing = [each.key for each in cls.params() if each.required and each.name not in known]
         if missing:
-            raise ComponentError(f"{cls.name} needs {', '.join(missing)}")
+            raise ComponentError(f"{cls.name} needs {', '.join(missing)}", try_=f"{cls.name}:{missing[0]}=…")
         return cls(**known)
 
     @classmethod
@@ -145,7 +145,9 @@ class Component:
                 if primary is None or position > 0:
                     raise ComponentError(
                         f"{cls.name}: expected key=value, found {part.strip()!r}",
-                        try_=f"one of: {', '.join(each.key for each in cls.params())}" if cls.params() else None,
+                        try_=f"one of: {', '.join(each.key for each in cls.params())}"
+                        if cls.params()
+                        else f"{cls.name} takes no parameters",
                     )
                 key, value = primary.key, part
             key = key.strip()

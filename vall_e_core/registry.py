@@ -21,6 +21,8 @@ BUILT_IN_COMMANDS = ("plugins", "samplers", "schema", "doctor")
 """Commands of the core itself; a plugin's of the same name is reached as `dist/name`."""
 
 _C = TypeVar("_C", bound=Component)
+_LISTINGS = {"sampler": "vall-e samplers list", "model": "vall-e models list", "voice": "vall-e voices list"}
+"""What shows all of a kind, where that isn't `vall-e plugins list`."""
 
 
 class Registry:
@@ -155,7 +157,7 @@ class Registry:
             raise UsageError(
                 f"no {kind} is called {name!r}",
                 cause=self.not_loaded(),
-                try_=suggestion(name, self.names(kind), "vall-e plugins list"),
+                try_=suggestion(name, self.names(kind), _LISTINGS.get(kind, "vall-e plugins list")),
             )
         return found
 

@@ -122,7 +122,7 @@ def _row(param: Param) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{text}`" if text else "none"
+    return f"`{text}`" if text else "empty"
 
 
 def limits(param: Param) -> str:

@@ -32,8 +32,15 @@ class AdaptiveP(Sampler):
         "len": "a length has too few digits",
     }
 
-    target: float = param(0.5, primary=True, min=0.0, max=1.0, help="the probability that drawn tokens should have")
+    target: float = param(
+        0.5, primary=True, max=1.0, neutral=-1.0,
+        help="the probability that drawn tokens should have; below 0 switches it off",
+    )  # fmt: skip
     decay: float = param(0.9, min=0.0, max=1.0, help="share of the mean that each token leaves as it is")
+
+    def is_neutral(self) -> bool:
+        """Below 0, as in llama.cpp."""
+        return self.target < 0
 
     def build(self, ctx: BuildContext) -> Selector:
         """Return the selector."""

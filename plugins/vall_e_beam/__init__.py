@@ -40,8 +40,9 @@ class Beam(Sampler):
         flags=(Flag("--beam-width", help="beam search with so many hypotheses; 0 is off"),),
     )  # fmt: skip
     length_penalty: float = param(
-        1.0, min=0.0, max=10.0, help="exponent of the length that sums are divided by; 0 compares plain sums"
-    )
+        1.0, min=-10.0, max=10.0,
+        help="exponent of the length that sums are divided by; 0 compares plain sums, below 0 favours short results",
+    )  # fmt: skip
     early_stop: bool = param(False, help="end as soon as `width` hypotheses are complete")
 
     def build(self, ctx: BuildContext) -> Search:

@@ -31,15 +31,19 @@ class TopK(Truncation):
     order = 70
 
     k: int = param(
-        50, primary=True, min=0, neutral=0, help="how many tokens to keep; 0 keeps all",
+        50, primary=True, neutral=0, help="how many tokens to keep; 0 and below keep all",
         flags=(Flag("--top-k", help="keep the k most probable tokens; 0 is off"),),
     )  # fmt: skip
+
+    def is_neutral(self) -> bool:
+        """At 0 and below."""
+        return self.k <= 0
 
     def build(self, ctx: BuildContext) -> Transform:
         """Return the transform."""
         from .filters import TopKTransform
 
-        return TopKTransform(self.k)
+        return TopKTransform(max(self.k, 0))
 
 
 @dataclass(frozen=True)

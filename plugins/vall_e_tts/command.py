@@ -157,8 +157,17 @@ def report(session: Session, speech: Speech, record: dict[str, Any], target: Out
 
 def described(member: dict[str, Any]) -> str:
     """A member of a chain with all its numbers: `top-p:p=0.9`."""
-    numbers = ",".join(f"{key}={value}" for key, value in member["parameters"].items())
+    numbers = ",".join(f"{key}={spelled(value)}" for key, value in member["parameters"].items())
     return f"{member['name']}{f':{numbers}' if numbers else ''}{' (off)' if 'off' in member else ''}"
+
+
+def spelled(value: object) -> str:
+    """A parameter as a spec has it: lists and maps joined with `+`."""
+    if isinstance(value, Mapping):
+        return "+".join(f"{key}@{each}" for key, each in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "+".join(map(str, value))
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def described_candidates(candidates: Sequence[Mapping[str, Any]]) -> str:

@@ -126,7 +126,7 @@ def test_a_sampler_s_page_is_complete_and_what_the_program_shows(run: Run, sampl
     for each in sampler.params():
         default = "required" if each.required else each.type.format(each.default)
         (row,) = re.findall(rf"^\| \*{{0,2}}{re.escape(each.key)}\*{{0,2}} \| (.*?) \|", text, re.MULTILINE)
-        assert row.strip("`") == (default or "none")
+        assert row.strip("`") == (default or "empty")
 
 
 def test_the_help_of_plain_flags_is_that_of_the_pages(run: Run) -> None:

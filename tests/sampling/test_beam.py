@@ -21,7 +21,7 @@ def beam_of(width: int, penalty: float = 1.0, early: bool = False, *before: str)
     return chain_of(*before, f"beam:{width},length-penalty={penalty},early-stop={early}")
 
 
-@pytest.mark.parametrize("penalty", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("penalty", [-1.0, 0.0, 0.5, 1.0, 2.0])
 @pytest.mark.parametrize("stop", [None, 2, 0])
 @pytest.mark.parametrize("seed", range(5))
 def test_wide_enough_it_finds_the_best_of_all_sequences(seed: int, stop: int | None, penalty: float) -> None:
@@ -32,7 +32,7 @@ def test_wide_enough_it_finds_the_best_of_all_sequences(seed: int, stop: int | N
 
 
 @pytest.mark.parametrize("early", [False, True])
-@pytest.mark.parametrize("penalty", [0.0, 1.0, 1.5])
+@pytest.mark.parametrize("penalty", [-0.5, 0.0, 1.0, 1.5])
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 8])
 def test_it_equals_a_slow_search_that_keeps_every_complete_hypothesis(width: int, penalty: float, early: bool) -> None:
     for seed in range(12):

@@ -102,8 +102,11 @@ def test_a_temperature_flag_joins_an_explicit_chain_just_before_the_selector() -
 
 @pytest.mark.parametrize(
     ("flags", "chain", "spelling"),
-    [({"top-p": 0.9}, ("min-p",), "--sampler top-p"), ({"ar-temp": 0.7}, ("temperature:0.5",), "temperature:t=0.7"),
-     ({"ar-temp": 0}, ("top-k", "multinomial"), "greedy")],
+    [({"top-p": 0.9}, ("min-p",), "--sampler top-p:0.9 in"),
+     ({"ar-temp": 0.7}, ("temperature:0.5",), "temperature:0.7 in"),
+     ({"ar-temp": 0}, ("top-k", "multinomial"), "greedy"),
+     ({"dry-multiplier": 0.8, "dry-base": 2}, ("top-k",), "--sampler dry:multiplier=0.8,base=2.0 in"),
+     ({"min-ar-temp": 0.3, "ar-temp": 0.8}, ("temperature:0.5",), "dynamic-temperature:min=0.3,max=0.8 in")],
 )  # fmt: skip
 def test_other_flags_beside_an_explicit_chain_are_refused_with_the_spelling(
     flags: dict[str, object], chain: tuple[str, ...], spelling: str

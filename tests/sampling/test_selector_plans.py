@@ -64,7 +64,7 @@ def test_flags_beside_an_explicit_chain_are_refused_with_the_spelling() -> None:
     explicit = [as_sampler("top-k:5")]
     with pytest.raises(UsageError, match="--beam-width") as caught:
         chain_from_flags(KNOWN, {"beam-width": 3}, "ar", explicit=explicit)
-    assert "--sampler beam:width=3" in str(caught.value.try_)
+    assert "--sampler beam:3 in its place" in str(caught.value.try_)
     with pytest.raises(UsageError, match="--mirostat-tau"):
         chain_from_flags(KNOWN, {"mirostat-tau": 3}, "ar", explicit=explicit)
 
@@ -92,7 +92,7 @@ def test_what_cannot_work_is_refused_with_the_reason(specs: list[str], stage: st
         (["xtc:threshold=0.6", "beam"], "ar", ["beam"]), (["mirostat:0", "greedy"], "ar", ["greedy"]),
         (["beam:0", "beam:2"], "ar", ["beam"]), (["mirostat:0", "top-k"], "ar", ["top-k"]),
         (["dry:0", "min-length:0", "cfg:1", "top-p"], "nar", ["top-p"]), (["beam:0"], "nar", []),
-        (["temperature:0", "mirostat:0"], "ar", ["temperature"]),
+        (["temperature:0", "mirostat:0"], "ar", ["temperature"]), (["top-k:-1", "adaptive-p:-1", "ras"], "ar", ["ras"]),
     ],
 )  # fmt: skip
 def test_what_is_neutral_is_off_before_anything_is_refused(specs: list[str], stage: str, left: list[str]) -> None:

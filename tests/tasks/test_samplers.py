@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vall_e_core.testing import installed_samplers
+from vall_e_core.testing import as_sampler, installed_samplers
 
 from .test_flags import chain, codes
 
@@ -53,6 +53,29 @@ def test_a_plain_chain_is_the_ar_pass_s_alone(tts: Any) -> None:
     record = tts(*flags("--sampler", ["logit-bias:32@-2+7@1", "dry", "top-p"]))
     assert list(chain(record))[:-1] == ["logit-bias", "dry", "top-p"]
     assert list(chain(record, "nar")) == list(chain(tts(), "nar"))
+
+
+def test_the_chain_that_verbose_shows_can_be_given_back(tts: Any) -> None:
+    given = ["logit-bias:3@-2+7@1", "dry:breakers=3+7", "xtc:0", "ras:mask-before-resample=false"]
+    shown = tts.run(*flags("--sampler", given), "-v").stderr
+    (line,) = [each for each in shown.splitlines() if each.startswith("ar chain: ")]
+    members = [each.removesuffix(" (off)") for each in line.removeprefix("ar chain: ").split(" → ")]
+    assert "bias=3@-2.0+7@1.0" in members[0] and "breakers=3+7" in members[1]
+    assert [as_sampler(each) for each in members] == [as_sampler(each) for each in given]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says", "hint"),
+    [
+        ("top-q:0.9", "no sampler is called 'top-q'", "did you mean top-p?   (vall-e samplers list shows all)"),
+        ("suppress", "suppress needs ids", "suppress:ids=…"), ("greedy:1", "found '1'", "greedy takes no parameters"),
+        ("dry:multiplyer=1", "no parameter 'multiplyer'", "did you mean multiplier?"),
+        ("top-p:1.2", "top-p: p: must be at most 1", ""), ("logit-bias:1024", "expected key@value", ""),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_answered_with_what_to_try(tts: Any, spec: str, says: str, hint: str) -> None:
+    done = tts.run("--sampler", spec, code=2).stderr
+    assert says in done and hint in done
 
 
 def test_samplers_in_a_file(tts: Any, tmp_path: Any) -> None:

@@ -128,8 +128,22 @@ def _flags_of(
 
 def _refuse(made: Sampler, names: Sequence[str], cause: str) -> None:
     flags = ", ".join(f"--{name}" for name in names)
-    spelling = f"--sampler {made.to_spec()} in its place"
+    spelling = f"--sampler {_spelled(made, names)} in its place"
     raise UsageError(f"{flags} can't accompany --sampler", cause=cause, try_=spelling)
+
+
+def _spelled(made: Sampler, names: Sequence[str]) -> str:
+    """`top-p:0.9`: an equal instance as `--sampler` takes it; what the flags `names` said is in it, defaults too."""
+    shown = [
+        each
+        for each in made.params()
+        if getattr(made, each.name) != each.default or any(flag.key in names for flag in each.flags)
+    ]
+    texts = [each.type.format(getattr(made, each.name)) for each in shown]
+    if len(shown) == 1 and shown[0].primary:
+        return f"{made.name}:{texts[0]}"
+    pairs = ",".join(f"{each.key}={text}" for each, text in zip(shown, texts, strict=True))
+    return f"{made.name}:{pairs}" if pairs else made.name
 
 
 def flag_names(sampler: type[Sampler], stage: str) -> list[str]:
