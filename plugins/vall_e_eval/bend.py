@@ -1,9 +1,10 @@
 """References bent into voices that no model has heard: another pitch, another pace.
 
 `pitch=+4` plays the recording faster by 2^(4/12), so that pitch and formants rise by four semitones together (as a
-smaller person's would), and stretches the time back. `rate=0.85` speaks more slowly at the same pitch. Time is
-stretched by WSOLA (Verhelst and Roelands 1993): overlapping windows, each shifted to where it continues the last one
-best.
+smaller person's would), and stretches the time back. `pitch=+4,formant=0` moves the formants back: the spectral
+envelope, smoothed in the cepstrum, is stretched along the frequency axis. `rate=0.85` speaks more slowly at the same
+pitch. Time is stretched by WSOLA (Verhelst and Roelands 1993): overlapping windows, each shifted to where it continues
+the last one best.
 """
 
 from __future__ import annotations
@@ -20,24 +21,29 @@ Samples = NDArray[np.float32]
 PITCHES, RATES = (-24.0, 24.0), (0.4, 2.5)
 WINDOW, SEARCH = 0.03, 0.01
 """Seconds: a window, and how far it may be shifted either way."""
+ENVELOPE = 0.0015
+"""Seconds of the cepstrum that are the envelope's: less than a period of any voice."""
+MOST_GAIN = 3.0
+"""By which a bin may be changed either way: a factor of e^3, 26 dB."""
 
 
 @dataclass(frozen=True)
 class Bend:
-    """One variant: `pitch` in semitones, `rate` as a factor of the pace."""
+    """One variant: `pitch` and `formant` in semitones (None: it follows the pitch), `rate` a factor of the pace."""
 
     pitch: float = 0.0
     rate: float = 1.0
+    formant: float | None = None
 
     @classmethod
     def parse(cls, spec: str) -> Bend:
-        """`pitch=+4`, `rate=0.9`, `pitch=-3,rate=1.1`, or `none`. Raises UsageError."""
+        """`pitch=+4`, `rate=0.9`, `pitch=-3,formant=0,rate=1.1`, or `none`. Raises UsageError."""
         if spec.strip().lower() == "none":
             return cls()
         values: dict[str, float] = {}
         for part in spec.split(","):
             key, equals, value = (each.strip() for each in part.partition("="))
-            limits = {"pitch": PITCHES, "rate": RATES}.get(key)
+            limits = {"pitch": PITCHES, "formant": PITCHES, "rate": RATES}.get(key)
             try:
                 number = float(value)
             except ValueError:
@@ -45,9 +51,9 @@ class Bend:
             if not equals or limits is None or key in values or not limits[0] <= number <= limits[1]:
                 raise UsageError(
                     f"--bend: can't bend a voice by {spec!r}",
-                    cause=f"pitch is in semitones, {PITCHES[0]:g} to {PITCHES[1]:g}; rate a factor, "
+                    cause=f"pitch and formant are in semitones, {PITCHES[0]:g} to {PITCHES[1]:g}; rate a factor, "
                     f"{RATES[0]:g} to {RATES[1]:g}",
-                    try_="--bend pitch=+4   --bend pitch=-4,rate=1.1   --bend none",
+                    try_="--bend pitch=+4   --bend pitch=-4,formant=0,rate=1.1   --bend none",
                 )
             values[key] = number
         return cls(**values)
@@ -55,13 +61,14 @@ class Bend:
     @property
     def neutral(self) -> bool:
         """Whether it changes nothing."""
-        return self.pitch == 0 and self.rate == 1
+        return self.pitch == 0 and self.rate == 1 and self.formant in (None, 0.0)
 
     @property
     def label(self) -> str:
         """What a bent reference's name ends with; empty where nothing changes."""
         pitch = f"{self.pitch:+g}" if self.pitch else ""
-        return pitch + (f"x{self.rate:g}" if self.rate != 1 else "")
+        formant = f"f{self.formant:+g}" if self.formant is not None else ""
+        return pitch + formant + (f"x{self.rate:g}" if self.rate != 1 else "")
 
     def __call__(self, wave: Samples, sample_rate: int) -> Samples:
         """Samples [n] at `sample_rate`, bent; about n / rate of them."""
@@ -74,8 +81,37 @@ class Bend:
         if self.pitch:
             bent = np.asarray(soxr.resample(bent, sample_rate * factor, sample_rate, quality="HQ"), dtype=np.float64)
         bent = stretch(bent, factor / self.rate, sample_rate)
+        if self.formant is not None and self.formant != self.pitch:
+            bent = move_formants(bent, 2.0 ** ((self.formant - self.pitch) / 12), sample_rate)
         peak = float(np.abs(bent).max(initial=0.0))
         return (bent / max(1.0, peak)).astype(np.float32)
+
+
+def move_formants(wave: NDArray[np.float64], factor: float, sample_rate: int) -> NDArray[np.float64]:
+    """Samples [n] whose spectral envelope lies `factor` times as high, at the same pitch.
+
+    In windows of 30 ms; the envelope is what the first 1.5 ms of the cepstrum hold of the log spectrum.
+    """
+    half = round(WINDOW * sample_rate / 2)
+    hop, size = half // 2, 1 << (4 * half - 1).bit_length()
+    window = np.hanning(2 * half + 1)[:-1]
+    padded = np.pad(wave, (2 * half, 4 * half))
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, 2 * half)[::hop]
+    spectrum = np.fft.rfft(blocks * window, size)
+    cepstrum = np.fft.irfft(np.log(np.abs(spectrum) + 1e-6), size)
+    kept = round(ENVELOPE * sample_rate)
+    cepstrum[:, kept : size - kept + 1] = 0.0
+    envelope = np.fft.rfft(cepstrum, size).real
+    bins = np.arange(envelope.shape[1])
+    moved = np.stack([np.interp(bins / factor, bins, row) for row in envelope])
+    shaped = np.fft.irfft(spectrum * np.exp(np.clip(moved - envelope, -MOST_GAIN, MOST_GAIN)), size)[:, : 2 * half]
+    made = np.zeros(len(blocks) * hop + 2 * half)
+    weight = np.full(len(made), 1e-9)
+    for at, block in enumerate(shaped * window):
+        made[at * hop : at * hop + 2 * half] += block
+        weight[at * hop : at * hop + 2 * half] += np.square(window)
+    found: NDArray[np.float64] = (made / np.maximum(weight, 1e-3))[2 * half : 2 * half + len(wave)]
+    return found
 
 
 def stretch(wave: NDArray[np.float64], factor: float, sample_rate: int) -> NDArray[np.float64]:

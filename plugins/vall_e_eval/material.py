@@ -87,7 +87,7 @@ class Speaker:
         """What decides how it sounds."""
         return {
             "name": self.name, "origin": self.origin, "sha256": sha256_file(self.path), "transcript": self.transcript,
-            "pitch": self.bend.pitch, "rate": self.bend.rate,
+            "pitch": self.bend.pitch, "formant": self.bend.formant, "rate": self.bend.rate,
         }  # fmt: skip
 
 

@@ -50,8 +50,9 @@ class _Tts(Component):
         (), multiple=True, metavar="NAME|FILE", help="a packaged voice or a recording; repeatable; all voices if absent"
     )
     bend: tuple[str, ...] = param(
-        (), multiple=True, metavar="pitch=N,rate=X",
-        help="bend every reference instead: pitch in semitones, rate as a factor; repeatable; none keeps it as well",
+        (), multiple=True, metavar="pitch=N,formant=N,rate=X",
+        help="bend every reference instead: pitch (and with it the formants) or formant in semitones, rate as a "
+        "factor; repeatable; none keeps it as well",
     )  # fmt: skip
 
 

@@ -105,6 +105,20 @@ def test_another_pace_keeps_the_pitch(voices: Voices, rate: float) -> None:
         assert median_pitch(at_rate(bent)) == pytest.approx(median_pitch(at_rate(recording)), rel=0.02)
 
 
+def test_formants_move_without_the_pitch(voices: Voices) -> None:
+    recording, _ = voices["awb"]
+    wave, rate = recording.wave, recording.sample_rate
+    higher, smaller, formed = (
+        Recording(bend(wave, rate), rate) for bend in (Bend(pitch=4), Bend(pitch=4, formant=0), Bend(formant=3))
+    )
+    plain = at_rate(recording)
+    assert median_pitch(at_rate(smaller)) == pytest.approx(median_pitch(at_rate(higher)), rel=0.02)
+    assert median_pitch(at_rate(formed)) == pytest.approx(median_pitch(plain), rel=0.02)
+    moved, kept, same = (mel_cepstral_distortion(plain, at_rate(each)) for each in (higher, smaller, recording))
+    assert kept < 0.5 * moved and same < 1e-6
+    assert mel_cepstral_distortion(plain, at_rate(formed)) > kept
+
+
 def test_stretching_keeps_the_level_and_a_factor_of_one_everything() -> None:
     wave = at_rate(tone(150.0))
     assert stretch(wave, 1.0, RATE) is wave
@@ -116,6 +130,7 @@ def test_stretching_keeps_the_level_and_a_factor_of_one_everything() -> None:
 def test_bends_are_read_as_they_are_written() -> None:
     assert Bend.parse("pitch=+4") == Bend(pitch=4) and Bend.parse("pitch=+4").label == "+4"
     assert Bend.parse("rate=0.9,pitch=-3").label == "-3x0.9"
+    assert Bend.parse("pitch=4,formant=0").label == "+4f+0" and Bend.parse("formant=0").neutral
     assert Bend.parse("none").neutral and Bend.parse("none").label == ""
     for wrong in ("pitch", "pitch=x", "pitch=99", "rate=0", "speed=2", "pitch=1,pitch=2", ""):
         with pytest.raises(UsageError, match="can't bend"):
