@@ -78,6 +78,14 @@ class Awb(PackagedVoice):
     transcript = "Nine people asked for bread and cheese, but there was only a jar of honey left."
 
 
+@dataclass(frozen=True)
+class Kal16(PackagedVoice):
+    """A man's voice, American and a little mechanical (flite's kal16)."""
+
+    name = "kal16"
+    transcript = "Turn left behind the church, follow the river for a mile, and ask for the white house on the hill."
+
+
 @hookimpl
 def vall_e_codecs() -> Iterable[type[Codec]]:
     """The codec."""
@@ -93,4 +101,4 @@ def vall_e_models() -> Iterable[type[ModelSource]]:
 @hookimpl
 def vall_e_voices() -> Iterable[type[Voice]]:
     """The reference voices."""
-    return [Slt, Rms, Awb]
+    return [Slt, Rms, Awb, Kal16]

@@ -15,7 +15,7 @@ from vall_e_scorers.hearing import distance, letters
 
 ROOT = Path(__file__).parents[2]
 LIST_A = [each.text for each in choose(read_sentences(), "A", 8)]
-VOICES = ("slt", "rms", "awb")
+VOICES = ("slt", "rms", "awb", "kal16")
 FIRST = "The birch canoe slid on the smooth planks."
 """What the README's first command says."""
 
@@ -37,14 +37,14 @@ def test_the_first_command_is_heard(engine: VallE, judge: SentenceJudge) -> None
 
 
 def test_sentences_are_identified_in_every_voice(engine: VallE, judge: SentenceJudge) -> None:
-    """12 recordings, a choice of 121 sentences: chance is 0.1."""
+    """16 recordings, a choice of 121 sentences: chance is 0.1."""
     right = 0
     for sentence in LIST_A[:4]:
         for voice in VOICES:
             speech = engine.synthesize(sentence, voice=voice, seed=1)
             assert 0.8 < speech.seconds < 6.0
             right += judge.hear(Recording(speech.wave, speech.sample_rate)) == sentence
-    assert right >= 9
+    assert right >= 12
 
 
 def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> None:
