@@ -6,6 +6,7 @@ values like any other. Keys are spelled with dashes; a file may use underscores 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,12 @@ class SamplerSpec:
 
     def resolve(self, registry: Registry) -> Sampler:
         """The configured sampler. Raises UsageError."""
+        several = re.split(r"[+,|\s]+", self.name)
+        if len(several) > 1:
+            raise UsageError(
+                f"one --sampler names one sampler, not {self.name!r}",
+                try_=" ".join(f"--sampler {name}" for name in several if name),
+            )
         cls = registry.sampler(self.name)
         if isinstance(self.values, str):
             return cls.from_spec(self.values)

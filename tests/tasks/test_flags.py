@@ -221,6 +221,16 @@ def test_ar_only_flags_are_refused_by_a_model_without_ar(
     assert f"{flags[0]} can't be used here" in done.stderr and "AR only: the model has no AR pass" in done.stderr
 
 
+def test_a_flag_that_only_adjusts_what_is_off_is_told(tts: Any, make_model: Any, tmp_path: Path) -> None:
+    alone = ("--dry-base", 3, "--dry-allowed-length", 4, "--mirostat-eta", 1, "--repetition-penalty-decay", 1)
+    told = tts.run(*alone, "--max-ar-steps", 5).stderr
+    assert "--dry-base, --dry-allowed-length do nothing without --dry-multiplier" in told
+    assert "--mirostat-eta does nothing without" in told and "decay does nothing without --repetition-penalty" in told
+    assert "nothing without" not in tts.run("--dry-multiplier", 0, "--dry-base", 3, "--max-ar-steps", 5).stderr
+    advised = make_model(tmp_path / "advised.sft", extra={"advice": {"dry-multiplier": 1}})
+    assert "nothing without" not in tts.run("--dry-base", 3, "--max-ar-steps", 5, model=advised).stderr
+
+
 def test_truncation_flags_serve_a_model_without_ar(tts: Any, len_model_path: Path) -> None:
     drawn = ("--max-tries", 1, "--nar-temp", 2)
     record = tts(*drawn, "--top-k", 2, model=len_model_path)

@@ -70,6 +70,7 @@ def test_the_chain_that_verbose_shows_can_be_given_back(tts: Any) -> None:
         ("top-q:0.9", "no sampler is called 'top-q'", "did you mean top-p?   (vall-e samplers list shows all)"),
         ("suppress", "suppress needs ids", "suppress:ids=…"), ("greedy:1", "found '1'", "greedy takes no parameters"),
         ("dry:multiplyer=1", "no parameter 'multiplyer'", "did you mean multiplier?"),
+        ("top-p+dry", "one --sampler names one sampler", "--sampler top-p --sampler dry"),
         ("top-p:1.2", "top-p: p: must be at most 1", ""), ("logit-bias:1024", "expected key@value", ""),
     ],
 )  # fmt: skip

@@ -91,7 +91,10 @@ def generate_ar(
     active = guidance if guidance is not None and guidance.active() else None
     within = "unconditional_logits" in chain.needs
     if within and active is not None:
-        raise UsageError("guidance is asked for twice", cause="--cfg-strength guides, and a member of the chain does")
+        raise UsageError(
+            "guidance is asked for twice", cause="--cfg-strength guides, and a member of the chain does",
+            try_="leave out one",
+        )  # fmt: skip
     if within and together:
         raise UsageError(
             "guidance within a chain isn't for models that write all levels at once", try_="--cfg-strength"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vall_e_core.errors import UsageError, suggestion
+from vall_e_core.parameters import MISSING
 from vall_e_core.sampling import ChainPlan, chain_from_flags, compile_chain
 from vall_e_core.sampling.flags import flag_names
 
@@ -43,12 +44,30 @@ def plan_chain(
     """
     asked = ChainRequest() if request is None else request
     if asked.explicit is not None:
-        chain = chain_from_flags(known, {}, stage, explicit=asked.explicit)
-    else:
-        classes = list(known)
-        advised = as_flags(classes, advice or {}) if stage in DEFAULTS else {}
-        chain = chain_from_flags(classes, asked.flags, stage, {**DEFAULTS.get(stage, _GREEDY), **advised})
-    return compile_chain(chain, stage)
+        return compile_chain(chain_from_flags(known, {}, stage, explicit=asked.explicit), stage)
+    classes = list(known)
+    advised = as_flags(classes, advice or {}) if stage in DEFAULTS else {}
+    chain = chain_from_flags(classes, asked.flags, stage, {**DEFAULTS.get(stage, _GREEDY), **advised})
+    plan = compile_chain(chain, stage)
+    return replace(plan, warnings=(*plan.warnings, *idle_flags(classes, asked.flags, advised, stage)))
+
+
+def idle_flags(
+    known: Iterable[type[Sampler]], given: Mapping[str, object], advised: Mapping[str, object], stage: str
+) -> list[str]:
+    """A sentence for each sampler that given flags only adjust, while nothing says to switch it on (`--dry-base`)."""
+    found: list[str] = []
+    for each in known:
+        if stage not in each.stages:
+            continue
+        side = each.flag_stage(stage)
+        flags = [(flag, param) for param in each.params() for flag in param.flags if flag.stage == side]
+        mine = [flag.name for flag, _ in flags if given.get(flag.key) is not None]
+        switches = [flag for flag, param in flags if param.neutral is not MISSING]
+        if mine and switches and not any(flag.key in given or flag.key in advised for flag in switches):
+            do = "do" if len(mine) > 1 else "does"
+            found.append(f"{', '.join(mine)} {do} nothing without {switches[0].name}")
+    return found
 
 
 def as_flags(known: Iterable[type[Sampler]], advice: Mapping[str, object]) -> dict[str, object]:
