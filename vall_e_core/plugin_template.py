@@ -20,6 +20,7 @@ FILES = {
     "test.yml.txt": ".github/workflows/test.yml",
     "init.py.txt": "$package/__init__.py",
     "transform.py.txt": "$package/transform.py",
+    "notes.md.txt": "$package/notes.md",
     "test.py.txt": "tests/test_$module.py",
 }
 """Each template and the file it becomes; `py.typed`, which is empty, comes on top."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import keyword
 import re
@@ -20,6 +21,7 @@ from vall_e_core.plugin_template import Names, contents, write_plugin
 FILES = {
     ".github/workflows/test.yml", ".gitignore", "README.md", "pyproject.toml", "tests/test_near_best.py",
     "vall_e_near_best/__init__.py", "vall_e_near_best/py.typed", "vall_e_near_best/transform.py",
+    "vall_e_near_best/notes.md",
 }  # fmt: skip
 
 
@@ -131,3 +133,19 @@ def test_a_sampler_names_its_plugin(capsys: pytest.CaptureFixture[str]) -> None:
     from vall_e_core.plugin_check import _named
 
     assert {each.name for each in _named("multinomial")} == {"selection"}
+
+
+def test_its_page_has_its_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vall_e_core.sampler_page import page_of
+
+    folder, _ = write_plugin(Names.of("near-best"), tmp_path)
+    monkeypatch.syspath_prepend(str(folder))
+    module = importlib.import_module("vall_e_near_best")
+    try:
+        page = page_of(module.NearBest)
+        assert "**Formula:** keep x ≥ max x - margin." in page and "| **margin** | `8.0` | ≥ 0 | `0.0` |" in page
+        (folder / "vall_e_near_best" / "notes.md").unlink()
+        without = page_of(module.NearBest)
+        assert "**Formula:**" not in without and "## Parameters" in without, "notes are optional"
+    finally:
+        del sys.modules["vall_e_near_best"]

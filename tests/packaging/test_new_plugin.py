@@ -30,6 +30,12 @@ def test_it_is_found_and_keeps_the_contract(written: tuple[Venv, Path]) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_its_notes_are_on_its_page(written: tuple[Venv, Path]) -> None:
+    environment, _ = written
+    shown = environment.run("vall-e", "samplers", "show", "near-best")
+    assert shown.returncode == 0 and "**For speech:** say when to use it" in shown.stdout, shown.stderr
+
+
 def test_its_own_tests_pass(written: tuple[Venv, Path]) -> None:
     environment, source = written
     quiet = ("-q", "-W", "error", "-p", "no:cacheprovider", "-c", str(source / "pyproject.toml"))
