@@ -27,11 +27,11 @@ ROOT = Path(__file__).parents[2]
 SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
-    "tts", "stt", "sweep", "eval tts",
+    "tts", "stt", "sweep", "eval tts", "eval stt", "eval codec", "eval ladder",
     "models list", "models info", "models download", "models path", "models verify",
     "voices list", "voices add", "voices show", "voices play", "voices rm",
     "samplers list", "samplers show", "samplers explain", "samplers plot",
-    "plugins list", "plugins check", "plugins new", "schema",
+    "plugins list", "plugins check", "plugins new", "schema", "engines list", "engines clear",
     "doctor", "doctor audio",
 )  # fmt: skip
 
@@ -231,7 +231,7 @@ def commands(name: str) -> list[list[str]]:
     return [shlex.split(line.partition(" | ")[0], comments=True) for line in lines]
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/cli.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/evaluation.md"])
 def test_every_command_on_a_page_is_understood(run: Run, name: str) -> None:
     found = commands(name)
     assert found
@@ -266,7 +266,7 @@ def test_no_command_is_forgotten_in_these_tests(run: Run) -> None:
         return re.findall(r"^  ([a-z-]+)  ", re.split(r"^(?:Tasks|Commands):", text, maxsplit=1, flags=re.M)[1], re.M)
 
     assert set(offered()) == {command.split()[0] for command in COMMANDS}
-    for group in ("models", "voices", "samplers", "plugins", "doctor"):
+    for group in ("models", "voices", "samplers", "plugins", "engines", "doctor"):
         assert [each for each in offered(group) if f"{group} {each}" not in COMMANDS] == []
 
 
