@@ -59,7 +59,7 @@ def test_samplers(tmp_path: Path) -> None:
     found, _ = measure(tmp_path, "samplers", "--runs", "1")
     figures = values(found)
     for batch in ("batch1", "batch32"):
-        for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied"):
+        for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
             assert figures[f"samplers.{batch}.{key}"]
 
 

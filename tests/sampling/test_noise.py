@@ -111,3 +111,15 @@ def test_no_generator_is_touched() -> None:
     for seed, key in product((0, 1), ("a", 2)):
         uniforms(seed, [key])
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_numbers_made_ahead_are_the_same() -> None:
+    """On a CPU a step looks up what was made for many steps at once; copies with other rows make their own."""
+    step = Step.start(range(5), seed=3)
+    for index in (0, 1, 2, 63, 64, 65, 129, 7, 900):
+        step.index.fill_(index)
+        for label in ("select", "xtc", "select"):
+            assert torch.equal(step.uniform(label), Noise.uniform(step.keys, torch.tensor(index), label))
+        part = step.select(torch.tensor([4, 1]))
+        for _ in range(3):
+            assert torch.equal(part.uniform("select"), step.uniform("select")[[4, 1]])

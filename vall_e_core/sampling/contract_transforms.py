@@ -12,6 +12,7 @@ from ..kinds import Sampler
 from . import state as states
 from .chain import Chain, Stage
 from .contract_common import frozen, on_cuda, on_meta, replayed, same, state_rows, unsynced
+from .contract_compact import check_compact_transform
 from .probes import Probe
 from .step import Step
 
@@ -40,6 +41,7 @@ def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[st
         yield from _rows(built, probe)
         yield from _protected(one, built, probe)
         yield from _ties(one, built, probe)
+        yield from check_compact_transform(one, built, probe)
     wide = [probe for probe in tried if probe.size == 1025]
     for probe in wide:
         if not one.waits:
