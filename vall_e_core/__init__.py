@@ -26,6 +26,7 @@ from .imports import without_torchaudio
 from .kinds import Codec, Engine, Figure, Judge, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
 from .protocols import (
     CodecModel,
+    EngineModel,
     FinishedTake,
     Judged,
     JudgeModel,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
-    from .model import EarlyExit, Inputs, KVCache, Model, ModelConfig, Target
+    from .model import Attend, Backbone, BaseModel, EarlyExit, Inputs, KVCache, Model, ModelConfig, Target
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
@@ -111,6 +112,9 @@ _LAZY: dict[str, str] = {
     "inspect_model": ".checkpoint",
     "load_model": ".checkpoint",
     "save_model": ".checkpoint",
+    "Attend": ".model",
+    "Backbone": ".model",
+    "BaseModel": ".model",
     "EarlyExit": ".model",
     "Inputs": ".model",
     "KVCache": ".model",
@@ -184,8 +188,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MISSING",
+    "Attend",
     "AudioClip",
     "AudioWriter",
+    "Backbone",
+    "BaseModel",
     "BatchError",
     "BuildContext",
     "Chain",
@@ -204,6 +211,7 @@ __all__ = [
     "DownloadError",
     "EarlyExit",
     "Engine",
+    "EngineModel",
     "Figure",
     "FinishedTake",
     "Flag",

@@ -58,6 +58,8 @@ class BuildContext:
     stage: str = "ar"
     notify: Callable[[str], None] = _silent
     """Takes one-line notices to the user."""
+    quantize: str = "none"
+    """What an engine is to make of the weights: `none`, `int8` or `int4`."""
     component: Callable[[str, str], type[Component]] | None = None
     """Finds a component by kind and name; without it, `find` looks among the installed ones."""
 

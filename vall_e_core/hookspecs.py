@@ -74,7 +74,7 @@ class HookSpecs:
 
     @hookspec
     def vall_e_engines(self) -> Iterable[type[Engine]]:
-        """Ways to execute a step (reserved)."""
+        """Ways to run a model's layers."""
         raise NotImplementedError
 
 

@@ -16,7 +16,7 @@ from .parameters import MISSING, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .protocols import CodecModel, JudgeModel, PhonemizerModel, ScorerModel
+    from .protocols import CodecModel, EngineModel, JudgeModel, PhonemizerModel, ScorerModel
     from .session import Session
 
 
@@ -199,9 +199,30 @@ class Judge(Component):
 
 
 class Engine(Component):
-    """Executes a step: eager, captured, exported (reserved)."""
+    """Runs a model's layers its own way. What the core does by itself is called `eager`, and is the reference.
+
+    An engine whose `quantizations` hold `none` gives eager's results up to rounding: `--engine auto` may take it
+    unasked. The same seed, engine and device always give the same codes.
+    """
 
     kind = "engine"
+    devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
+    """Device types that it runs on."""
+    dtypes: ClassVar[frozenset[str]] = frozenset({"float32"})
+    """Number formats of the loaded weights that it takes."""
+    quantizations: ClassVar[frozenset[str]] = frozenset({"none"})
+    """What it makes of the weights: `none`, `int8`, `int4`."""
+    order: ClassVar[int] = 0
+    """Among those that suit, `auto` takes the one with the highest."""
+
+    @classmethod
+    def available(cls) -> bool:
+        """Whether what it needs is installed, without importing it. Where it isn't, `build` says what is missing."""
+        return True
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> EngineModel: ...
 
 
 @dataclass(frozen=True)

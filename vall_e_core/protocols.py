@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from .model import BaseModel
+
 
 @runtime_checkable
 class CodecModel(Protocol):
@@ -32,6 +34,24 @@ class CodecModel(Protocol):
 
     def decode(self, codes: Tensor) -> Tensor:
         """codes [T, q] int64, q <= Q -> wave [samples] float32 at `sample_rate`."""
+        ...
+
+
+@runtime_checkable
+class EngineModel(Protocol):
+    """A built engine."""
+
+    @property
+    def name(self) -> str:
+        """The component's name."""
+        ...
+
+    def adopt(self, model: BaseModel, identity: str | None) -> None:
+        """Run `model` its own way from now on: replace its backbones (`backbones`, `set_backbone`), in place.
+
+        `identity` is a hash of the weights as they were loaded, to keep a conversion under; None: keep nothing.
+        Raises ModelError for a model that it can't run.
+        """
         ...
 
 

@@ -119,6 +119,9 @@ PASSES: list[tuple[str, tuple[object, ...], Check]] = [
     ("codec", ("--codec", "tiny:gain=0.1"), lambda n, o: n["codec"]["spec"] == "tiny:gain=0.1" and same(n, o)),
     ("dtype", ("--dtype", "bfloat16"), lambda n, o: n["dtype"] == "bfloat16"),
     ("device", ("--device", "auto"), lambda n, o: bool(n["device_reason"])),
+    ("engine", ("--engine", "eager"), lambda n, o: n["engine"] == "eager" and same(n, o)),
+    ("engine auto is exact", ("--engine", "auto"), lambda n, o: n["quantize"] == "none" and same(n, o)),
+    ("quantize", ("--quantize", "int8"), lambda n, o: (n["engine"], n["quantize"]) == ("onnx", "int8") and differs(n, o)),
     ("threads", ("--threads", 1), lambda n, o: n["threads"] == 1 and same(n, o)),
     ("offline", ("--offline",), lambda n, o: n["arguments"]["offline"] is True and same(n, o)),
     ("set", ("--set", "lang_mode=false"), lambda n, o: n["language_id"] is None and differs(n, o)),
@@ -189,7 +192,9 @@ def test_a_length_that_is_none_is_refused(tts: Any, given: str) -> None:
     [
         (("--layer-skip-exit-layer", 2), "layer-skip"),
         (("--layer-skip", "--layer-skip-exit-layer", 9), "last layer is 3"), (("--device", "gpu"), "unknown device"),
-        (("--dtype", "int8"), "float32"), (("--set", "layout=up"), "layout"),
+        (("--dtype", "int8"), "float32"), (("--engine", "onyx"), "onnx"), (("--quantize", "int3"), "int4"),
+        (("--engine", "eager", "--quantize", "int8"), "as they are"), (("--engine", "onnx"), "--quantize int4, int8"),
+        (("--quantize", "int8", "--dtype", "bfloat16"), "float32"), (("--set", "layout=up"), "layout"),
         (("--set", "colour=red"), "colour"), (("--set", "layout"), "KEY=VALUE"), (("--seed", -1), "at least 0"),
         (("--sampler", "top-q"), "top-"), (("--sampler", "top-p:2"), "at most 1"), (("--top-p", 7), "at most 1"),
         (("--sampler", "top-k:3", "--top-p", 0.5), "--sampler"), (("--phonemizer", "leters"), "letters"),
@@ -250,7 +255,7 @@ def test_a_model_with_length_prediction_speaks_without_ar(tts: Any, len_model_pa
     fewer, more = tts(*drawn, "--steps", 2, model=len_model_path), tts(*drawn, model=len_model_path)
     assert fewer["passes"]["steps"] == 2 and codes(fewer) != codes(more)
     explicit = tts("--max-tries", 1, "--modality", "nar-len", "--sampler", "top-k:1", model=len_model_path)
-    assert codes(explicit) == codes(record)
+    assert codes(explicit) == codes(record) and "--nar-sampler" in explicit["warnings"][0]
 
 
 @pytest.mark.parametrize("task", ["ns", "sr"])

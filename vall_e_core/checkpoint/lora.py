@@ -97,7 +97,7 @@ def apply_adapters(model: BaseModel, adapters: Sequence[Adapter]) -> None:
             continue
         if chosen not in made:
             made[chosen] = _variant(model, [partial[i] for i in chosen])
-        model.set_level_backbone(level, made[chosen])
+        model.set_backbone(level, made[chosen])
 
 
 def _variant(model: BaseModel, adapters: Sequence[Adapter]) -> Backbone:

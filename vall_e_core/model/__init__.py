@@ -1,5 +1,6 @@
 """The language model: configuration, sequences, backbone, KV cache, early exit, heads."""
 
+from .backbone import Attend, Backbone
 from .base import BaseModel
 from .cache import KVCache
 from .config import LEN_STOP, PHONEME_BOS, PHONEME_EOS, TASK_IDS, ModelConfig
@@ -13,6 +14,8 @@ __all__ = [
     "PHONEME_BOS",
     "PHONEME_EOS",
     "TASK_IDS",
+    "Attend",
+    "Backbone",
     "BaseModel",
     "EarlyExit",
     "EmbeddedSequence",

@@ -112,9 +112,18 @@ class BaseModel(nn.Module, ABC):
         """Do some levels run on weights of their own?"""
         return bool(self._by_level)
 
-    def set_level_backbone(self, level: int, backbone: Backbone) -> None:
-        """Let targets of `level` (all but NAR are of level 0) run on another backbone of the same shape."""
-        self._by_level[level] = backbone
+    def backbones(self) -> dict[int | None, Backbone]:
+        """The model's own backbone (None), and those of single levels."""
+        own: list[tuple[int | None, Backbone]] = [(None, self.model)]
+        return dict([*own, *self._by_level.items()])
+
+    def set_backbone(self, level: int | None, backbone: Backbone) -> None:
+        """Let targets of `level` (all but NAR are of level 0) run on another backbone of the same shape; None: all
+        that have none of their own."""
+        if level is None:
+            self.model = backbone
+        else:
+            self._by_level[level] = backbone
 
     def exit_logits(self, states: Tensor, target: Target) -> Tensor:
         """What early exit measures: the head's scores of states before the final norm."""

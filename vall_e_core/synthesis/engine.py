@@ -14,6 +14,7 @@ from vall_e_core.kinds import Codec
 
 from .chains import ChainRequest, parse_chain
 from .device import Device, choose_device, let_threads_sleep, set_threads
+from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
 from .loading import ModelPlace, find_codec, find_model
 from .model_options import ModelOptions, parse_overrides
@@ -61,6 +62,7 @@ class VallE:
         threads: int | None = None,
         load_seconds: float = 0.0,
         notify: Callable[[str], None] = _silent,
+        engine: str = EAGER,
     ) -> None:
         self.registry = registry
         self.loaded = loaded
@@ -72,6 +74,8 @@ class VallE:
         self.threads = threads
         self.load_seconds = load_seconds
         self.notify = notify
+        self.engine = engine
+        """The name of what runs the model's layers."""
 
     @classmethod
     def load(
@@ -104,18 +108,22 @@ class VallE:
         from vall_e_core.checkpoint import load_model
 
         device = choose_device(chosen.device)
+        engine = choose_engine(plugins, chosen, device.name)
         threads = set_threads(chosen.threads)
         loaded = load_model(
             place.path, yaml=place.yaml, lora=chosen.lora, overrides=parse_overrides(chosen.set),
             allow_pickle=chosen.allow_pickle, tokenizer=chosen.tokenizer, device=device.name, dtype=chosen.dtype,
         )  # fmt: skip
         spec = loaded.codec if chosen.codec is None else chosen.codec
-        context = BuildContext(device.name, chosen.dtype, threads=threads, notify=notify, component=plugins.get)
+        context = BuildContext(
+            device.name, chosen.dtype, threads=threads, notify=notify, quantize=chosen.quantize, component=plugins.get
+        )
         codec = _build_codec(plugins, spec, context, named=chosen.codec is not None, loaded=loaded)
         check_codec(codec, loaded)
+        running = adopt_engine(engine, loaded, context)
         return cls(
             plugins, loaded, codec, device, options=chosen, place=place, codec_spec=spec, threads=threads,
-            load_seconds=time.perf_counter() - began, notify=notify,
+            load_seconds=time.perf_counter() - began, notify=notify, engine=running,
         )  # fmt: skip
 
     def synthesize(

@@ -40,6 +40,14 @@ class ModelOptions(Component):
     dtype: str = param(
         "float32", choices=("float32", "bfloat16", "float16"), help="number format of the model's weights and states"
     )
+    engine: str = param(
+        "auto", metavar="NAME",
+        help="what runs the model's layers: auto, eager, or one of `vall-e engines list`; auto takes what is quickest",
+    )  # fmt: skip
+    quantize: str = param(
+        "none", choices=("none", "int8", "int4"),
+        help="round the weights to 8 or 4 bits, for speed on a CPU; int4 is heard",
+    )  # fmt: skip
     threads: int | None = param(None, min=1, max=4096, help="CPU threads; torch's own choice if absent")
     offline: bool = param(False, help="never touch the network (nothing but `vall-e models download` does)")
 

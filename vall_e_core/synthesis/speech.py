@@ -90,6 +90,10 @@ class _Synthesis:
             check_version(self.plans["ar"], self.model.config.version)
         else:
             del self.plans["ar"]
+            if "ar" in chains and chains["ar"].explicit is not None:
+                self.warnings.append(
+                    "--sampler names the chain of the AR pass, and none is run; --nar-sampler names the levels' chain"
+                )
         self.judges = judges(engine, self.options.scorer, self.options.candidates)
 
     def run(self) -> Speech:
@@ -302,6 +306,7 @@ class _Synthesis:
                 "frame_rate": self.codec.frame_rate, "levels": self.codec.levels,
             },
             "device": engine.device.name, "device_reason": engine.device.reason, "dtype": engine.options.dtype,
+            "engine": engine.engine, "quantize": engine.options.quantize,
             "threads": engine.threads, "versions": versions(),
             "timings": {
                 "load": round(engine.load_seconds, 4), "total": round(spent, 4),

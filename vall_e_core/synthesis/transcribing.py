@@ -175,7 +175,8 @@ class _Run:
             "early_exit": describe_layer_skip(self.early_exit), "samplers": {"stt": self.plan.record()},
             "model": {"name": engine.place.label, "path": str(loaded.path), "sha256": loaded.sha256},
             "codec": {"name": self.codec.name, "spec": engine.codec_spec},
-            "device": engine.device.name, "dtype": engine.options.dtype, "versions": versions(),
+            "device": engine.device.name, "dtype": engine.options.dtype,
+            "engine": engine.engine, "quantize": engine.options.quantize, "versions": versions(),
             "timings": {"load": round(engine.load_seconds, 4), "total": round(spent, 4)},
             "rtf": round(spent / seconds, 4) if seconds > 0 else None,
         }  # fmt: skip

@@ -1,0 +1,49 @@
+"""Weights of 8 or 4 bits on a CPU: decoding steps in ONNX Runtime, prefill and whole levels in oneDNN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from vall_e_core import BuildContext, Engine, LazyCommand, ModelError, hookimpl
+
+if TYPE_CHECKING:
+    from vall_e_core import EngineModel
+
+
+@dataclass(frozen=True)
+class Onnx(Engine):
+    """Steps in ONNX Runtime with weights of 8 or 4 bits; needs `pip install vall-e[fast]`."""
+
+    name = "onnx"
+    devices = frozenset({"cpu"})
+    dtypes = frozenset({"float32"})
+    quantizations = frozenset({"int8", "int4"})
+    order = 10
+
+    @classmethod
+    def available(cls) -> bool:
+        return find_spec("onnxruntime") is not None
+
+    def build(self, ctx: BuildContext) -> EngineModel:
+        if not self.available():
+            raise ModelError(
+                "the engine onnx needs ONNX Runtime, which isn't installed",
+                cause="no package onnxruntime was found",
+                try_='pip install "vall-e[fast]", or --quantize none',
+            )
+        from .convert import OnnxModel
+
+        return OnnxModel({"int8": 8, "int4": 4}[ctx.quantize], ctx.threads or 1, ctx.notify)
+
+
+@hookimpl
+def vall_e_engines() -> Iterable[type[Engine]]:
+    return [Onnx]
+
+
+@hookimpl
+def vall_e_commands() -> Iterable[LazyCommand]:
+    return [LazyCommand("engines", "show the engines, and clear what they keep", f"{__name__}.commands:engines")]

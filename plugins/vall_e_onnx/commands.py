@@ -1,0 +1,74 @@
+"""`vall-e engines list | clear`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from vall_e_core import Engine, ModelError
+
+from .store import files, folder
+
+if TYPE_CHECKING:
+    from vall_e_core import Registry
+
+
+class State(Protocol):
+    """What the program hands to its commands: click's `ctx.obj`."""
+
+    @property
+    def registry(self) -> Registry:
+        """All plugins."""
+
+
+@click.group()
+def engines() -> None:
+    """Show what can run a model's layers, and remove the weights that were converted for it.
+
+    Converted weights are kept in the cache folder (VALL_E_HOME names another one); without them they are made again.
+    """
+
+
+@engines.command("list")
+@click.option("--json", "json_", is_flag=True, help="print the result as JSON")
+@click.pass_obj
+def list_engines(state: State, json_: bool) -> None:
+    """Show the engines, what they run on and whether they are ready."""
+    rows: list[dict[str, object]] = [
+        {
+            "name": "eager", "devices": ["cpu", "cuda", "mps"], "dtypes": ["bfloat16", "float16", "float32"],
+            "quantizations": ["none"], "available": True, "summary": "The core itself: the reference.",
+        }
+    ]  # fmt: skip
+    for name, engine in state.registry.all(Engine).items():
+        rows.append(
+            {
+                "name": name, "devices": sorted(engine.devices), "dtypes": sorted(engine.dtypes),
+                "quantizations": sorted(engine.quantizations), "available": engine.available(),
+                "summary": engine.summary(),
+            }
+        )  # fmt: skip
+    kept = files()
+    size = sum(each.stat().st_size for each in kept)
+    if json_:
+        click.echo(json.dumps({"engines": rows, "cache": str(folder()), "files": len(kept), "bytes": size}, indent=1))
+        return
+    for row in rows:
+        ready = "ready" if row["available"] else "not installed"
+        click.echo(f"{row['name']:<8}  {ready:<13}  {row['summary']}")
+    click.echo(f"\ncache: {folder()} ({len(kept)} files, {size / 1e6:.0f} MB)")
+
+
+@engines.command()
+def clear() -> None:
+    """Remove all converted weights."""
+    kept = files()
+    size = sum(each.stat().st_size for each in kept)
+    for each in kept:
+        try:
+            each.unlink(missing_ok=True)
+        except OSError as error:
+            raise ModelError(f"can't remove {each}", cause=error.strerror) from error
+    click.echo(f"removed {len(kept)} files, {size / 1e6:.0f} MB")

@@ -1,0 +1,105 @@
+"""One decoding step of all layers as an ONNX graph: a new token a row in, its hidden state out, the KV cache in place.
+
+Beside standard operators it uses ONNX Runtime's: MatMulNBits (weights of few bits, whose accuracy level 4 rounds its
+input to 8 bits a block), GroupQueryAttention (rotary positions, attention through a cache whose rows stand at
+different lengths) and SkipSimplifiedLayerNormalization (residual sum and norm at once).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .protobuf import CONTRIB, FLOAT, INT32, INT64, UINT8, Dimension, Graph
+
+PRODUCTS = ("qkv", "out", "gate_up", "down")
+"""The four products of a layer: queries, keys and values together; gate and up together."""
+EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class StepShape:
+    """What the graph depends on."""
+
+    layers: int
+    width: int
+    heads: int
+    final_norm: bool
+    bits: int
+    blocks: tuple[int, int]
+    """Inputs that share a scale, of a product that reads `width` inputs and of one that reads four times as many."""
+    steps: bool = True
+    """Whether the operators take the model's heads: else there is no graph."""
+
+    def sizes(self, product: str) -> tuple[int, int, int]:
+        """Outputs, inputs and block of a product."""
+        d, (narrow, wide) = self.width, self.blocks
+        outputs = {"qkv": 3 * d, "out": d, "gate_up": 8 * d, "down": d}[product]
+        return (outputs, 4 * d, wide) if product == "down" else (outputs, d, narrow)
+
+
+def step_graph(shape: StepShape) -> bytes:
+    """The graph, without its weights.
+
+    Inputs: `x` [N, 1, D], `places` int32 [N] (where each row's token goes), `extent` int32 [1] (places in use),
+    `angles` int64 [N, 1] (rows of `cos` and `sin` [P, h / 2], P at least `extent`), and for each layer `keys.i`,
+    `values.i` [N, H, M, h]. Outputs: `y` [N, 1, D], and the same buffers as `new_keys.i`, `new_values.i`.
+    """
+    graph, d, h = Graph("step"), shape.width, shape.heads
+    graph.input("x", FLOAT, ["N", 1, d])
+    graph.input("places", INT32, ["N"])
+    graph.input("extent", INT32, [1])
+    graph.input("angles", INT64, ["N", 1])
+    for name in ("cos", "sin"):
+        graph.input(name, FLOAT, ["P", d // h // 2])
+    graph.output("y", FLOAT, ["N", 1, d])
+    cache: list[Dimension] = ["N", h, "M", d // h]
+    residual, added = "x", ""
+    for i in range(shape.layers):
+        residual = _norm(graph, residual, added, f"{i}.before", d)
+        _product(graph, shape, f"{i}.qkv", f"{i}.before")
+        for part in ("keys", "values"):
+            graph.input(f"{part}.{i}", FLOAT, cache)
+            graph.output(f"new_{part}.{i}", FLOAT, cache)
+        graph.node(
+            "GroupQueryAttention",
+            [f"{i}.qkv", "", "", f"keys.{i}", f"values.{i}", "places", "extent", "cos", "sin", "angles"],
+            [f"{i}.seen", f"new_keys.{i}", f"new_values.{i}"],
+            CONTRIB, num_heads=h, kv_num_heads=h, do_rotary=1, rotary_interleaved=0,
+        )  # fmt: skip
+        _product(graph, shape, f"{i}.out", f"{i}.seen")
+        residual = _norm(graph, residual, f"{i}.out", f"{i}.between", d)
+        _product(graph, shape, f"{i}.gate_up", f"{i}.between")
+        graph.node("Split", [f"{i}.gate_up"], [f"{i}.gate", f"{i}.up"], axis=-1, num_outputs=2)
+        graph.node("Gelu", [f"{i}.gate"], [f"{i}.open"], CONTRIB)
+        graph.node("Mul", [f"{i}.open", f"{i}.up"], [f"{i}.hidden"])
+        _product(graph, shape, f"{i}.down", f"{i}.hidden")
+        added = f"{i}.down"
+    if shape.final_norm:
+        _norm(graph, residual, added, "y", d)
+    else:
+        graph.node("Add", [residual, added], ["y"])
+    return graph.model()
+
+
+def _norm(graph: Graph, residual: str, added: str, out: str, width: int) -> str:
+    """`out` = norm(residual + added); the name of that sum."""
+    gain = "y.gain" if out == "y" else f"{out}.gain"
+    graph.weight(gain, FLOAT, [width])
+    if not added:
+        graph.node("SimplifiedLayerNormalization", [residual, gain], [out], axis=-1, epsilon=EPSILON)
+        return residual
+    total = f"{out}.sum"
+    graph.node(
+        "SkipSimplifiedLayerNormalization", [residual, added, gain], [out, "", "", total], CONTRIB, epsilon=EPSILON
+    )
+    return total
+
+
+def _product(graph: Graph, shape: StepShape, name: str, source: str) -> None:
+    outputs, inputs, size = shape.sizes(name.partition(".")[2])
+    graph.weight(f"{name}.weight", UINT8, [outputs, inputs // size, size * shape.bits // 8])
+    graph.weight(f"{name}.scales", FLOAT, [outputs, inputs // size])
+    graph.node(
+        "MatMulNBits", [source, f"{name}.weight", f"{name}.scales"], [name], CONTRIB,
+        K=inputs, N=outputs, bits=shape.bits, block_size=size, accuracy_level=4,
+    )  # fmt: skip
