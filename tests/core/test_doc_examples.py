@@ -200,6 +200,20 @@ def test_every_command_does_what_the_page_says(
                 assert (place / name).stat().st_size > 1000, (command.text, name)
 
 
+def test_commands_in_running_text_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """`vall-e … --flag`: a placeholder or an ellipsis is fine, an unknown command or flag is not."""
+    seen = 0
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for span in re.findall(r"`(vall-e [^`\n]*)`", text):
+            words = shlex.split(re.sub(r"\[[^\]]*\]|…", "", span))[1:]
+            if words[:1] in ([], ["COMMAND"]):
+                continue
+            seen += 1
+            assert main([*words, "--help"]) == 0, (page, span, capsys.readouterr().err)
+    assert seen > 40
+
+
 # Python
 
 

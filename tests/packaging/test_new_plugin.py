@@ -34,6 +34,7 @@ def test_its_notes_are_on_its_page(written: tuple[Venv, Path]) -> None:
     environment, _ = written
     shown = environment.run("vall-e", "samplers", "show", "near-best")
     assert shown.returncode == 0 and "**For speech:** say when to use it" in shown.stdout, shown.stderr
+    assert "**For speech:**" in environment.run("vall-e", "samplers", "show", "top-p").stdout, "ours are in the wheel"
 
 
 def test_its_own_tests_pass(written: tuple[Venv, Path]) -> None:
