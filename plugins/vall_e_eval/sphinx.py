@@ -32,21 +32,23 @@ def words(sentence: str) -> str:
 class _Listener:
     """A decoder, made when it is first used (a run that goes on may not need it), and how a recording is put to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **beams: float) -> None:
+        """`beams`: how far below the best a path may be and still be followed, in place of pocketsphinx's own."""
         self._sphinx = need("pocketsphinx", "this judge")
+        self._beams = beams
         self.versions = versions("pocketsphinx")
 
     @cached_property
     def decoder(self) -> Any:  # noqa: ANN401 - pocketsphinx is untyped
         """With the acoustic model and the dictionary, and nothing to choose from yet."""
-        return self._sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None)
+        return self._sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None, **self._beams)
 
     def knows(self, sentence: str) -> bool:
         """Whether its words are all in the dictionary."""
         spoken = words(sentence).split()
         return bool(spoken) and all(self.decoder.lookup_word(word) for word in spoken)
 
-    def _allow(self, choices: Sequence[str]) -> None:
+    def allow(self, choices: Sequence[str]) -> None:
         """From now on it is one of these that is heard."""
         grammar = f"#JSGF V1.0;\ngrammar choices;\npublic <choice> = {' | '.join(choices)};\n"
         self.decoder.add_jsgf_string("choices", grammar)
@@ -79,7 +81,7 @@ class SentenceJudge(_Listener):
                 "the judge of sentences needs two of them at least", cause="it knows English words alone",
                 try_="--judge with the names of others",
             )  # fmt: skip
-        self._allow(list(found))
+        self.allow(list(found))
         return found
 
     @classmethod
@@ -105,6 +107,11 @@ class SentenceJudge(_Listener):
 
 class AlignmentJudge(_Listener):
     """Aligns the words that should be there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patient = _Listener(beam=1e-80, pbeam=1e-80, wbeam=1e-60, maxhmmpf=-1)
+        """Follows every path, so that a slurred word in the middle hides nothing of the end."""
 
     @classmethod
     def of(cls, ctx: BuildContext) -> AlignmentJudge:
@@ -136,7 +143,7 @@ class AlignmentJudge(_Listener):
     def _ending(self, given: Judged) -> float:
         """Whether the whole text fits better than any of its beginnings; 0 where none fits."""
         spoken = words(given.text).split()
-        self._allow([" ".join(spoken[: end + 1]) for end in range(len(spoken))])
-        self.listen(given.recording)
-        guess = self.decoder.hyp()
+        self.patient.allow([" ".join(spoken[: end + 1]) for end in range(len(spoken))])
+        self.patient.listen(given.recording)
+        guess = self.patient.decoder.hyp()
         return float(guess is not None and len(guess.hypstr.split()) == len(spoken))
