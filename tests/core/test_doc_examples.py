@@ -251,8 +251,7 @@ def test_the_python_on_a_page_runs(page: str, place: Path, capsys: pytest.Captur
     model = Model()
     names: dict[str, Any] = {"__name__": "example", "MySampler": SoftCap, "model": model, "prompts": [1]}
     for block in python_blocks(page):
-        if "pytester" not in block:
-            exec(compile(block, page, "exec"), names)
+        exec(compile(textwrap.dedent(block), page, "exec"), names)
     if page == "README.md":
         assert (place / "hello.wav").stat().st_size > 1000 and len(capsys.readouterr().out.strip()) > 5
     if page == "docs/adapters.md":
