@@ -10,11 +10,13 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from vall_e_core import BuildContext, Registry, plan_chain
+from vall_e_core import BuildContext, ModelError, Registry, plan_chain
 from vall_e_core.decode import Utterance, generate_ar
 from vall_e_core.model import Inputs, Model, ModelConfig, Target
 from vall_e_core.model.linear import Linear
 from vall_e_core.sampling import Chain
+from vall_e_core.synthesis.engines import choose_engine
+from vall_e_core.synthesis.model_options import ModelOptions
 
 from .settings import Shape
 
@@ -145,6 +147,24 @@ def as_torch_multiplies(model: Model) -> Model:
                 plain.weight = child.weight
                 setattr(module, name, plain)
     return twin
+
+
+def rounded(shape: Shape, quantize: str) -> Model:
+    """The same model as an engine for `--quantize` runs it. Raises ModelError where none can."""
+    registry = Registry.load(third_party=False)
+    engine = choose_engine(registry, ModelOptions(quantize=quantize), "cpu")
+    if engine is None:
+        raise ModelError(f"no engine for {quantize}")
+    built = engine.build(BuildContext("cpu", quantize=quantize, threads=torch.get_num_threads()))
+    model = make_model(shape)
+    built.adopt(model, None)
+    return model
+
+
+def rounded_bytes(model: Model, bits: int) -> int:
+    """As `weight_bytes` of a float32 `model` whose layers' products have `bits`; their scales aren't counted."""
+    products = sum(each.numel() for each in model.model.layers.parameters() if each.dim() == 2)
+    return weight_bytes(model) - 4 * products + products * bits // 8
 
 
 class Own:

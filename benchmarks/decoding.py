@@ -6,13 +6,18 @@ from statistics import median
 
 import torch
 
+from vall_e_core import ModelError
+
 from .bandwidth import Reader
-from .contenders import Contender, Own, Timing, as_torch_multiplies, make_model, weight_bytes
+from .contenders import Contender, Own, Timing, as_torch_multiplies, make_model, rounded, rounded_bytes, weight_bytes
 from .report import Report, Row
 from .settings import Settings
 
 PART = "decode"
 LEAST_OVER_UPSTREAM, LEAST_OVER_PEER = 15.0, 1.0
+ROUNDED = {"int8": 8, "int4": 4}
+LEAST_INT8_OVER_PEER, LEAST_BATCH_16 = 5.0, 4.0
+"""Of int8: one row against the peer's, and sixteen rows against one."""
 
 
 def run(settings: Settings, report: Report) -> None:
@@ -29,7 +34,7 @@ class _Decoding:
         self.part = PART if device == "cpu" else f"{PART} {device}"
         dtype: torch.dtype = getattr(torch, settings.dtype)
         model = make_model(settings.shape, device=device, dtype=dtype)
-        self.bytes = weight_bytes(model)
+        self.bytes = {"vall-e": weight_bytes(model)}
         self.reader = Reader(device=device, size=1 << 24 if settings.quick else 1 << 29)
         self.own = Own(model, settings.shape, device=device)
         names = {"uncached": "vall-e without its cache", "upstream": "the same with torch's linear layers, as upstream"}
@@ -39,6 +44,17 @@ class _Decoding:
             for key, name in names.items()
         ]
         self.contenders: list[Contender] = [self.own]
+        if device == "cpu" and dtype == torch.float32:
+            for quantize, bits in ROUNDED.items():
+                name = f"vall-e --quantize {quantize}"
+                try:
+                    converted = rounded(settings.shape, quantize)
+                except ModelError as error:
+                    report.missing(self.part, f"{self._key()}.{quantize}", name, str(error))
+                    continue
+                self.contenders.append(Own(converted, settings.shape, key=quantize, name=name))
+                self.bytes[quantize] = rounded_bytes(model, bits)
+        self.rates: dict[tuple[int, str], float] = {}
         try:
             from .peer import Llama
 
@@ -59,9 +75,13 @@ class _Decoding:
                 for each in self.contenders:
                     taken[each.key].append(each.decode(batch, self.settings.tokens))
             self._batch(batch, taken, max(speeds))
+        self._over_batch_1()
         self._uncached()
         self._row("bandwidth", "memory bandwidth", max(speeds) / 1e9, "GB/s", "the best read of the run")
-        self._row("weights", "weights read in a step", self.bytes / 1e6, "MB")
+        for key, size in self.bytes.items():
+            name = "weights" if key == self.own.key else f"weights.{key}"
+            title = "weights read in a step" + ("" if key == self.own.key else f", {key}")
+            self._row(name, title, size / 1e6, "MB")
 
     def _batch(self, batch: int, taken: dict[str, list[Timing]], speed: float) -> None:
         where, title = f"batch{batch}", f"batch {batch}"
@@ -73,14 +93,35 @@ class _Decoding:
             note = f"{spread}; with the prefill {whole:.3g}"
             self._row(f"{where}.{each.key}", f"{title}: {each.name}", rates[each.key], "tokens/s", note)
             self._row(f"{where}.{each.key}.whole", f"{title}: {each.name}, with the prefill", whole, "tokens/s")
-        limit = batch * speed / self.bytes
-        self._row(f"{where}.limit", f"{title}: limit by memory bandwidth", limit, "tokens/s")
-        self._row(f"{where}.of_limit", f"{title}: vall-e / limit", rates[self.own.key] / limit, "x")
-        for each in self.contenders[1:]:
-            pairs = zip(taken[self.own.key], taken[each.key], strict=True)
-            ratio = median(mine.rate / other.rate for mine, other in pairs)
-            name = f"{title}: vall-e / {each.name}"
-            self._row(f"{where}.over_{each.key}", name, ratio, "x", least=LEAST_OVER_PEER)
+        self.rates.update({(batch, key): rate for key, rate in rates.items()})
+        mine = [each for each in self.contenders if each.key in self.bytes]
+        for each in mine:
+            limit = batch * speed / self.bytes[each.key]
+            extra = "" if each is self.own else f"{each.key}."
+            what = "limit by memory bandwidth" + ("" if each is self.own else f", {each.key}")
+            self._row(f"{where}.{extra}limit", f"{title}: {what}", limit, "tokens/s")
+            self._row(f"{where}.{extra}of_limit", f"{title}: {each.name} / limit", rates[each.key] / limit, "x")
+        for each in mine:
+            for other in self.contenders:
+                if other is each or (other.key in self.bytes and other is not self.own):
+                    continue
+                ratio = median(a.rate / b.rate for a, b in zip(taken[each.key], taken[other.key], strict=True))
+                key = f"{where}.over_{other.key}" if each is self.own else f"{where}.{each.key}.over_{other.key}"
+                least = LEAST_OVER_PEER if each is self.own else None
+                if each.key == "int8" and other is not self.own and batch == 1:
+                    least = LEAST_INT8_OVER_PEER
+                self._row(key, f"{title}: {each.name} / {other.name}", ratio, "x", least=least)
+
+    def _over_batch_1(self) -> None:
+        """What many rows at once gain."""
+        for batch in self.settings.batches[1:]:
+            for each in self.contenders:
+                if (1, each.key) not in self.rates:
+                    continue
+                ratio = self.rates[batch, each.key] / self.rates[1, each.key]
+                least = LEAST_BATCH_16 if (batch, each.key) == (16, "int8") else None
+                name = f"batch {batch} / batch 1: {each.name}"
+                self._row(f"batch{batch}.{each.key}.over_batch1", name, ratio, "x", least=least)
 
     def _uncached(self) -> None:
         """In rounds of their own, and at the first batch size alone: they are slow, and the more so with more rows."""

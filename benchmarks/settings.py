@@ -42,7 +42,7 @@ class Settings:
     """The same for the loop without a cache, which is slow."""
     runs: int = 5
     """Rounds after the warm-up; figures are medians over them."""
-    batches: tuple[int, ...] = (1, 8)
+    batches: tuple[int, ...] = (1, 8, 16)
     threads: int | None = None
     """None: torch's own choice."""
     dtype: str = "float32"

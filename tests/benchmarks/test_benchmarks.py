@@ -45,6 +45,12 @@ def test_decoding_and_startup(tmp_path: Path) -> None:
         for key in ("vall-e", "vall-e.whole", "transformers", "transformers.whole", "limit", "of_limit"):
             assert figures[f"decode.cpu.{batch}.{key}"]
         assert figures[f"decode.cpu.{batch}.over_transformers"]
+    pytest.importorskip("onnxruntime")
+    for key in ("int8", "int4"):
+        assert figures[f"decode.cpu.batch2.{key}.over_batch1"] and figures[f"decode.cpu.weights.{key}"]
+        for batch in ("batch1", "batch2"):
+            for what in ("", ".limit", ".of_limit", ".over_vall-e", ".over_transformers"):
+                assert figures[f"decode.cpu.{batch}.{key}{what}"]
     for key in ("uncached", "upstream"):
         assert figures[f"decode.cpu.batch1.{key}"] and figures[f"decode.cpu.batch1.over_{key}"]
     assert figures["decode.cpu.bandwidth"] and figures["decode.cpu.weights"]

@@ -40,6 +40,12 @@ def tiny_plugin() -> ModuleType:
     return sys.modules["vall_e_tiny"]
 
 
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run keeps (converted weights, say) doesn't go where the developer keeps theirs."""
+    monkeypatch.setenv("VALL_E_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     made = Registry.load(third_party=False)
