@@ -11,7 +11,6 @@ from .cli_plot import plot
 from .cli_state import state_of
 from .kinds import Sampler
 from .parameters import MISSING, Param
-from .sampler_page import page_of
 
 
 class _Samplers(click.Group):
@@ -59,6 +58,8 @@ def list_samplers(ctx: click.Context) -> None:
 @click.pass_context
 def show(ctx: click.Context, name: str) -> None:
     """Show the reference page of one sampler: formula, source, parameters, place in a chain, and its use for speech."""
+    from .sampler_page import page_of
+
     state = state_of(ctx)
     console = state.console()
     sampler = state.registry.sampler(name)

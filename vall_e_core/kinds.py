@@ -65,6 +65,10 @@ class Sampler(Component):
         """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
         return False
 
+    def least_seconds(self) -> float:
+        """How long it makes a result last at least; the bound that follows from the text is no tighter then."""
+        return 0.0
+
     @classmethod
     def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
         """Whose flags (`Flag.stage`) set the parameters in a stage. Override where one flag serves both passes."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable
-from importlib.resources import files
 
 from .kinds import Sampler
 from .parameters import MISSING, Param
@@ -37,6 +36,8 @@ def page_of(sampler: type[Sampler], known: Iterable[type[Sampler]] = ()) -> str:
 
 def notes_of(sampler: type[Sampler]) -> str:
     """What its package's notes say of it, or nothing."""
+    from importlib.resources import files
+
     package = sampler.__module__
     try:
         text = (files(package) / NOTES).read_text("utf-8")

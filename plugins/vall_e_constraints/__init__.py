@@ -88,6 +88,10 @@ class MinLength(Sampler):
 
     seconds: float = param(primary=True, min=0.0, neutral=0.0, help="least length; 0 sets none", unit="s")
 
+    def least_seconds(self) -> float:
+        """As given."""
+        return self.seconds
+
     def build(self, ctx: BuildContext) -> Transform:
         """Return the transform."""
         from .length import MinLengthTransform

@@ -79,6 +79,13 @@ def test_a_mistake_is_answered_with_what_to_try(tts: Any, spec: str, says: str, 
     assert says in done and hint in done
 
 
+def test_a_least_length_that_the_text_wouldn_t_take_is_reached(tts: Any) -> None:
+    """Regression: the bound that follows from the text cut it before."""
+    record = tts("--sampler", "min-length:3", "--max-tries", 1, text="a b")
+    assert 3.0 <= record["duration"] <= 4.1
+    assert tts("--sampler", "min-length:3", "--max-ar-steps", "1s", text="a b")["duration"] == 1.0
+
+
 def test_samplers_in_a_file(tts: Any, tmp_path: Any) -> None:
     config = tmp_path / "run.yaml"
     config.write_text(

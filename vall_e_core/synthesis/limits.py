@@ -86,9 +86,14 @@ def expected_seconds(phonemes: str, seconds_per_letter: float = SECONDS_PER_LETT
     return letters(phonemes) * seconds_per_letter
 
 
-def longest(phonemes: str, bound: Bound, frame_rate: float, seconds_per_letter: float = SECONDS_PER_LETTER) -> int:
-    """The number of frames at which generation ends whether or not the model stopped: the tighter of the two bounds."""
-    from_text = expected_seconds(phonemes, seconds_per_letter) * SLACK_FACTOR + SLACK_SECONDS
+def longest(
+    phonemes: str, bound: Bound, frame_rate: float, seconds_per_letter: float = SECONDS_PER_LETTER, least: float = 0.0
+) -> int:
+    """The number of frames at which generation ends whether or not the model stopped: the tighter of the two bounds.
+
+    `least` is how many seconds were asked for at least; the text sets no tighter bound than that.
+    """
+    from_text = max(expected_seconds(phonemes, seconds_per_letter) * SLACK_FACTOR, least) + SLACK_SECONDS
     return max(1, min(bound.frames(frame_rate), math.ceil(from_text * frame_rate)))
 
 

@@ -195,7 +195,9 @@ class _Synthesis:
         pace = self._pace(prompt)
         bound = limits.parse_bound(self.options.max_ar_steps)
         expected = limits.expected_seconds(part.phonemes, pace) * rate
-        limit = limits.longest(part.phonemes, bound, rate, pace)
+        members = self.plans["ar"].active if "ar" in self.plans else ()
+        least = max((each.least_seconds() for each in members), default=0.0)
+        limit = limits.longest(part.phonemes, bound, rate, pace, least)
         return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < limits.ROOM * expected)
 
     def _utterance(
