@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -17,6 +18,8 @@ import soundfile
 import soxr
 from scipy.signal import fftconvolve, lfilter
 
+from vall_e_eval.bend import Bend
+
 from .config import Config, CorpusConfig
 from .text import normalise, phonemes, sentences
 
@@ -24,7 +27,9 @@ RATE = 16000
 SENTENCES = Path(__file__).with_name("sentences.tsv")
 """What the voice is measured on: id, list, sentence. Nothing of it is ever trained on."""
 PITCH = {"slt": 170.0, "rms": 100.0, "awb": 131.0, "kal16": 90.0}
-"""Mean pitch of the voices as they are, in Hz (measured); rms ignores a request for another."""
+"""Mean pitch of the voices as they are, in Hz (measured)."""
+FIXED_PITCH = "rms"
+"""flite speaks this voice at its own pitch only: its recordings are bent."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Speaker:
     name: str
     voice: str
     pitch: float | None = None
-    """Mean F0 asked of flite, in Hz (None: the voice's own)."""
+    """Mean F0 in Hz (None: the voice's own)."""
     stretch: float = 1.0
     """Duration factor asked of flite."""
     formants: float = 1.0
@@ -50,11 +55,11 @@ def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
     rng = random.Random(config.seed)
     found = [(Speaker(v, v), share) for v, share in config.voices.items()]
     for i in range(config.variants):
-        voice = ("slt", "rms", "awb", "slt", "rms", "kal16")[i % 6]
+        voice = ("slt", "rms", "awb", "rms", "awb", "kal16")[i % 6]
         formants = round(2 ** rng.uniform(-config.formants, config.formants), 3)
-        pitch = None if voice == "rms" else round(PITCH[voice] * 2 ** rng.uniform(-config.pitch, config.pitch), 1)
+        pitch = round(PITCH[voice] * 2 ** rng.uniform(-config.pitch, config.pitch), 1)
         stretch = round(formants * 2 ** rng.uniform(-config.stretch, config.stretch), 3)
-        speaker = Speaker(f"{voice}-{i:03d}", voice, pitch, stretch, formants)
+        speaker = Speaker(f"{voice}-{config.seed}-{i:03d}", voice, pitch, stretch, formants)
         if rng.random() < config.room_share:
             speaker = replace(speaker, echo=round(rng.uniform(0.1, 0.4), 2), noise=round(rng.uniform(25.0, 40.0), 1))
         found.append((speaker, config.variant_share / config.variants))
@@ -83,7 +88,7 @@ def speak(
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         wav = f"{folder}/a.wav"
         command = ["flite", "-voice", speaker.voice, "-psdur"]
-        if speaker.pitch is not None:
+        if speaker.pitch is not None and speaker.voice != FIXED_PITCH:
             command += ["--setf", f"int_f0_target_mean={speaker.pitch}"]
         if speaker.stretch != 1.0:
             command += ["--setf", f"duration_stretch={speaker.stretch}"]
@@ -91,6 +96,8 @@ def speak(
         wave, rate = soundfile.read(wav, dtype="float32")
     if rate != RATE:
         raise RuntimeError(f"flite's {speaker.voice} speaks at {rate} Hz, not {RATE}")
+    if speaker.pitch is not None and speaker.voice == FIXED_PITCH:
+        wave = Bend(pitch=12.0 * math.log2(speaker.pitch / PITCH[speaker.voice]), formant=0.0)(wave, RATE)
     phones = [(p, float(t)) for p, _, t in (item.rpartition(":") for item in out.split())]
     if speaker.formants != 1.0:
         wave = soxr.resample(wave, RATE * speaker.formants, RATE).astype(np.float32)
