@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vall_e_core import StatelessTransform, Step
+from vall_e_core import StatelessTransform, Step, descending
 
 from .filters import NEVER
 
@@ -24,7 +24,7 @@ class TypicalTransform(StatelessTransform):
         information = logits.logsumexp(-1, keepdim=True) - logits
         probabilities = (-information).exp()
         entropy = torch.special.entr(probabilities).sum(-1, keepdim=True)
-        ids = (information - entropy).abs().sort(dim=-1, stable=True).indices
+        _, ids = descending((information - entropy).abs_().neg_())
         reached = probabilities.gather(1, ids).cumsum(-1)
         short = pad(reached[:, :-1] < self.p, (1, 0), value=True)
         return torch.full_like(logits, NEVER).scatter(1, ids, torch.where(short, logits.gather(1, ids), NEVER))
@@ -40,7 +40,7 @@ class TailFreeTransform(StatelessTransform):
         """Logits [N, V] -> [N, V]."""
         if self.z >= 1 or logits.shape[-1] < 3:
             return logits
-        ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
+        ordered, ids = descending(logits)
         bend = torch.softmax(ordered, dim=-1).diff(n=2, dim=-1).abs()
         total = bend.sum(-1, keepdim=True)
         within = bend.cumsum(-1) <= self.z * total
@@ -58,7 +58,7 @@ class TopHTransform(StatelessTransform):
         """Logits [N, V] -> [N, V]."""
         if self.h >= 1 and self.top_n == 0:
             return logits
-        ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
+        ordered, ids = descending(logits)
         if 0 < self.top_n < logits.shape[-1]:
             ordered, ids = ordered[:, : self.top_n], ids[:, : self.top_n]
         if self.h < 1:
