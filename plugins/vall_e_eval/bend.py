@@ -19,7 +19,7 @@ from vall_e_core import UsageError
 Samples = NDArray[np.float32]
 
 PITCHES, RATES = (-24.0, 24.0), (0.4, 2.5)
-WINDOW, SEARCH = 0.03, 0.01
+WINDOW, SEARCH = 0.04, 0.012
 """Seconds: a window, and how far it may be shifted either way."""
 ENVELOPE = 0.0015
 """Seconds of the cepstrum that are the envelope's: less than a period of any voice."""
@@ -90,7 +90,7 @@ class Bend:
 def move_formants(wave: NDArray[np.float64], factor: float, sample_rate: int) -> NDArray[np.float64]:
     """Samples [n] whose spectral envelope lies `factor` times as high, at the same pitch.
 
-    In windows of 30 ms; the envelope is what the first 1.5 ms of the cepstrum hold of the log spectrum.
+    In windows of 40 ms; the envelope is what the first 1.5 ms of the cepstrum hold of the log spectrum.
     """
     half = round(WINDOW * sample_rate / 2)
     hop, size = half // 2, 1 << (4 * half - 1).bit_length()

@@ -24,11 +24,11 @@ LOWEST, HIGHEST = 60.0, 7600.0
 """Hz, of the mel bands."""
 ACTIVE_DB = 35.0
 """A frame this far below the loudest one is silence."""
-F0_RANGE = (60.0, 500.0)
+F0_RANGE = (50.0, 500.0)
 """Hz."""
 YIN_WINDOW = 512
 """Samples that are compared with those a period later: 32 ms."""
-YIN_THRESHOLD = 0.15
+YIN_THRESHOLD = 0.25
 _TINY = 1e-10
 
 

@@ -49,7 +49,8 @@ def read_sentences(path: Path | None = None) -> list[Sentence]:
                 f"not a list of sentences: {path}", cause=f"line {number} has {len(cells)} cells",
                 try_="id, list and sentence with tabs between, or one sentence a line",
             )  # fmt: skip
-        found.append(Sentence(f"{number:0{width}}", "", cells[0]) if len(cells) == 1 else Sentence(*cells))
+        own = f"{number:0{width}}" if len(cells) == 1 else _identity(cells[0])
+        found.append(Sentence(own, "" if len(cells) == 1 else cells[1], cells[-1]))
     if not found:
         raise InputError(f"no sentences in {path}")
     if len({each.id for each in found}) < len(found):

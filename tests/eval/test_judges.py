@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vall_e_core import BuildContext, Judge, Judged, ModelError, Recording, Registry, UsageError
+from vall_e_core import BuildContext, InputError, Judge, Judged, ModelError, Recording, Registry, UsageError
 from vall_e_eval.bend import Bend
 from vall_e_eval.material import choose, read_sentences
 from vall_e_eval.panel import Panel, find_judges
@@ -41,7 +42,7 @@ def alignment() -> AlignmentJudge:
 # words
 
 
-def test_a_sentence_is_told_from_122_others(sentences: SentenceJudge, voices: Voices) -> None:
+def test_a_sentence_is_told_from_all_others(sentences: SentenceJudge, voices: Voices) -> None:
     assert len(sentences.sentences) == 120 + len(voices)
     for recording, said in voices.values():
         verdict = sentences.judge(Judged(recording, said))
@@ -201,3 +202,12 @@ def test_the_packaged_sentences_are_120_in_three_lists() -> None:
     assert [each.id for each in choose(found, "B", 2)] == ["B01", "B02"]
     with pytest.raises(UsageError, match="no such list"):
         choose(found, "D", None)
+
+
+def test_an_id_is_no_way_out_of_the_folder(tmp_path: Path) -> None:
+    own = tmp_path / "own.tsv"
+    own.write_text("../../a\tA\tHello there.\nb\tA\tHello again.\n", "utf-8")
+    assert [each.id for each in read_sentences(own)] == [".._.._a", "b"]
+    own.write_text("a\tA\tHello there.\na\tA\tHello again.\n", "utf-8")
+    with pytest.raises(InputError, match="same id"):
+        read_sentences(own)
