@@ -26,6 +26,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--tokens", type=int, help="new tokens of each row")
     made.add_argument("--batch", type=int, nargs="+", help="batch sizes")
     made.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of both sides")
+    made.add_argument(
+        "--clock", choices=("wall", "process"), default="wall",
+        help="of `decode`; process: the processor's own time, with --threads 1, where other processes are busy",
+    )  # fmt: skip
     made.add_argument("--quick", action="store_true", help="a tiny shape: shows that it works, measures nothing")
     made.add_argument("--json", type=Path, metavar="FILE", help="write all rows to FILE")
     return made
@@ -33,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
 
 def settings_of(given: argparse.Namespace) -> Settings:
     """The settings that the flags mean."""
-    made = replace(Settings.small() if given.quick else Settings(), threads=given.threads, dtype=given.dtype)
+    made = replace(Settings.small() if given.quick else Settings(), threads=given.threads)
+    made = replace(made, dtype=given.dtype, clock=given.clock)
     changes = {"runs": given.runs, "tokens": given.tokens, "batches": tuple(given.batch) if given.batch else None}
     return replace(made, **{key: value for key, value in changes.items() if value is not None})
 
@@ -47,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         flags.error(f"no such part: {', '.join(unknown)} (there are {', '.join(PARTS)})")
     if min(given.threads or 1, given.runs or 1, *(given.batch or [1])) < 1 or (given.tokens or 2) < 2:
         flags.error("threads, runs and batch sizes are at least 1, tokens at least 2")
+    if given.clock == "process" and given.threads != 1:
+        flags.error("--clock process counts the time of all threads together: it wants --threads 1")
     prepare(given.threads)
     from .machine import describe  # imports torch
 

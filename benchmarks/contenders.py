@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -61,6 +62,7 @@ class Stopwatch:
     """Times a call from outside, through whatever it calls after each token."""
 
     device: str
+    clock: Callable[[], float] = time.perf_counter
     began: float = 0.0
     first: float = 0.0
     count: int = field(default=0)
@@ -84,7 +86,7 @@ class Stopwatch:
     def _now(self) -> float:
         if self.device.startswith("cuda"):
             torch.cuda.synchronize()
-        return time.perf_counter()
+        return self.clock()
 
 
 def make_model(shape: Shape, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Model:
@@ -172,9 +174,9 @@ class Own:
 
     def __init__(
         self, model: Model, shape: Shape, *, key: str = "vall-e", name: str = "vall-e", device: str = "cpu",
-        cache: bool = True,
+        cache: bool = True, clock: Callable[[], float] = time.perf_counter,
     ) -> None:  # fmt: skip
-        self.key, self.name = key, name
+        self.key, self.name, self._clock = key, name, clock
         self._model, self._shape, self._device, self._cache = model, shape, device, cache
         self._chain = make_chain(shape, device)
         given = make_utterances(shape, 1, device)[0]
@@ -187,7 +189,7 @@ class Own:
     def decode(self, rows: int, tokens: int) -> Timing:
         """One call of `generate_ar`."""
         utterances = make_utterances(self._shape, rows, self._device)
-        watch = Stopwatch(self._device)
+        watch = Stopwatch(self._device, self._clock)
 
         def tick(stage: str, done: int, most: int) -> None:
             watch.tick()

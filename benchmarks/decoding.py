@@ -11,7 +11,7 @@ from vall_e_core import ModelError
 from .bandwidth import Reader
 from .contenders import Contender, Own, Timing, as_torch_multiplies, make_model, rounded, rounded_bytes, weight_bytes
 from .report import Report, Row
-from .settings import Settings
+from .settings import CLOCKS, Settings
 
 PART = "decode"
 LEAST_OVER_UPSTREAM, LEAST_OVER_PEER = 15.0, 1.0
@@ -34,13 +34,14 @@ class _Decoding:
         self.part = PART if device == "cpu" else f"{PART} {device}"
         dtype: torch.dtype = getattr(torch, settings.dtype)
         model = make_model(settings.shape, device=device, dtype=dtype)
+        clock = CLOCKS[settings.clock]
         self.bytes = {"vall-e": weight_bytes(model)}
-        self.reader = Reader(device=device, size=1 << 24 if settings.quick else 1 << 29)
-        self.own = Own(model, settings.shape, device=device)
+        self.reader = Reader(device=device, size=1 << 24 if settings.quick else 1 << 29, clock=clock)
+        self.own = Own(model, settings.shape, device=device, clock=clock)
         names = {"uncached": "vall-e without its cache", "upstream": "the same with torch's linear layers, as upstream"}
         models = {"uncached": model, "upstream": as_torch_multiplies(model)}
         self.uncached = [
-            Own(models[key], settings.shape, key=key, name=name, device=device, cache=False)
+            Own(models[key], settings.shape, key=key, name=name, device=device, cache=False, clock=clock)
             for key, name in names.items()
         ]
         self.contenders: list[Contender] = [self.own]
@@ -52,13 +53,13 @@ class _Decoding:
                 except ModelError as error:
                     report.missing(self.part, f"{self._key()}.{quantize}", name, str(error))
                     continue
-                self.contenders.append(Own(converted, settings.shape, key=quantize, name=name))
+                self.contenders.append(Own(converted, settings.shape, key=quantize, name=name, clock=clock))
                 self.bytes[quantize] = rounded_bytes(model, bits)
         self.rates: dict[tuple[int, str], float] = {}
         try:
             from .peer import Llama
 
-            self.contenders.append(Llama(settings.shape, device=device, dtype=dtype))
+            self.contenders.append(Llama(settings.shape, device=device, dtype=dtype, clock=clock))
         except ImportError as error:
             report.missing(self.part, f"{self._key()}.transformers", "transformers generate()", str(error))
 

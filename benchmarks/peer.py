@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,7 +19,10 @@ class Llama:
 
     key, name = "transformers", "transformers generate()"
 
-    def __init__(self, shape: Shape, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, shape: Shape, *, device: str = "cpu", dtype: torch.dtype = torch.float32,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:  # fmt: skip
         """Raises ImportError where transformers isn't installed."""
         with without_torchaudio():
             from transformers import LlamaConfig, LlamaForCausalLM
@@ -30,13 +35,13 @@ class Llama:
         torch.manual_seed(0)
         model: Any = LlamaForCausalLM(config)
         self._model = model.eval().to(device, dtype)
-        self._shape, self._device = shape, device
+        self._shape, self._device, self._clock = shape, device, clock
 
     def decode(self, rows: int, tokens: int) -> Timing:
         """One call of `generate()`."""
         stream = torch.Generator().manual_seed(1)
         ids = torch.randint(0, self._shape.vocabulary, (rows, self._shape.context), generator=stream).to(self._device)
-        streamer = _Streamer(self._device)
+        streamer = _Streamer(self._device, self._clock)
         with torch.inference_mode():
             made = self._model.generate(
                 ids, attention_mask=torch.ones_like(ids), do_sample=True, temperature=0.95, top_k=0, top_p=1.0,
@@ -51,8 +56,8 @@ class Llama:
 class _Streamer:
     """What `generate()` tells of each token: first the context, then token after token."""
 
-    def __init__(self, device: str) -> None:
-        self.watch = Stopwatch(device)
+    def __init__(self, device: str, clock: Callable[[], float]) -> None:
+        self.watch = Stopwatch(device, clock)
         self._begun = False
 
     def put(self, tokens: torch.Tensor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 WORDS = "The birch canoe slid on the smooth planks."
@@ -27,6 +28,7 @@ class Shape:
 
 FULL = Shape(layers=12, width=1024, heads=16, audio_tokens=1024, context=291)
 """The published models: 60 phonemes, 3 s of reference, separators."""
+CLOCKS = {"wall": time.perf_counter, "process": time.process_time}
 QUICK = Shape(layers=2, width=64, heads=4, audio_tokens=64, context=40)
 """For trying out the benchmarks; its figures mean nothing."""
 
@@ -46,6 +48,8 @@ class Settings:
     threads: int | None = None
     """None: torch's own choice."""
     dtype: str = "float32"
+    clock: str = "wall"
+    """`wall`, or `process`: the processor's time of this process, for one thread on a machine that others use too."""
     quick: bool = False
     text: str = WORDS
 

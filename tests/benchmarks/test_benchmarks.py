@@ -36,7 +36,7 @@ def values(found: dict[str, Any]) -> dict[str, float | None]:
 
 def test_decoding_and_startup(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
-    found, printed = measure(tmp_path, "decode", "startup", "--runs", "1")
+    found, printed = measure(tmp_path, "decode", "startup", "--runs", "1", "--clock", "process")
     assert found["format"] == 1
     assert found["machine"]["threads"] == 1 and found["machine"]["torch"] and found["machine"]["transformers"]
     assert found["settings"]["shape"]["context"] == 40 and found["settings"]["batches"] == [1, 2]
@@ -96,3 +96,10 @@ def test_an_unknown_part_is_refused() -> None:
     )
     assert done.returncode == 2
     assert "no such part: speed (there are startup, memory, voice, samplers, decode)" in done.stderr
+
+
+def test_the_clock_of_the_process_is_for_one_thread() -> None:
+    command = [sys.executable, "-m", "benchmarks", "decode", "--clock", "process", "--threads", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--threads 1" in done.stderr
