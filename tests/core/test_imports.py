@@ -16,7 +16,7 @@ from vall_e_core.plugin_loader import OURS, find
 
 HEAVY = {
     "torch", "numpy", "encodec", "vocos", "phonemizer", "espeakng_loader", "soundfile", "soxr", "safetensors", "yaml",
-    "torchaudio", "scipy", "transformers", "huggingface_hub", "urllib.request", "http.client",
+    "torchaudio", "scipy", "transformers", "huggingface_hub", "onnxruntime", "urllib.request", "http.client",
 }  # fmt: skip
 GPL = {"phonemizer", "espeakng_loader"}
 PLUGINS = {each.name: each.target for each in find() if each.distribution == OURS}
