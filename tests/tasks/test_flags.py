@@ -121,7 +121,10 @@ PASSES: list[tuple[str, tuple[object, ...], Check]] = [
     ("device", ("--device", "auto"), lambda n, o: bool(n["device_reason"])),
     ("engine", ("--engine", "eager"), lambda n, o: n["engine"] == "eager" and same(n, o)),
     ("engine auto is exact", ("--engine", "auto"), lambda n, o: n["quantize"] == "none" and same(n, o)),
-    ("quantize", ("--quantize", "int8"), lambda n, o: (n["engine"], n["quantize"]) == ("onnx", "int8") and differs(n, o)),
+    (
+        "quantize", ("--quantize", "int8"),
+        lambda n, o: (n["engine"], n["quantize"]) == ("onnx", "int8") and differs(n, o),
+    ),
     ("threads", ("--threads", 1), lambda n, o: n["threads"] == 1 and same(n, o)),
     ("offline", ("--offline",), lambda n, o: n["arguments"]["offline"] is True and same(n, o)),
     ("set", ("--set", "lang_mode=false"), lambda n, o: n["language_id"] is None and differs(n, o)),
