@@ -99,7 +99,7 @@ def test_python_m_is_the_same_program(run: Run) -> None:
         (("tts", "--sampler", "top-q:0.3"), "no sampler is called 'top-q'", "did you mean top-p?"),
         (("tts", "--sampler", "top-p:q=0.3"), "top-p has no parameter 'q'", "one of: p"),
         (("tts", "--sampler", "top-p:1.5"), "top-p: p: must be at most 1, not 1.5", ""),
-        (("tts", "--sampler", "top-p:0.9", "--top-k", "3"), "--top-k", "--sampler top-k:k=3"),
+        (("tts", "--sampler", "top-p:0.9", "--top-k", "3"), "--top-k", "--sampler top-k:3"),
         (("tts", "--task", "singing"), "singing", ""),
         (("--task", "sst"), "no task is called 'sst'", "did you mean stt?"),
         (("schema", "smpler", "top-p"), "no kind of component is called 'smpler'", "did you mean sampler?"),

@@ -131,6 +131,7 @@ def test_requirements_are_ranges_of_published_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
     wanted += [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
+    wanted = [each for each in wanted if not re.fullmatch(r"vall-e\[[a-z,-]+\]", each)]  # one extra may hold another
     assert len(wanted) > 10
     for each in wanted:
         assert re.fullmatch(r"[a-zA-Z0-9._-]+(\[[a-z,-]+\])?>=[0-9][0-9.]*(,<[0-9.]+)?( *;.*)?", each), each
