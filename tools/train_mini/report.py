@@ -19,8 +19,11 @@ from vall_e_eval.material import choose, read_sentences
 from . import corpus as flite
 from .config import Config
 
-VOICES = ("slt", "rms", "awb")
-UNSEEN = ("pitch=+4", "pitch=-4", "rate=0.85")
+VOICES = ("slt", "rms", "awb", "kal16")
+UNSEEN = ("pitch=+4,formant=0", "pitch=-4,formant=0", "rate=0.85")
+"""Another pitch alone, another pace."""
+OTHER_BODIES = ("pitch=+4", "pitch=-4")
+"""Pitch and formants together: a smaller and a larger person."""
 
 
 def record(folder: Path, lists: str, voices: Sequence[str], limit: int | None) -> Path:
@@ -52,13 +55,14 @@ def run(
     folder = run_dir / "report" if out is None else out
     manifest = record(folder / "recordings", lists, voices, limit)
     number = () if limit is None else ("-n", str(limit))
-    bends = [word for bend in UNSEEN for word in ("--bend", bend)]
+    unseen, bodies = ([word for bend in some for word in ("--bend", bend)] for some in (UNSEEN, OTHER_BODIES))
     for name, command in {
         "ladder": ("ladder", str(manifest)),
         "stt": ("stt", str(manifest)),
         "codec": ("codec", str(manifest)),
         "tts": ("tts", "--list", lists, *number),
-        "unseen": ("tts", "--list", lists, *number, *bends),
+        "unseen": ("tts", "--list", lists, *number, *unseen),
+        "bodies": ("tts", "--list", lists, *number, *bodies),
     }.items():
         print(f"\n# vall-e eval {' '.join(command)}", flush=True)
         code = main(["eval", *command, "--device", "cpu", "-o", str(folder / name)])
