@@ -347,10 +347,3 @@ def test_the_help_of_an_evaluation_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_the_recipe_keeps_out_of_the_corpus_what_is_measured_here() -> None:
-    root = Path(__file__).parents[2]
-    theirs = root / "tools" / "train_mini" / "sentences.tsv"
-    if theirs.exists():
-        assert theirs.read_bytes() == (root / "plugins" / "vall_e_eval" / "data" / "sentences.tsv").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -118,12 +119,13 @@ def test_a_codec_file_reads_back(tmp_path: Path) -> None:
 
 
 def test_nothing_that_is_measured_on_is_trained_on() -> None:
-    from tools.train_mini.corpus import SENTENCES, forbidden_sentences
+    from tools.train_mini.corpus import forbidden_sentences
     from tools.train_mini.text import normalise
+    from vall_e_eval.material import PACKAGED
 
-    lines = SENTENCES.read_text("utf-8").splitlines()[1:]
+    lines = PACKAGED.read_text("utf-8").splitlines()[1:]
     assert len(lines) == 120
-    kept = forbidden_sentences(SENTENCES)
+    kept = forbidden_sentences(PACKAGED)
     assert all(normalise(line.split("\t")[-1]) in kept for line in lines)
 
 
@@ -132,3 +134,45 @@ def test_a_run_is_configured_by_known_keys() -> None:
     assert config.model.width == 64 and config.codec.levels == 4 and config.model.layers == Config().model.layers
     with pytest.raises(ValueError, match="ModelConfig has no wdith"):
         build(Config, {"model": {"wdith": 64}})
+
+
+def test_logs_become_a_picture(tmp_path: Path) -> None:
+    from tools.train_mini.plot import curves, run
+
+    with pytest.raises(FileNotFoundError, match="no log yet"):
+        run(Config(), tmp_path)
+    lines = ['{"step": 50, "seconds": 60.0, "ar": 2.0}', '{"step": 100, "seconds": 120.0, "ar": 1.5}', '{"step": 1']
+    (tmp_path / "model.jsonl").write_text("\n".join(lines))
+    assert curves(tmp_path / "model.jsonl") == {"ar": ([1.0, 2.0], [2.0, 1.5])}
+    run(Config(), tmp_path)
+    assert (tmp_path / "training.png").read_bytes()[:4] == b"\x89PNG"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.jsonl", "training.png"]
+
+
+def test_a_run_may_begin_with_the_shipped_weights(tmp_path: Path) -> None:
+    """Encoder and language model come back as they were exported, so training goes on where the wheel stopped."""
+    from tools.train_mini import start
+    from tools.train_mini.codec import load_trainer
+    from tools.train_mini.export import DATA
+    from tools.train_mini.training import restore
+    from vall_e_core import BuildContext
+    from vall_e_mini.codec import load
+
+    start.run(Config(), tmp_path)
+    state = restore(tmp_path / "model.pt", "cpu")
+    assert state is not None
+    shape = LanguageModelShape(**json.loads(state["shape"]))
+    model = LanguageModel(shape)
+    model.load_state_dict(state["network"])
+    shipped = load_model(DATA / "model.sft")
+    assert shape.whole_prompt == shipped.config.whole_prompt
+    weights = shipped.model.state_dict()
+    assert all(torch.equal(value, weights[name].float()) for name, value in model.state_dict().items())
+    trainer, sizes = load_trainer(tmp_path)
+    wave = torch.randn(1, 8 * sizes.frame_samples) * 0.05
+    codec = load(DATA / "codec.safetensors", BuildContext())._network
+    with torch.inference_mode():
+        assert torch.equal(trainer.quantiser.encode(trainer.encoder(trainer.mel(wave))), codec.encode(wave))
+    before = (tmp_path / "model.pt").read_bytes()
+    start.run(Config(), tmp_path)
+    assert (tmp_path / "model.pt").read_bytes() == before

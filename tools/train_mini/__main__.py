@@ -1,4 +1,4 @@
-"""`python -m tools.train_mini STAGE RUN`: corpus, codec (or start), vocoder, model, export, report."""
+"""`python -m tools.train_mini STAGE RUN`: corpus, codec (or start), vocoder, model, plot, export, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .config import load
 
-STAGES = ("corpus", "start", "codec", "vocoder", "model", "export", "report")
+STAGES = ("corpus", "start", "codec", "vocoder", "model", "plot", "export", "report")
 
 
 def main() -> None:
@@ -17,10 +17,10 @@ def main() -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("run", type=Path, help="folder of the run; its config.yaml is optional")
     parser.add_argument(
-        "--keep-out", type=Path, help="sentences that must not be trained on; sentences.tsv if absent (corpus)"
+        "--keep-out", type=Path, help="sentences that must not be trained on; those of vall-e eval if absent (corpus)"
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (training stages)")
-    parser.add_argument("--out", type=Path, help="folder to write to (export, report) or to read from (start)")
+    parser.add_argument("--out", type=Path, help="folder to write to (plot, export, report) or to read from (start)")
     args = parser.parse_args()
     config = load(args.run)
     stage = import_module(f".{args.stage}", __package__)
@@ -28,7 +28,7 @@ def main() -> None:
         {"keep_out": args.keep_out}
         if args.stage == "corpus"
         else {"out": args.out}
-        if args.stage in ("start", "export", "report")
+        if args.stage in ("start", "plot", "export", "report")
         else {"device": args.device}
     )
     stage.run(config, args.run, **{k: v for k, v in extra.items() if v is not None})

@@ -19,13 +19,12 @@ import soxr
 from scipy.signal import fftconvolve, lfilter
 
 from vall_e_eval.bend import Bend
+from vall_e_eval.material import PACKAGED
 
 from .config import Config, CorpusConfig
 from .text import normalise, phonemes, sentences
 
 RATE = 16000
-SENTENCES = Path(__file__).with_name("sentences.tsv")
-"""What the voice is measured on: id, list, sentence. Nothing of it is ever trained on."""
 PITCH = {"slt": 170.0, "rms": 100.0, "awb": 131.0, "kal16": 90.0}
 """Mean pitch of the voices as they are, in Hz (measured)."""
 FIXED_PITCH = "rms"
@@ -154,13 +153,13 @@ def make_shard(job: tuple[Config, Path, int, frozenset[str]]) -> str:
 
 
 def forbidden_sentences(path: Path) -> frozenset[str]:
-    """Normal forms of the sentences kept for evaluation: the last column of each line of a text or TSV file."""
+    """Normal forms of the sentences that are never trained on: the last column of each line of a text or TSV file."""
     kept = ["The birch canoe slid on the smooth planks."]
     kept += [line.split("\t")[-1] for line in path.read_text().splitlines() if line.strip()]
     return frozenset(normalise(line) for line in kept)
 
 
-def run(config: Config, run_dir: Path, keep_out: Path = SENTENCES, workers: int = 2) -> None:
+def run(config: Config, run_dir: Path, keep_out: Path = PACKAGED, workers: int = 2) -> None:
     """Write every shard that is not there yet."""
     folder = run_dir / "corpus"
     folder.mkdir(parents=True, exist_ok=True)
