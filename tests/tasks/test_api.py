@@ -173,3 +173,20 @@ def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
     command = [sys.executable, "-c", code, str(model_path)]
     done = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == (chosen or "PASSIVE")
+
+
+def test_a_small_model_runs_on_one_thread_and_leaves_torchs_number_alone(engine: VallE) -> None:
+    """Two threads took twice as long as one for products as small as the embedded voice's."""
+    import torch
+
+    before = torch.get_num_threads()
+    seen: list[int] = []
+    def watch(*_: object) -> None:
+        seen.append(torch.get_num_threads())
+
+    engine.synthesize("hello there", voice="tim", phonemizer="letters", seed=1, progress=watch)
+    assert engine.threads == 1 and set(seen) == {1}
+    assert torch.get_num_threads() == before
+    asked = VallE.load(engine.place.path, device="cpu", threads=2, registry=engine.registry)
+    assert asked.threads == 2
+    torch.set_num_threads(before)

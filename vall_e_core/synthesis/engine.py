@@ -13,7 +13,7 @@ from vall_e_core.errors import ModelError, UsageError
 from vall_e_core.kinds import Codec
 
 from .chains import ChainRequest, parse_chain
-from .device import Device, choose_device, let_threads_sleep, set_threads
+from .device import Device, choose_device, let_threads_sleep, set_threads, suitable_threads, torch_threads
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
 from .loading import ModelPlace, find_codec, find_model
@@ -114,6 +114,8 @@ class VallE:
             place.path, yaml=place.yaml, lora=chosen.lora, overrides=parse_overrides(chosen.set),
             allow_pickle=chosen.allow_pickle, tokenizer=chosen.tokenizer, device=device.name, dtype=chosen.dtype,
         )  # fmt: skip
+        if chosen.threads is None:
+            threads = suitable_threads(loaded.config.width, device.name) or threads
         spec = loaded.codec if chosen.codec is None else chosen.codec
         context = BuildContext(
             device.name, chosen.dtype, threads=threads, notify=notify, quantize=chosen.quantize, component=plugins.get
@@ -174,7 +176,8 @@ class VallE:
         prepared = request
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.registry, notify=self.notify)
-        return make_speech(self, prepared, {} if chains is None else chains, progress, trace, level0)
+        with torch_threads(self.threads):
+            return make_speech(self, prepared, {} if chains is None else chains, progress, trace, level0)
 
     def make_voice(
         self,
@@ -234,7 +237,8 @@ class VallE:
         """As `transcribe`, from options and a chain as the command line has them."""
         from .transcribing import transcribe
 
-        return transcribe(self, audio, how, chain, progress, trace)
+        with torch_threads(self.threads):
+            return transcribe(self, audio, how, chain, progress, trace)
 
     def default_scorers(self) -> list[str]:
         """The scorers that judge candidates where none is named: all that suit the model, by name."""

@@ -48,7 +48,9 @@ class ModelOptions(Component):
         "none", choices=("none", "int8", "int4"),
         help="round the weights to 8 or 4 bits, for speed on a CPU; int8 changes results little, int4 more",
     )  # fmt: skip
-    threads: int | None = param(None, min=1, max=4096, help="CPU threads; torch's own choice if absent")
+    threads: int | None = param(
+        None, min=1, max=4096, help="CPU threads; if absent one for a small model, torch's own choice for others"
+    )
     offline: bool = param(False, help="never touch the network (nothing but `vall-e models download` does)")
 
 
