@@ -39,7 +39,8 @@ def main(argv: Sequence[str] | None = None, *, registry: Registry | None = None)
     if "--debug" in before_dashes:
         state.given["debug"] = True
     try:
-        code = _run(args, state)
+        with state.interrupts.remembered():
+            code = _run(args, state)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code

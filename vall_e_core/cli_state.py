@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .console import Console
+from .interrupts import Interrupts
 from .options import COMMON
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class State:
     config: Path | None = None
     given: dict[str, object] = field(default_factory=dict)
     loaded: Registry | None = None
+    interrupts: Interrupts = field(default_factory=Interrupts)
 
     @property
     def registry(self) -> Registry:
@@ -50,7 +52,9 @@ class State:
         values: Mapping[str, object] = {**{each.key: each.param.default for each in COMMON}, **self.given}
         level = values["verbose"]
         verbosity = -1 if values["quiet"] is True else level if isinstance(level, int) else 0
-        return Console(verbosity, values["json"] is True, values["no-progress"] is False)
+        return Console(
+            verbosity, values["json"] is True, values["no-progress"] is False, interrupts=self.interrupts
+        )
 
     def warn_of_broken(self, console: Console) -> None:
         """One line for each plugin that couldn't be loaded."""

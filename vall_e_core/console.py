@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from .interrupts import Interrupts
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
@@ -24,6 +26,7 @@ class Console:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     warnings: list[str] = field(default_factory=list)
     """Every warning of the run, shown or not: the record beside the audio keeps them."""
+    interrupts: Interrupts = field(default_factory=Interrupts)
     stdout_taken: bool = False
     """Set when stdout carries audio: results then go to stderr."""
     _bar: Progress | None = None
@@ -82,7 +85,8 @@ class Progress:
         self.to(self._done + amount, note)
 
     def to(self, done: float, note: str | None = None) -> None:
-        """So much is done in all."""
+        """So much is done in all. Raises KeyboardInterrupt if there has been one that was lost."""
+        self._console.interrupts.check()
         self._done = done
         if note is not None:
             self._note = note

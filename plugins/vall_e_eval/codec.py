@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -102,7 +103,7 @@ def draw(items: Sequence[Item], store: Store, rungs: Sequence[str]) -> Iterator[
         yield "spectrograms.png", f"The first recordings: {', '.join(rungs)}; F0 in blue", spectrograms(rows)
 
 
-def closed_set(items: Sequence[Item], sentences: Any) -> list[str]:  # noqa: ANN401 - a path or None
+def closed_set(items: Sequence[Item], sentences: Path | None) -> list[str]:
     """Everything that may be said: the set of sentences, and what else the recordings say."""
     known = [each.text for each in read_sentences(sentences)]
     return list(dict.fromkeys([*known, *(each.text for each in items if each.text)]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from vall_e_core import Figure
@@ -106,7 +107,7 @@ class Report:
         for key in self.figures:
             row = {"all": self.mean(key)} if self.total else {}
             for group in self.groups() if len(self.groups()) > 1 or not self.total else ():
-                row[group] = self.mean(key, lambda each, group=group: each.group == group)  # type: ignore[misc]
+                row[group] = self.mean(key, partial(_belongs, group))
             found = {group: value for group, value in row.items() if value is not None}
             if found:
                 table[key] = found
@@ -145,3 +146,7 @@ class Report:
             "bar": self.bar(), **self.details, "items": list(self.items),
             "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         }  # fmt: skip
+
+
+def _belongs(group: str, observation: Observation) -> bool:
+    return observation.group == group

@@ -73,7 +73,9 @@ def run(task: Stt, session: Session) -> None:
             if each.error is None:
                 try:
                     source: Path | BinaryIO = Path(each.name) if piped is None or each.name != STDIN else piped
-                    heard = engine.hear(source, how, chain, trace=task.trace is not None)
+                    heard = engine.hear(
+                        source, how, chain, progress=lambda *_: bar.advance(0), trace=task.trace is not None
+                    )
                     write(task, session, each, heard, several=len(inputs) > 1)
                     if task.trace is not None and heard.trace is not None:
                         heard.trace.write(task.trace, overwrite=task.overwrite)
