@@ -15,6 +15,8 @@ from vall_e_core.model import Inputs, Target
 
 pytest.importorskip("onnxruntime")
 
+from vall_e_onnx.product import wide_works
+
 TEXT = "The birch canoe slid on the smooth planks."
 
 
@@ -50,6 +52,7 @@ def divergence(exact: Tensor, other: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1)
 
 
+@pytest.mark.skipif(not wide_works(), reason="whole sequences aren't rounded here: no exact products of 8 bits")
 @pytest.mark.parametrize(
     ("rounded", "mean", "most", "agree"), [("int8", 0.003, 0.02, 0.97), ("int4", 0.05, 0.4, 0.85)], indirect=["rounded"]
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from vall_e_core import Registry, SpeechOptions
+from vall_e_onnx.product import wide_works
 
 Record = dict[str, Any]
 Check = Callable[[Record, Record], bool]
@@ -151,6 +152,8 @@ def test_sampler_flag_has_its_effect(
 def test_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check) -> None:
     if name.startswith("layer-skip"):
         base = tts(*GREEDY)
+    if name == "quantize" and not wide_works():
+        pytest.skip("heads as narrow as the tiny model's need exact products of 8 bits, which this machine lacks")
     assert check(tts(*flags), base), name
 
 

@@ -241,7 +241,10 @@ def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
         "tts", "one two three four five six. " * 40, reference, out, "--model", model, "--phonemizer", "letters",
         "--seed", 1, "--batch-size", 1,
     )  # fmt: skip
-    process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments, env=environment, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+    )  # fmt: skip
     assert process.stderr is not None
     while "device: " not in (line := process.stderr.readline()):
         assert line, "the program ended by itself"
@@ -252,6 +255,7 @@ def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
             code = process.wait(5)  # under a second where nothing else runs; the text would take a minute
         finally:
             process.kill()
+            process.wait()
         assert code == 130
         assert "Traceback" not in process.stderr.read()
     assert not out.exists() and list(tmp_path.glob(".vall-e-*")) == []
