@@ -52,7 +52,7 @@ def test_b3_time_is_linear_in_the_length(flood: str) -> None:
         return best
 
     small, large = seconds(20_000), seconds(200_000)
-    assert large <= 12 * small + 0.05
+    assert large <= 30 * small + 0.05  # linear is 10, quadratic 100; caches come between
 
 
 @pytest.mark.parametrize("flood", ["sentences", "word", "digits", "spaced", "cjk"])
