@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,28 @@ def no_plugin_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VALL_E_VOICES", os.devnull)  # no folder: no voices
     for name in ("VALL_E_PLUGINS", "VALL_E_DISABLE", "VALL_E_STRICT_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+class Fragile:
+    """Is interrupted while it is taken down."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def lose_interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Ctrl-C at a moment at which Python forgets it."""
+    forgotten: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda details: forgotten.append(details.exc_type))
+
+    def lose() -> None:
+        Fragile()
+        assert forgotten == [KeyboardInterrupt]
+
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore SIGINT
+    yield lose
+    signal.signal(signal.SIGINT, old)
 
 
 @dataclass

@@ -11,7 +11,6 @@ import click
 from .cli_options import CONTEXT, ShownOption, click_parameter, common_parameters, config_parameter, was_given
 from .cli_state import State, state_of
 from .config import COMMAND_LINE, Layer, SamplerSpec
-from .console import Console
 from .errors import UsageError
 from .kinds import Task
 from .options import Option, task_options
@@ -76,8 +75,9 @@ class TaskCommand(click.Command):
 
         state = state_of(ctx)
         layer = self.layer(ctx, state)
-        console = Console(interrupts=state.interrupts)
-        session = Session.from_layer(self.task, layer, registry=state.registry, file=state.config, console=console)
+        session = Session.from_layer(
+            self.task, layer, registry=state.registry, file=state.config, console=state.console()
+        )
         state.given["debug"] = session.debug
         state.warn_of_broken(session.console)
         session.task.run(session)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from .component import BuildContext, Component
 from .parameters import MISSING, param
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from .protocols import CodecModel, EngineModel, JudgeModel, PhonemizerModel, ScorerModel
     from .session import Session
+
+Group = TypeVar("Group", bound=Component)
 
 
 class Sampler(Component):
@@ -127,6 +129,10 @@ class Task(Component):
     def run(self, session: Session) -> None:
         """Do it. Raises VallEError."""
         raise NotImplementedError(f"{type(self).__name__}.run")
+
+    def group(self, kind: type[Group]) -> Group:
+        """The values of one of the task's groups of options (`SpeechOptions`, say, where it derives from it)."""
+        return kind(**{each.name: getattr(self, each.name) for each in kind.params()})
 
 
 class ModelSource(Component):

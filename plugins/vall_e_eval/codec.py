@@ -29,7 +29,7 @@ from .finish import finish, read_baseline
 from .material import Item, read_items, read_sentences
 from .panel import Panel, find_judges
 from .report import Observation, Report
-from .running import FORMAT, environment, pick, resumable
+from .running import FORMAT, environment, resumable
 from .store import Store, digest
 from .stt import packaged
 
@@ -55,7 +55,7 @@ def run(task: EvalCodec, session: Session) -> None:
     judges, named = find_judges(session.registry, task.judge, GIVEN, places=False)
     for each in items:
         read_audio(each.path, min_seconds=0, max_seconds=0.05, allow_silence=True)
-    options: ModelOptions = pick(ModelOptions, task)
+    options = task.group(ModelOptions)
     codec = model_codec(session.registry, options, notify=session.detail)
     if task.levels is not None and task.levels > codec.levels:
         raise UsageError(f"--levels {task.levels}: the codec has {codec.levels}")

@@ -32,7 +32,6 @@ from .running import (
     environment,
     load_engine,
     model_settings,
-    pick,
     resumable,
     sampler_settings,
 )
@@ -61,11 +60,11 @@ def run(task: EvalLadder, session: Session) -> None:
     for each in items:
         read_audio(each.path, min_seconds=0, max_seconds=0.05, allow_silence=True)
     chains = chains_of(session)
-    options: SpeechOptions = pick(SpeechOptions, task)
+    options = task.group(SpeechOptions)
     request_for(items[0].text or "", voices[items[0].id], options).prepare(session.registry, notify=session.notice)
     engine = load_engine(session)
     session = session.advised(engine.loaded.advice)
-    options = pick(SpeechOptions, session.task)
+    options = session.task.group(SpeechOptions)
     texts = closed_set(items, task.sentences)
     panel = Panel(judges, context_of(engine, texts, session.notice), named=named)
     settings = {

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from vall_e_core import (
     BuildContext,
     ChainRequest,
     ModelOptions,
     Session,
-    Task,
     VallE,
     __version__,
     find_model,
@@ -24,11 +22,6 @@ from .extras import versions
 FORMAT = 1
 """Of the records and the report."""
 Chains = Mapping[str, ChainRequest]
-
-
-def pick(kind: type[Any], task: Task) -> Any:  # noqa: ANN401 - an instance of `kind`
-    """The fields of `task` that belong to one of its groups of options, as that group."""
-    return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
 
 
 def chains_of(session: Session) -> dict[str, ChainRequest]:
@@ -43,7 +36,7 @@ def chains_of(session: Session) -> dict[str, ChainRequest]:
 
 def load_engine(session: Session) -> VallE:
     """The model and its codec. Raises ModelError."""
-    options = pick(ModelOptions, session.task)
+    options = session.task.group(ModelOptions)
     find_model(session.registry, options)
     engine = VallE.load(options=options, registry=session.registry, notify=session.detail)
     if options.device == "auto":

@@ -24,7 +24,7 @@ from .finish import finish, read_baseline
 from .material import Item, read_items
 from .phones import NOTHING, confusions, count_errors, letters
 from .report import Observation, Report, Table
-from .running import chains_of, environment, load_engine, model_settings, pick, resumable, sampler_settings
+from .running import chains_of, environment, load_engine, model_settings, resumable, sampler_settings
 from .store import Store, digest
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(task: EvalStt, session: Session) -> None:
     engine = load_engine(session)
     engine.require_stt()
     session = session.advised(engine.loaded.advice)
-    how: HearingOptions = pick(HearingOptions, session.task)
+    how = session.task.group(HearingOptions)
     speech = SpeechOptions(phonemizer=task.phonemizer, language=how.language)
     phonemizer = SpeechRequest("a", options=speech).prepare(session.registry).phonemizer
     truth = {

@@ -25,7 +25,6 @@ from .running import (
     environment,
     load_engine,
     model_settings,
-    pick,
     resumable,
     sampler_settings,
 )
@@ -84,11 +83,11 @@ def run(task: EvalTts, session: Session) -> None:
     voices = speakers(session.registry, task.ref, task.bend, task.max_ref_seconds)
     judges, named = find_judges(session.registry, task.judge, GIVEN)
     chains = chains_of(session)
-    options: SpeechOptions = pick(SpeechOptions, task)
+    options = task.group(SpeechOptions)
     request_for(chosen[0].text, voices[0], options).prepare(session.registry, notify=session.notice)
     engine = load_engine(session)
     session = session.advised(engine.loaded.advice)
-    options = pick(SpeechOptions, session.task)
+    options = session.task.group(SpeechOptions)
     texts = [each.text for each in everything]
     panel = Panel(judges, context_of(engine, texts, session.notice), named=named)
     settings = {

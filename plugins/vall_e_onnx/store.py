@@ -40,7 +40,8 @@ def read(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tenso
     """The tensors, mapped from the file; None where there is no such file, or not with these names and shapes."""
     try:
         with safe_open(path, framework="pt") as file:
-            if {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()} != dict(expected):  # noqa: SIM118 - safe_open has no iterator
+            names = file.keys()
+            if {name: tuple(file.get_slice(name).get_shape()) for name in names} != dict(expected):
                 return None
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in expected}

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 from vall_e_core import (
     BatchError,
@@ -61,12 +61,12 @@ def run(task: Stt, session: Session) -> None:
     inputs = [Input(name, outputs[name], problem(name, piped)) for name in dict.fromkeys(task.audio)]
     if all(each.error is not None for each in inputs):
         return finish(inputs, [], session)
-    find_model(session.registry, pick(ModelOptions, task))
-    engine = VallE.load(options=pick(ModelOptions, task), registry=session.registry, notify=session.notice)
+    find_model(session.registry, task.group(ModelOptions))
+    engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
     if task.device == "auto":
         session.notice(f"device: {engine.device.name} ({engine.device.reason})")
     session = session.advised(engine.loaded.advice)
-    how = pick(HearingOptions, cast("Stt", session.task))
+    how = session.task.group(HearingOptions)
     failed: list[Input] = []
     with session.progress("transcribing", len(inputs), "files") as bar:
         for each in inputs:
@@ -84,11 +84,6 @@ def run(task: Stt, session: Session) -> None:
                     failed.append(Input(each.name, each.output, error))
             bar.advance()
     finish(inputs, failed, session)
-
-
-def pick(kind: type[Any], task: Stt) -> Any:  # noqa: ANN401 - an instance of `kind`
-    """The fields of `task` that belong to one of its groups of options, as that group."""
-    return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
 
 
 def outputs_of(task: Stt) -> Mapping[str, Path | None]:

@@ -18,7 +18,6 @@ from vall_e_core import (
     Speech,
     SpeechOptions,
     SpeechRequest,
-    Task,
     VallE,
     check_file,
     check_output,
@@ -54,14 +53,14 @@ def run(task: Tts, session: Session) -> None:
     for stage, chain in chains.items():
         plan_chain(session.registry.samplers(), stage, chain)
     request = SpeechRequest(
-        words.text, words.references, task.voice, task.ref_text, task.task, pick(SpeechOptions, task)
+        words.text, words.references, task.voice, task.ref_text, task.task, task.group(SpeechOptions)
     ).prepare(session.registry, notify=session.notice)
-    find_model(session.registry, pick(ModelOptions, task))
-    engine = VallE.load(options=pick(ModelOptions, task), registry=session.registry, notify=session.notice)
+    find_model(session.registry, task.group(ModelOptions))
+    engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
     if task.device == "auto":
         session.notice(f"device: {engine.device.name} ({engine.device.reason})")
     session = session.advised(engine.loaded.advice)
-    options = with_seed(pick(SpeechOptions, cast("Tts", session.task)), session)
+    options = with_seed(session.task.group(SpeechOptions), session)
     with ShownProgress(session) as show:
         speech = engine.speak(request.with_options(options), chains, progress=show, trace=task.trace is not None)
     for line in speech.warnings:
@@ -74,11 +73,6 @@ def run(task: Tts, session: Session) -> None:
     report(session, speech, record, target)
     if task.strict and not speech.stopped:
         raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
-
-
-def pick(kind: type[Any], task: Task) -> Any:  # noqa: ANN401 - an instance of `kind`
-    """The fields of `task` that belong to one of its groups of options, as that group."""
-    return kind(**{each.name: getattr(task, each.name) for each in kind.params()})
 
 
 def request_of(session: Session, stage: str) -> ChainRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from vall_e_core import (
     InputError,
@@ -23,7 +23,7 @@ from vall_e_core import (
     plan_chain,
 )
 
-from .command import STAGES, pick, request_of, with_seed
+from .command import STAGES, request_of, with_seed
 from .vary import Setting, parse, settings
 from .words import material, refuse, text_of
 
@@ -63,13 +63,13 @@ def run(task: Sweep, session: Session) -> None:
     if task.output is not None:
         make_folder(task.output)
     request = SpeechRequest(
-        text_of(task, word), references, task.voice, task.ref_text, "tts", pick(SpeechOptions, task)
+        text_of(task, word), references, task.voice, task.ref_text, "tts", task.group(SpeechOptions)
     )
     request.prepare(session.registry, notify=session.notice)
-    find_model(session.registry, pick(ModelOptions, task))
-    engine = VallE.load(options=pick(ModelOptions, task), registry=session.registry, notify=session.notice)
+    find_model(session.registry, task.group(ModelOptions))
+    engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
     session = session.advised(engine.loaded.advice)
-    options = with_seed(pick(SpeechOptions, cast("Sweep", session.task)), session)
+    options = with_seed(session.task.group(SpeechOptions), session)
     if not options.scorer:
         options = replace(options, scorer=tuple(engine.default_scorers()))
     wanted = settings(varies, options, chains, known, engine.loaded.advice)

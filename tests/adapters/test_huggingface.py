@@ -1,5 +1,7 @@
 """Chains in `generate()` of a small random model: batch, beams, several calls."""
 
+# ruff: noqa: ANN401 - transformers, which may be absent, is untyped here
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -22,7 +24,7 @@ SIZE = 37
 
 
 @pytest.fixture(scope="module")
-def model() -> Any:  # noqa: ANN401
+def model() -> Any:
     torch.manual_seed(1)
     shape = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.LlamaConfig(vocab_size=SIZE, bos_token_id=1, eos_token_id=2, pad_token_id=0, **shape)
@@ -32,7 +34,7 @@ def model() -> Any:  # noqa: ANN401
     return made
 
 
-def generate(model: Any, *processors: Any, prompts: Tensor | None = None, **settings: Any) -> Tensor:  # noqa: ANN401
+def generate(model: Any, *processors: Any, prompts: Tensor | None = None, **settings: Any) -> Tensor:
     ids = torch.tensor([[5, 6, 7], [8, 9, 5], [3, 3, 3]]) if prompts is None else prompts
     given: dict[str, Any] = {"max_new_tokens": 12, "min_new_tokens": 12, "do_sample": False, **settings}
     found: Tensor = model.generate(
@@ -41,7 +43,7 @@ def generate(model: Any, *processors: Any, prompts: Tensor | None = None, **sett
     return found
 
 
-class Compared(transformers.LogitsProcessor):  # type: ignore[misc, name-defined]
+class Compared(transformers.LogitsProcessor):  # type: ignore[misc, name-defined]  # it may be absent
     """Runs a processor, and at every step a new one that has everything to replay: both must agree."""
 
     def __init__(self, make: Callable[[], ChainProcessor]) -> None:
@@ -65,7 +67,7 @@ def test_it_is_what_transformers_asks_for() -> None:
 
 
 @pytest.mark.parametrize("beams", [1, 3])
-def test_it_equals_the_processors_of_transformers(model: Any, beams: int) -> None:  # noqa: ANN401
+def test_it_equals_the_processors_of_transformers(model: Any, beams: int) -> None:
     ours = generate(model, as_hf_processor(["repetition-penalty:1.7,window=-1", "top-k:9"]), num_beams=beams)
     theirs = generate(
         model,
@@ -78,7 +80,7 @@ def test_it_equals_the_processors_of_transformers(model: Any, beams: int) -> Non
 
 
 @pytest.mark.parametrize("beams", [1, 4])
-def test_state_follows_its_row(model: Any, beams: int) -> None:  # noqa: ANN401
+def test_state_follows_its_row(model: Any, beams: int) -> None:
     compared = Compared(lambda: as_hf_processor([Counting(strength=0.7), "top-k:20"]))
     generate(model, compared, num_beams=beams)
     assert compared.steps > 5
@@ -105,7 +107,7 @@ def test_every_transform_follows_rows_that_are_reordered(sampler: type[Sampler])
         ids = torch.cat([ids[parents], left.argmax(1)[parents].unsqueeze(1)], 1)
 
 
-def test_state_begins_anew_with_every_call(model: Any) -> None:  # noqa: ANN401
+def test_state_begins_anew_with_every_call(model: Any) -> None:
     processor = as_hf_processor([Counting(strength=2.0), "top-k:20"])
     first = generate(model, processor)
     assert torch.equal(generate(model, processor), first)
@@ -116,21 +118,21 @@ def test_state_begins_anew_with_every_call(model: Any) -> None:  # noqa: ANN401
     assert torch.equal(generate(model, processor), first)
 
 
-def test_a_row_alone_gives_what_it_gave_in_the_batch(model: Any) -> None:  # noqa: ANN401
+def test_a_row_alone_gives_what_it_gave_in_the_batch(model: Any) -> None:
     processor = as_hf_processor([Counting(strength=2.0, noise=3.0)], seed=4)
     whole = generate(model, processor)
     assert torch.equal(generate(model, processor, prompts=whole[:1, :3]), whole[:1])
 
 
-def test_noise_is_the_seeds_and_the_rows_own(model: Any) -> None:  # noqa: ANN401
+def test_noise_is_the_seeds_and_the_rows_own(model: Any) -> None:
     same = torch.tensor([[5, 6, 7], [5, 6, 7]])
     made = [generate(model, as_hf_processor(Counting(noise=9.0), seed=seed), prompts=same) for seed in (1, 1, 2)]
     assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2])
     assert not torch.equal(made[0][0], made[0][1])
 
 
-def test_a_chain_with_a_selector_chooses_by_itself(model: Any) -> None:  # noqa: ANN401
-    def run(seed: int, **settings: Any) -> Tensor:  # noqa: ANN401
+def test_a_chain_with_a_selector_chooses_by_itself(model: Any) -> None:
+    def run(seed: int, **settings: Any) -> Tensor:
         torch.manual_seed(int(torch.randint(99, ())))
         return generate(model, as_hf_processor(["top-k:9", "multinomial"], seed=seed), **settings)
 
@@ -140,7 +142,7 @@ def test_a_chain_with_a_selector_chooses_by_itself(model: Any) -> None:  # noqa:
     assert torch.equal(generate(model, as_hf_processor("greedy")), generate(model))
 
 
-def test_a_chain_with_a_selector_refuses_beams(model: Any) -> None:  # noqa: ANN401
+def test_a_chain_with_a_selector_refuses_beams(model: Any) -> None:
     with pytest.raises(UsageError, match="multinomial chooses the token"):
         generate(model, as_hf_processor("multinomial"), num_beams=4)
 

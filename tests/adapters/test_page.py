@@ -17,7 +17,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text("utf-8")
 class Model:
     """Takes what `generate()` is given."""
 
-    def generate(self, prompts: object, **settings: Any) -> list[Any]:  # noqa: ANN401
+    def generate(self, prompts: object, **settings: object) -> list[object]:
         return [prompts, settings["logits_processor"]]
 
 

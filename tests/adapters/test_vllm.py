@@ -7,6 +7,7 @@ import random
 import sys
 import types
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +61,7 @@ class Batch:
         self.places: list[Request] = []
         self.update = Update(0)
 
-    def change(self, leaving: list[Request] = (), coming: list[Request] = ()) -> None:  # type: ignore[assignment]
+    def change(self, leaving: Sequence[Request] = (), coming: Sequence[Request] = ()) -> None:
         """Some leave, others take their places or come at the end, the last ones move into the gaps."""
         gaps = sorted(self.places.index(each) for each in leaving)
         new = list(coming)
@@ -195,7 +196,7 @@ def test_bad_requests_are_refused_as_vllm_asks() -> None:
 def test_it_is_a_subclass_of_vllms_own_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     class LogitsProcessor(ABC):
         @abstractmethod
-        def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None: ...  # noqa: ANN401
+        def __init__(self, vllm_config: object, device: torch.device, is_pin_memory: bool) -> None: ...
 
         @abstractmethod
         def apply(self, logits: Tensor) -> Tensor: ...
@@ -204,10 +205,10 @@ def test_it_is_a_subclass_of_vllms_own_where_there_is_one(monkeypatch: pytest.Mo
         def is_argmax_invariant(self) -> bool: ...
 
         @abstractmethod
-        def update_state(self, batch_update: Any) -> None: ...  # noqa: ANN401
+        def update_state(self, batch_update: object) -> None: ...
 
     module = types.ModuleType("vllm.v1.sample.logits_processor")
-    module.LogitsProcessor = LogitsProcessor  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "LogitsProcessor", LogitsProcessor, raising=False)
     for name in ("vllm", "vllm.v1", "vllm.v1.sample"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -153,7 +153,8 @@ def test_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[obj
     if name.startswith("layer-skip"):
         base = tts(*GREEDY)
     if name == "quantize" and not wide_works():
-        pytest.skip("heads as narrow as the tiny model's need exact products of 8 bits, which this machine lacks")
+        assert "heads" in tts.run(*flags, code=4).stderr  # ones as narrow as the tiny model's need exact 8-bit products
+        return
     assert check(tts(*flags), base), name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,20 @@ def test_all_of_a_long_recording_is_transcribed(stt: Any, speech: Path) -> None:
     assert starts == pytest.approx([0, 3.7, 6.5], abs=0.15) and record["duration"] == pytest.approx(11.5)
     assert record["phonemes"] == " ".join(window["phonemes"] for window in record["windows"] if window["phonemes"])
     assert stt(speech).stdout.strip() == record["phonemes"] != ""
+
+
+def test_a_lost_interrupt_ends_a_recording(
+    stt: Any, speech: Path, lose_interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = VallE.hear
+
+    def interrupted(self: VallE, *args: Any, **settings: Any) -> Any:
+        lose_interrupt()
+        return hear(self, *args, **settings)
+
+    monkeypatch.setattr(VallE, "hear", interrupted)
+    done = stt(speech, code=130)
+    assert done.stdout == "" and done.stderr.endswith("interrupted\n")
 
 
 def test_windows_never_exceed_their_length_and_miss_nothing_spoken(stt: Any, tmp_path: Path) -> None:
