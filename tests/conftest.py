@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,30 @@ def no_plugin_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VALL_E_VOICES", os.devnull)  # no folder: no voices
     for name in ("VALL_E_PLUGINS", "VALL_E_DISABLE", "VALL_E_STRICT_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def grows_linearly() -> Callable[[Callable[[int], object]], bool]:
+    """Whether `work(10)` takes the processor at most twelve times as long as `work(1)`; quadratic work takes a hundred.
+
+    Neighbours only add to a time, so the shortest of several rounds counts, and one round is enough where it's clear.
+    """
+
+    def seconds(work: Callable[[int], object], times: int) -> float:
+        began = time.process_time()
+        work(times)
+        return time.process_time() - began
+
+    def verdict(work: Callable[[int], object]) -> bool:
+        work(1)
+        small = large = float("inf")
+        for _ in range(8):
+            small, large = min(small, seconds(work, 1)), min(large, seconds(work, 10))
+            if large <= 12 * small + 0.05:
+                return True
+        return False
+
+    return verdict
 
 
 class Fragile:

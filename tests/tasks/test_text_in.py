@@ -3,12 +3,14 @@
 # ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
-import time
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from vall_e_core import Registry, SpeechOptions, SpeechRequest, split_text
 
 SHORT = ("--max-ar-steps", 5, "--max-tries", 1)
 
@@ -28,22 +30,16 @@ def test_b2_a_word_takes_its_time_and_no_more(tts: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["word " * 4000, "a" * 20_000, "((((" * 2_500 + " ok", "one. " * 4000])
-def test_b3_long_text_is_split_in_linear_time(tts: Any, text: str) -> None:
-    from vall_e_core import Registry, SpeechOptions, SpeechRequest
-    from vall_e_core.text import split_text
-
+def test_b3_long_text_is_split_in_linear_time(
+    text: str, grows_linearly: Callable[[Callable[[int], object]], bool]
+) -> None:
     registry = Registry.load(third_party=False)
+    options = SpeechOptions(phonemizer="ipa", unk="skip")
 
-    def cost(times: int) -> float:
-        began = time.perf_counter()
-        request = SpeechRequest(text * times, ["ref"], options=SpeechOptions(phonemizer="ipa", unk="skip"))
-        prepared = SpeechRequest(request.text, [], options=request.options).prepare(registry)
-        split_text(prepared.text, max_seconds=10)
-        return time.perf_counter() - began
+    def split(times: int) -> None:
+        split_text(SpeechRequest(text * times, [], options=options).prepare(registry).text, max_seconds=10)
 
-    cost(1)
-    one = max(min(cost(1) for _ in range(3)), 1e-3)
-    assert cost(10) < 20 * one + 0.2
+    assert grows_linearly(split)
 
 
 def test_b4_controls_are_removed_and_counted_and_nfc_is_nfd(tts: Any) -> None:
