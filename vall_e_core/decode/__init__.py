@@ -1,6 +1,6 @@
 """Decoding: from a model, utterances and a sampler chain to codes, lengths and phonemes."""
 
-from .ar import generate_ar
+from .ar import ArPass, generate_ar, stream_ar
 from .demask import DEFAULT_GUIDANCE, Demasking, generate_nar_len
 from .guidance import Guidance
 from .length import predict_length
@@ -10,6 +10,7 @@ from .types import ArResult, Progress, SttResult, Utterance, continue_prompt, st
 
 __all__ = [
     "DEFAULT_GUIDANCE",
+    "ArPass",
     "ArResult",
     "Demasking",
     "Guidance",
@@ -22,5 +23,6 @@ __all__ = [
     "generate_nar_len",
     "predict_length",
     "start_with",
+    "stream_ar",
     "transcribe",
 ]

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..sampling import Step
-from .loop import CHECK_PERIODS, DEFAULT_CHECK_PERIOD, Settings, Written
+from .loop import CHECK_PERIODS, DEFAULT_CHECK_PERIOD, Settings
+from .rows import Written
 from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def write_frames(
         else:
             groups[settings.cache and model.embed(job.inputs(job.given()), target).incremental].append(i)
     for cached, members in groups.items():
-        if members:
-            written = _write(model, target, [jobs[i] for i in members], chain, settings, cached)
-            results.update(zip(members, written, strict=True))
+        size = settings.rows or max(len(members), 1)
+        for some in (members[at : at + size] for at in range(0, len(members), size)):
+            written = _write(model, target, [jobs[i] for i in some], chain, settings, cached)
+            results.update(zip(some, written, strict=True))
     return [results[i] for i in range(len(jobs))]
 
 

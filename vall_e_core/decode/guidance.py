@@ -100,6 +100,12 @@ class RunningGuidance:
         """Keep (or repeat) rows; ``rows`` ``[M]``."""
         self._count, self._mean, self._m2 = self._count[rows], self._mean[rows], self._m2[rows]
 
+    def put(self, rows: Tensor, other: RunningGuidance) -> None:
+        """Let the sequences of ``other`` take the places ``rows`` ``[M]``."""
+        self._count = self._count.index_copy(0, rows, other._count)
+        self._mean = self._mean.index_copy(0, rows, other._mean)
+        self._m2 = self._m2.index_copy(0, rows, other._m2)
+
 
 def guide_rows(conditional: Tensor, unconditional: Tensor, guidance: Guidance) -> Tensor:
     """Guided logits of a finished sequence, each row with the spread of the rows up to it; all ``[T, V]``."""

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..model import LEN_STOP, Inputs, Model7, Target, pad_blocks
 from ..sampling import Chain, StatelessSelector, Step, take_maximum
-from .loop import Settings, write_sequences
+from .loop import Settings
+from .sequences import write_sequences
 from .steppers import Job
 from .types import Progress, Utterance
 

@@ -1,46 +1,35 @@
 """The loop that writes sequences token by token: AR codes, phonemes of a transcription, digits of a length.
 
 Rows run side by side and stop at different times. All that a step needs lies on the device in buffers allocated once;
-the host asks "is anyone still writing?" at every step on the CPU, where asking is free, and every 16 elsewhere. What a
-row does after its end is thrown away, and noise is counted per row, so neither the period nor the neighbours show in
-the result.
+the host asks "is anyone still writing?" at every step on the CPU, where asking is free, and every 16 elsewhere. The
+place of a row that has ended goes to the next sequence that waits. What a row does after its end is thrown away, and
+noise is counted per row, so neither the period nor the neighbours show in the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ..sampling import Step
+from ..sampling import state as states
+from .rows import Rows, Written
 from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 from .types import Progress
 
 if TYPE_CHECKING:
     from ..model import BaseModel, EarlyExit, Target
-    from ..sampling import Chain
+    from ..sampling import Chain, ChainState
     from .guidance import Guidance
 
 CHECK_PERIODS = {"cpu": 1}
 """Steps between two looks at who has stopped, by device type."""
 DEFAULT_CHECK_PERIOD = 16
-
-
-@dataclass
-class Written:
-    """One finished sequence: ``tokens`` ``[L]`` as generated, without start, prefix and stop."""
-
-    tokens: Tensor
-    stopped: bool
-    steps: int
-    log_probability: float
-    likeliest: Tensor
-    """``[L]`` the model's own first choice (the stop apart) at each place of ``tokens``; empty unless asked for."""
-    degenerate: int = 0
-    """Steps whose logits the chain had to replace by a fallback (NaN, or nothing left to choose from)."""
 
 
 @dataclass(frozen=True)
@@ -55,73 +44,13 @@ class Settings:
     keep_likeliest: bool = False
     frame_rate: float = 75.0
     progress: Progress | None = None
+    rows: int | None = None
+    """Sequences written at the same time; None: all."""
     check_period: int | None = None
     """None: as the device suggests."""
 
 
-@dataclass
-class _Rows:
-    """What the loop itself knows of its rows; the first dimension of every tensor is the row."""
-
-    begin: Tensor  # [N] long: length of the prefix
-    count: Tensor  # [N] long: tokens generated, the stop apart
-    steps: Tensor  # [N] long
-    limit: Tensor  # [N] long
-    finished: Tensor  # [N] bool
-    stopped: Tensor  # [N] bool: finished by the stop token
-    score: Tensor  # [N] float32: log-probability so far
-    job: Tensor  # [N] long: place in the list of jobs
-    likeliest: Tensor  # [N, L] long, or [N, 0] where nobody asked
-
-    @classmethod
-    def start(cls, jobs: Sequence[Job], places: Sequence[int], device: torch.device, *, likeliest: int) -> _Rows:
-        def numbers(values: Sequence[int]) -> Tensor:
-            return torch.tensor(values, dtype=torch.long, device=device)
-
-        none = numbers([0] * len(jobs))
-        return cls(
-            begin=numbers([len(job.prefix) for job in jobs]),
-            count=none,
-            steps=none,
-            limit=numbers([job.limit for job in jobs]),
-            finished=none.bool(),
-            stopped=none.bool(),
-            score=none.float(),
-            job=numbers(places),
-            likeliest=torch.zeros(len(jobs), likeliest, dtype=torch.long, device=device),
-        )
-
-    def select(self, rows: Tensor) -> None:
-        for item in fields(self):
-            setattr(self, item.name, getattr(self, item.name)[rows])
-
-
-@torch.inference_mode()
-def write_sequences(
-    model: BaseModel, target: Target, jobs: Sequence[Job], chain: Chain, settings: Settings
-) -> list[Written]:
-    """Write every job's sequence; results in the order of ``jobs``.
-
-    Sequences whose earlier positions move when a token is added (task tokens in a prompt) go without a cache.
-    """
-    results: dict[int, Written] = {}
-    groups: dict[bool, list[int]] = {True: [], False: []}
-    for i, job in enumerate(jobs):
-        if job.limit <= 0:
-            empty = job.prefix[:0]
-            results[i] = Written(empty, False, 0, 0.0, empty)
-        else:
-            cached = settings.cache and model.embed(job.inputs(job.given()), target).incremental
-            groups[cached].append(i)
-    for cached, members in groups.items():
-        if members:
-            loop = _Loop(model, target, [jobs[i] for i in members], chain, settings, cached)
-            for i, written in zip(members, loop.run(), strict=True):
-                results[i] = written
-    return [results[i] for i in range(len(jobs))]
-
-
-class _Loop:
+class Loop:
     """One batch from prefill to the last stop.
 
     With a search, the rows of an utterance lie together, best first, and its first row is the result; it ends when all
@@ -129,51 +58,86 @@ class _Loop:
     """
 
     def __init__(
-        self, model: BaseModel, target: Target, jobs: Sequence[Job], chain: Chain, settings: Settings, cached: bool
+        self,
+        model: BaseModel,
+        target: Target,
+        jobs: Sequence[Job],
+        chain: Chain,
+        settings: Settings,
+        longest: int | None,
+        rows: int,
     ) -> None:
+        """``longest``: tokens that any job has at the beginning; None: no cache. ``rows``: jobs at the same time, which
+        without `can_join` are all."""
         self.settings, self.chain, self.jobs, self.width = settings, chain, jobs, chain.width
         self.stop = model.stop_token(target)
-        places = [i for i in range(len(jobs)) for _ in range(self.width)]
-        members = [jobs[i] for i in places]
-        kind: type[CachedStepper] | type[UncachedStepper] = CachedStepper if cached else UncachedStepper
-        self.stepper: Stepper = kind(model, target, jobs, settings.guidance, settings.early_exit)
-        self.device = members[0].prefix.device
-        self.last = max(job.limit for job in jobs)
+        self.device = jobs[0].prefix.device
         period = settings.check_period
         self.period = CHECK_PERIODS.get(self.device.type, DEFAULT_CHECK_PERIOD) if period is None else period
-        self.step = Step.start(
+        self.last = max(job.limit for job in jobs)
+        self.capacity = max(len(job.prefix) for job in jobs) + self.last
+        self.waiting = deque(range(rows, len(jobs)))
+        self.staggered = len(jobs) > rows
+        self.most = self.last + -(-sum(job.limit for job in jobs[rows:]) // rows)
+        """Steps that all of it can take: never more than the longest job and an equal share of those that wait."""
+        self.until = self.last
+        """The step at which all rows that are being written have reached their limits."""
+        first = jobs[:rows]
+        self.stepper: Stepper
+        if longest is None:
+            self.stepper = UncachedStepper(model, target, first, settings.guidance, settings.early_exit)
+        else:
+            room = longest + self.last + (self.period if self.staggered else 0)  # rows go on until the next look
+            self.stepper = CachedStepper(model, target, first, settings.guidance, settings.early_exit, room)
+        self.step, self.rows, self.state = self._fresh(range(rows))
+        self.results: dict[int, Written] = {}
+
+    def _fresh(self, places: Sequence[int]) -> tuple[Step, Rows, ChainState]:
+        """The beginnings of the jobs at ``places``, ``width`` rows for each."""
+        places = [i for i in places for _ in range(self.width)]
+        members = [self.jobs[i] for i in places]
+        step = Step.start(
             [job.key for job in members],
-            stage=settings.stage,
-            seed=settings.seed,
-            capacity=max(len(job.prefix) + job.limit for job in jobs),
+            stage=self.settings.stage,
+            seed=self.settings.seed,
+            capacity=self.capacity,
             stop_token=self.stop,
-            frame_rate=settings.frame_rate,
+            frame_rate=self.settings.frame_rate,
             prefixes=[job.prefix for job in members],
             device=self.device,
         )
-        self.rows = _Rows.start(members, places, self.device, likeliest=self.last if settings.keep_likeliest else 0)
-        self.state = chain.init(len(members), self.step)
-        self.results: dict[int, Written] = {}
+        rows = Rows.start(members, places, self.device, likeliest=self.last if self.settings.keep_likeliest else 0)
+        return step, rows, self.chain.init(len(members), step)
 
     def run(self) -> list[Written]:
-        """All steps; the host waits for the device only when it looks at who has stopped."""
-        logits, null = self._prefill()
-        for done in range(1, self.last + 1):
-            tokens = self._step(logits, null)
+        """All of it -> what was written, in the order of the jobs."""
+        for done in self.steps():
             if self.settings.progress is not None:
-                self.settings.progress(self.settings.stage, done, self.last)
-            if done == self.last:
-                break
-            if done % self.period == 0:
+                self.settings.progress(self.settings.stage, done, self.most)
+        return [self.results[i] for i in range(len(self.jobs))]
+
+    def steps(self) -> Iterator[int]:
+        """Write step by step, and count; the host waits for the device only when it looks at who has stopped."""
+        logits, null = self._prefill()
+        done = 0
+        while True:
+            tokens = self._step(logits, null)
+            done += 1
+            yield done
+            freed: list[int] = []
+            if done % self.period == 0 or done >= self.until:
                 alive = (~self.rows.finished).view(-1, self.width).any(1).repeat_interleave(self.width)
                 count = int(alive.sum())
-                if count == 0:
+                if count == 0 and not self.waiting:
                     break
-                if self._worth_dropping(count):
+                if not self.waiting and self._worth_dropping(count):
                     tokens = self._drop(alive, tokens)
+                elif self.staggered and count < len(alive):
+                    freed = self._free(alive)
             logits, null = self.stepper.advance(tokens)
+            if freed:
+                self._admit(freed, logits, null, done)
         self._collect(torch.arange(len(self.rows.job), device=self.device))
-        return [self.results[i] for i in range(len(self.jobs))]
 
     def _prefill(self) -> tuple[Tensor, Tensor | None]:
         """One pass over what is given; a search's rows share their utterance's."""
@@ -183,6 +147,28 @@ class _Loop:
         spread = torch.arange(len(logits), device=self.device).repeat_interleave(self.width)
         self.stepper.select(spread)
         return logits[spread], None if null is None else null[spread]
+
+    def _free(self, alive: Tensor) -> list[int]:
+        """Hand in what is finished -> its rows, as many as are wanted; the others are kept from growing on."""
+        over = (~alive).nonzero()[:, 0]
+        self._collect(over)
+        self.rows.job = self.rows.job.index_fill(0, over, -1)
+        self.stepper.park(over)
+        return over.tolist()[: len(self.waiting)]
+
+    def _admit(self, freed: Sequence[int], logits: Tensor, null: Tensor | None, done: int) -> None:
+        """Begin the next jobs in the rows ``freed``; their first logits go into ``logits`` and ``null`` ``[N, V]``."""
+        places = [self.waiting.popleft() for _ in freed]
+        at = torch.tensor(freed, device=self.device)
+        step, rows, state = self._fresh(places)
+        self.step.put(at, step)
+        self.rows.put(at, rows)
+        self.state = states.put(replace(self.state, logits=None), at, state)
+        first, first_null = self.stepper.admit(at, [self.jobs[i] for i in places])
+        logits[at] = first
+        if null is not None and first_null is not None:
+            null[at] = first_null
+        self.until = max(self.until, *(done + self.jobs[i].limit for i in places))
 
     def _step(self, logits: Tensor, null: Tensor | None) -> Tensor:
         """Choose a token for every row and write it down -> ``[N]``."""
@@ -239,13 +225,16 @@ class _Loop:
         return tokens[keep]
 
     def _collect(self, which: Tensor) -> None:
-        """Fetch rows ``which`` ``[M]`` (one wait for the device); of a search's rows the first of each utterance."""
+        """Fetch rows ``which`` ``[M]`` (one wait for the device) that weren't fetched before; of a search's rows the
+        first of each utterance."""
         which = which[:: self.width]
         rows, picked = self.rows, which.tolist()
         columns = (rows.job, rows.begin, rows.count, rows.stopped, rows.steps, self.state.degenerate)
         numbers = torch.stack([column[which].long() for column in columns], dim=1).tolist()
         scores = rows.score[which].tolist()
         for row, score, (job, begin, count, stopped, steps, degenerate) in zip(picked, scores, numbers, strict=True):
+            if job < 0:
+                continue
             self.results[job] = Written(
                 tokens=self.step.history[row, begin : begin + count].clone(),
                 stopped=bool(stopped),

@@ -53,6 +53,15 @@ class Stepper(Protocol):
     def select(self, rows: Tensor) -> None:
         """Keep the rows ``[M]``, in that order; one may be named several times."""
 
+    def admit(self, rows: Tensor, jobs: Sequence[Job]) -> tuple[Tensor, Tensor | None]:
+        """Begin ``jobs`` in the places of ``rows`` ``[M]``; their first logits ``[M, V]``, and guidance's null logits.
+
+        Not under early exit.
+        """
+
+    def park(self, rows: Tensor) -> None:
+        """Rows ``[M]`` are over but keep their places: what they hold is forgotten, so that they don't outgrow it."""
+
 
 def embed_jobs(model: BaseModel, target: Target, jobs: Sequence[Job], guided: bool) -> list[EmbeddedSequence]:
     """The jobs' sequences as they begin, then (guidance) their null sequences."""
@@ -118,11 +127,14 @@ class _Guided:
 
     def select(self, rows: Tensor) -> Tensor:
         """Select the statistics; the model rows that belong to ``rows``."""
-        if self.running is None:
-            return rows
-        total = self.running.rows
-        self.running.select(rows)
-        return torch.cat((rows, rows + total))
+        found = self.places(rows)
+        if self.running is not None:
+            self.running.select(rows)
+        return found
+
+    def places(self, rows: Tensor) -> Tensor:
+        """The model rows that belong to ``rows``."""
+        return rows if self.running is None else torch.cat((rows, rows + self.running.rows))
 
 
 class CachedStepper:
@@ -135,13 +147,17 @@ class CachedStepper:
         jobs: Sequence[Job],
         guidance: Guidance | None = None,
         early_exit: EarlyExit | None = None,
+        room: int | None = None,
     ) -> None:
-        self.model, self.target, self.early_exit = model, target, early_exit
+        """``room``: tokens that a row's cache holds, if that is more than the jobs have at the beginning; None: what
+        they need to their limits."""
+        self.model, self.target, self.guidance, self.early_exit = model, target, guidance, early_exit
         self._sequences = embed_jobs(model, target, jobs, guidance is not None)
         longest = max(len(sequence.embeds) for sequence in self._sequences)
-        room = longest + max(job.limit for job in jobs)
+        if room is None:
+            room = longest + max(job.limit for job in jobs)
         device = self._sequences[0].embeds.device
-        self._cache: KVCache = model.new_cache(len(self._sequences), room)
+        self._cache: KVCache = model.new_cache(len(self._sequences), max(longest, room))
         following = [sequence.next_position for sequence in self._sequences]
         self._positions = torch.tensor(following, device=device)[:, None]
         self._guided = _Guided(guidance, len(jobs), device)
@@ -174,6 +190,21 @@ class CachedStepper:
         rows = self._guided.select(rows)
         self._cache.select(rows)
         self._positions = self._positions[rows]
+
+    def admit(self, rows: Tensor, jobs: Sequence[Job]) -> tuple[Tensor, Tensor | None]:
+        """A prefill of their own; its keys and values move into the rows."""
+        others = CachedStepper(self.model, self.target, jobs, self.guidance, room=0)
+        logits, null = others.first()
+        places = self._guided.places(rows)
+        self._cache.put(places, others._cache)
+        self._positions[places] = others._positions
+        if self._guided.running is not None and others._guided.running is not None:
+            self._guided.running.put(rows, others._guided.running)
+        return logits, null
+
+    def park(self, rows: Tensor) -> None:
+        """Empty the rows."""
+        self._cache.clear(self._guided.places(rows))
 
     def _forward(self, embeds: Tensor, positions: Tensor, lengths: Tensor | None) -> Tensor:
         hidden: Tensor = self.model(
@@ -217,6 +248,18 @@ class UncachedStepper:
         order = rows.tolist()
         self._jobs = [self._jobs[i] for i in order]
         self._tokens = [self._tokens[i] for i in order]
+
+    def admit(self, rows: Tensor, jobs: Sequence[Job]) -> tuple[Tensor, Tensor | None]:
+        """Put them into the lists."""
+        others = UncachedStepper(self.model, self.target, jobs, self.guidance)
+        for row, job, tokens in zip(rows.tolist(), jobs, others._tokens, strict=True):
+            self._jobs[row], self._tokens[row] = job, tokens
+        return others.first()
+
+    def park(self, rows: Tensor) -> None:
+        """Begin again."""
+        for row in rows.tolist():
+            self._tokens[row] = self._jobs[row].given()
 
     def _logits(self) -> tuple[Tensor, Tensor | None]:
         pairs = list(zip(self._jobs, self._tokens, strict=True))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..model import PHONEME_BOS, Inputs, Target
 from .ar import step_limits
-from .loop import Settings, write_sequences
+from .loop import Settings
+from .sequences import write_sequences
 from .steppers import Job
 from .types import Progress, SttResult
 

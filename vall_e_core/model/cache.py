@@ -79,16 +79,40 @@ class KVCache:
         self.extent += tokens
 
     def select(self, rows: Tensor) -> None:
-        """Keep the rows named by `rows` [M] long, in that order; a row may be named twice (beam search)."""
+        """Keep the rows named by `rows` [M] long, in that order; a row may be named twice (beam search).
+
+        Fewer rows may be shorter ones, which the host then asks the device.
+        """
         if len(rows) == self.rows:
             self.keys[:, :, :, : self.extent] = self.keys[:, rows, :, : self.extent]
             self.values[:, :, :, : self.extent] = self.values[:, rows, :, : self.extent]
         else:
             self.keys = self.keys.index_select(1, rows)
             self.values = self.values.index_select(1, rows)
+        fewer = len(rows) < len(self.lengths)
         self.lengths = self.lengths[rows]
+        if fewer and not self.uniform:
+            self._measure()
         if self.exit is not None:
             self.exit.select(rows)
+
+    def put(self, rows: Tensor, other: KVCache) -> None:
+        """Let the rows of `other` take the places `rows` [M] long, whatever was there. Waits for the device, once."""
+        self.keys[:, rows, :, : other.extent] = other.keys[:, :, :, : other.extent]
+        self.values[:, rows, :, : other.extent] = other.values[:, :, :, : other.extent]
+        self.lengths[rows] = other.lengths
+        self._measure()
+
+    def clear(self, rows: Tensor) -> None:
+        """Forget the tokens of `rows` [M] long; they begin again at their first place. Waits for the device, once."""
+        self.lengths[rows] = 0
+        self._measure()
+
+    def _measure(self) -> None:
+        if self.exit is not None:  # its rows also keep tokens that some layers have yet to run
+            return
+        self.extent = int(self.lengths.max())
+        self.uniform = False
 
     def reset(self) -> None:
         """Forget all tokens; the memory stays."""

@@ -66,6 +66,11 @@ def join(first: _T, second: _T) -> _T:
     return map_tensors(lambda left, right: torch.cat([left, right]) if left.dim() > 0 else left, first, second)
 
 
+def put(state: _T, rows: Tensor, fresh: _T) -> _T:
+    """The state with the rows of `fresh` in the places `rows` [M]; both have one structure."""
+    return map_tensors(lambda left, right: left.index_copy(0, rows, right) if left.dim() > 0 else left, state, fresh)
+
+
 def copy_into(target: _T, source: _T) -> None:
     """Write `source` into `target`'s tensors, in place, as a captured graph needs it."""
     map_tensors(lambda left, right: left.copy_(right), target, source)

@@ -117,6 +117,17 @@ class Step:
         self.lengths.add_(1).clamp_(max=self.history.shape[1])
         self.index.add_(1)
 
+    def put(self, rows: Tensor, fresh: Step) -> None:
+        """Let the rows of `fresh`, of the same capacity, take the places `rows` [M]. They count from their own start,
+        so that `index` has [N] from now on."""
+        if self.index.dim() == 0:
+            self.index = self.index.repeat(len(self.rows))
+        self.index = self.index.index_copy(0, rows, fresh.index.expand(len(rows)))
+        self.history = self.history.index_copy(0, rows, fresh.history)
+        self.lengths = self.lengths.index_copy(0, rows, fresh.lengths)
+        self.rows = self.rows.index_copy(0, rows, fresh.rows)
+        self.keys = self.keys.index_copy(0, rows, fresh.keys)
+
     def select(self, rows: Tensor) -> Step:
         """The step with rows [M] of this one: drop finished rows, or give every hypothesis its parent's history."""
         width = self.rows.shape[0]
