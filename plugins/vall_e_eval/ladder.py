@@ -22,12 +22,13 @@ from vall_e_core import (
 from .codec import closed_set, draw, recording_of, there_and_back
 from .extras import need_all
 from .finish import finish, read_baseline
-from .material import Item, Speaker, read_items, speaker_of
+from .material import Item, Speaker, packaged_speaker, read_items, speaker_of
 from .panel import Heard, Panel, find_judges
 from .report import Observation, Report
 from .running import (
     Chains,
     chains_of,
+    codec_of,
     context_of,
     environment,
     load_engine,
@@ -55,7 +56,14 @@ def run(task: EvalLadder, session: Session) -> None:
     items = [each for each in read_items(task.source) if each.text][: task.number]
     if not items:
         raise InputError(f"nothing is known of what is said in {task.source}", try_="NAME.txt beside each NAME.wav")
-    voices = references(session.registry, items, task.ref, task.max_ref_seconds)
+    most = task.max_ref_seconds
+    voices = (
+        references(session.registry, items, most)
+        if task.ref is None
+        else dict.fromkeys(
+            (each.id for each in items), speaker_of(session.registry, task.ref, most, lambda: codec_of(session))
+        )
+    )
     judges, named = find_judges(session.registry, task.judge, GIVEN, places=False)
     for each in items:
         read_audio(each.path, min_seconds=0, max_seconds=0.05, allow_silence=True)
@@ -88,16 +96,14 @@ def run(task: EvalLadder, session: Session) -> None:
     finish(session, task, report, store, against, lambda: draw(items, store, RUNGS))
 
 
-def references(registry: Registry, items: Sequence[Item], ref: str | None, most: float) -> dict[str, Speaker]:
-    """Whose voice speaks each item's text: `ref`; else the packaged voice that the speaker is named after; else
-    another recording of the speaker. Raises InputError where there is none of these."""
-    if ref is not None:
-        return dict.fromkeys((each.id for each in items), speaker_of(registry, ref, most))
+def references(registry: Registry, items: Sequence[Item], most: float) -> dict[str, Speaker]:
+    """Whose voice speaks each item's text: the packaged voice that the speaker is named after, else another recording
+    of the speaker. Raises InputError where there is neither."""
     voices = registry.all(Voice)
     found: dict[str, Speaker] = {}
     for at, each in enumerate(items):
         if each.speaker in voices:
-            found[each.id] = speaker_of(registry, each.speaker, most)
+            found[each.id] = packaged_speaker(registry, each.speaker, most)
             continue
         others = [other for other in (*items[at + 1 :], *items[:at]) if each.speaker and other.speaker == each.speaker]
         if not others:

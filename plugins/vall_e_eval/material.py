@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core import AudioClip, InputError, UsageError, Voice, read_audio, read_text, sha256_file
+import numpy as np
+
+from vall_e_core import (
+    AudioClip,
+    CodesOrigin,
+    InputError,
+    SavedVoice,
+    UsageError,
+    Voice,
+    VoiceFolder,
+    read_audio,
+    read_text,
+    sha256_file,
+)
 
 from .bend import Bend
 from .store import AUDIO, ITEMS
 
 if TYPE_CHECKING:
-    from vall_e_core import Registry
+    from vall_e_core import CodecModel, Registry
 
 PACKAGED = Path(__file__).parent / "data" / "sentences.tsv"
 """120 sentences written for this, in the lists A (for tuning), B (for reporting) and C (for what else needs some)."""
@@ -73,16 +87,18 @@ def choose(sentences: Sequence[Sentence], lists: str, number: int | None) -> lis
 
 @dataclass(frozen=True)
 class Speaker:
-    """A reference: whole where it is a packaged voice or a file as it is, a clip where it was bent."""
+    """A reference: whole where it is a packaged or saved voice or a file as it is, a clip where it was bent."""
 
     name: str
     origin: str
-    """`voice`: a packaged voice; `file`: a recording; `bent`: either, bent."""
+    """`voice`: a packaged voice; `saved`: one of the user's; `file`: a recording; `bent`: any of them, bent."""
     clip: AudioClip
+    """What it sounds like; of a saved voice the recording if that was kept, else what the codec makes of its codes."""
     path: Path
     voice: str | None = None
     transcript: str | None = None
     bend: Bend = field(default_factory=Bend)
+    saved: SavedVoice | None = None
 
     def facts(self) -> dict[str, object]:
         """What decides how it sounds."""
@@ -92,22 +108,29 @@ class Speaker:
         }  # fmt: skip
 
 
-def speakers(registry: Registry, refs: Sequence[str], bends: Sequence[str], max_seconds: float) -> list[Speaker]:
-    """The references: packaged voices by name, or files; the packaged ones where none is named.
+def speakers(
+    registry: Registry,
+    refs: Sequence[str],
+    bends: Sequence[str],
+    max_seconds: float,
+    codec: Callable[[], CodecModel],
+) -> list[Speaker]:
+    """The references: saved and packaged voices by name, or files; the packaged ones where none is named.
 
     With bends, every variant of every reference instead of itself (`none` keeps it). A file's transcript is the text
-    file of the same name beside it, where there is one. Raises UsageError, InputError.
+    file of the same name beside it, where there is one. `codec` is only asked for saved voices without a recording.
+    Raises UsageError, InputError.
     """
     variants = [Bend.parse(each) for each in bends] or [Bend()]
     found: list[Speaker] = []
-    for ref in refs or registry.names(Voice.kind):
-        plain = speaker_of(registry, ref, max_seconds)
+    plain_ones = [speaker_of(registry, each, max_seconds, codec) for each in refs]
+    for plain in plain_ones or [packaged_speaker(registry, each, max_seconds) for each in registry.names(Voice.kind)]:
         for bend in variants:
             if bend.neutral:
                 found.append(plain)
                 continue
             clip = replace(plain.clip, samples=bend(plain.clip.samples, plain.clip.sample_rate))
-            found.append(replace(plain, name=plain.name + bend.label, origin="bent", clip=clip, bend=bend))
+            found.append(replace(plain, name=plain.name + bend.label, origin="bent", clip=clip, bend=bend, saved=None))
     names = [each.name for each in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -117,21 +140,58 @@ def speakers(registry: Registry, refs: Sequence[str], bends: Sequence[str], max_
     return found
 
 
-def speaker_of(registry: Registry, ref: str, max_seconds: float) -> Speaker:
-    """A reference: a packaged voice by its name, or a file. Raises UsageError, InputError."""
-    voices = registry.all(Voice)
-    if ref in voices and not Path(ref).is_file():
-        voice = voices[ref]()
-        path, name, said, packaged = voice.audio_path(), voice.name, voice.transcript or None, voice.name
-    else:
-        path, packaged = Path(ref).expanduser(), None
+def speaker_of(registry: Registry, ref: str, max_seconds: float, codec: Callable[[], CodecModel]) -> Speaker:
+    """A reference: a file, a saved voice by its name, or a packaged one. Raises UsageError, InputError."""
+    path = Path(ref).expanduser()
+    if not path.is_file():
+        folder, packaged = VoiceFolder(), registry.names(Voice.kind)
+        if folder.find(ref) is not None:
+            return saved_speaker(folder.read(ref), max_seconds, codec)
+        if ref in packaged:
+            return packaged_speaker(registry, ref, max_seconds)
         if not path.exists() and not path.suffix:
-            raise UsageError(f"no reference {ref}", cause="it is neither a file nor a voice", try_=", ".join(voices))
-        name, said = re.sub(r"[^\w.+-]", "_", path.stem), text_beside(path)
-    clip = read_audio(path, max_seconds=max_seconds)
+            known = ", ".join([*folder.files(), *packaged])
+            raise UsageError(f"no reference {ref}", cause="it is neither a file nor a voice", try_=known)
+    name = re.sub(r"[^\w.+-]", "_", path.stem)
+    return Speaker(name, "file", _loud(read_audio(path, max_seconds=max_seconds), ref), path, None, text_beside(path))
+
+
+def packaged_speaker(registry: Registry, name: str, max_seconds: float) -> Speaker:
+    """A packaged voice. Raises InputError where its recording can't be read."""
+    voice = registry.all(Voice)[name]()
+    path = voice.audio_path()
+    clip = _loud(read_audio(path, max_seconds=max_seconds), name)
+    return Speaker(voice.name, "voice", clip, path, voice.name, voice.transcript or None)
+
+
+def saved_speaker(voice: SavedVoice, max_seconds: float, codec: Callable[[], CodecModel]) -> Speaker:
+    """One of the user's voices, and what it sounds like. Raises InputError where its codes are another codec's."""
+    if voice.path is None:
+        raise InputError("a voice that isn't saved can't be a reference here", try_="vall-e voices add")
+    if voice.audio is not None and voice.audio_rate is not None:
+        rate = voice.audio_rate
+        samples = voice.audio[: round(max_seconds * rate)].astype(np.float32) / np.float32(32768)
+    else:
+        import torch
+
+        model = codec()
+        rate, why = model.sample_rate, voice.origin.difference(CodesOrigin.of(model))
+        if why is not None:
+            raise InputError(
+                f"the voice {voice.name} doesn't fit the model", cause=why, try_="vall-e voices add --keep-audio"
+            )
+        kept = torch.from_numpy(voice.codes[: math.ceil(max_seconds * model.frame_rate)]).long()
+        with torch.inference_mode():
+            samples = model.decode(kept).float().cpu().reshape(-1).numpy()
+    clip = AudioClip(samples, rate, voice.name, not samples.any(), rate, 1, "voice", "float32")
+    return Speaker(voice.name, "saved", _loud(clip, voice.name), voice.path, None, voice.transcript, saved=voice)
+
+
+def _loud(clip: AudioClip, name: str) -> AudioClip:
+    """The clip, if there is sound in it. Raises InputError."""
     if clip.silent:
-        raise InputError(f"the reference {ref} is silent")
-    return Speaker(name, "file" if packaged is None else "voice", clip, path, packaged, said)
+        raise InputError(f"the reference {name} is silent")
+    return clip
 
 
 def text_beside(path: Path) -> str | None:

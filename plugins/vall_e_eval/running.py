@@ -9,11 +9,13 @@ from pathlib import Path
 from vall_e_core import (
     BuildContext,
     ChainRequest,
+    CodecModel,
     ModelOptions,
     Session,
     VallE,
     __version__,
     find_model,
+    model_codec,
     plan_chain,
 )
 
@@ -32,6 +34,11 @@ def chains_of(session: Session) -> dict[str, ChainRequest]:
         found[stage] = ChainRequest(session.chain(stage), given)
         plan_chain(session.registry.samplers(), stage, found[stage])
     return found
+
+
+def codec_of(session: Session) -> CodecModel:
+    """The codec of the model that will speak, without the model. Raises ModelError, UsageError."""
+    return model_codec(session.registry, session.task.group(ModelOptions), notify=session.detail)
 
 
 def load_engine(session: Session) -> VallE:

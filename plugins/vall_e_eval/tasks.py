@@ -47,8 +47,9 @@ class _Tts(Component):
     list: str = param("B", help="the lists to speak, such as B or AB, or all")
     number: int | None = param(None, min=1, aliases=("-n",), help="speak only the first so many sentences")
     ref: tuple[str, ...] = param(
-        (), multiple=True, metavar="NAME|FILE", help="a packaged voice or a recording; repeatable; all voices if absent"
-    )
+        (), multiple=True, metavar="NAME|FILE",
+        help="a saved or packaged voice, or a recording; repeatable; all packaged ones if absent",
+    )  # fmt: skip
     bend: tuple[str, ...] = param(
         (), multiple=True, metavar="pitch=N,formant=N,rate=X",
         help="bend every reference instead: pitch (and with it the formants) or formant in semitones, rate as a "

@@ -21,6 +21,7 @@ from .report import Observation, Report
 from .running import (
     Chains,
     chains_of,
+    codec_of,
     context_of,
     environment,
     load_engine,
@@ -80,7 +81,7 @@ def run(task: EvalTts, session: Session) -> None:
     against = read_baseline(task, "eval tts")
     everything = read_sentences(task.sentences)
     chosen = choose(everything, task.list, task.number)
-    voices = speakers(session.registry, task.ref, task.bend, task.max_ref_seconds)
+    voices = speakers(session.registry, task.ref, task.bend, task.max_ref_seconds, lambda: codec_of(session))
     judges, named = find_judges(session.registry, task.judge, GIVEN)
     chains = chains_of(session)
     options = task.group(SpeechOptions)
@@ -132,6 +133,8 @@ def draw(jobs: Sequence[Job], store: Store, report: Report) -> Iterator[tuple[st
 
 def request_for(text: str, speaker: Speaker, options: SpeechOptions) -> SpeechRequest:
     """A sentence in a voice; an unbent reference is read from its file, as `vall-e tts` does."""
+    if speaker.saved is not None:
+        return SpeechRequest(text, (), speaker.saved, speaker.transcript, "tts", options)
     reference = speaker.clip if speaker.origin == "bent" else speaker.path
     return SpeechRequest(text, (reference,), None, speaker.transcript, "tts", options)
 

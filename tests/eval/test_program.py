@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 
-from vall_e_core import BuildContext, Figure, Judge, Judged, JudgeModel, Registry, VallE, Verdict, hookimpl, param
+from vall_e_core import (
+    AudioClip,
+    BuildContext,
+    CodecModel,
+    Figure,
+    Judge,
+    Judged,
+    JudgeModel,
+    ModelOptions,
+    Registry,
+    SavedVoice,
+    VallE,
+    Verdict,
+    VoiceFolder,
+    hookimpl,
+    make_voice,
+    model_codec,
+    param,
+    read_audio,
+)
+from vall_e_eval.material import speaker_of, speakers
 
-from .conftest import Done, Run
+from .conftest import Done, Run, Voices
 
 PNG = b"\x89PNG"
 QUICK = ("--judge", "pitch", "--no-pictures")
@@ -328,6 +351,83 @@ def test_without_the_extra_one_error_says_how_to_install_it(evaluate: Run, monke
 def test_what_cant_be_meant_is_refused(evaluate: Run, flags: tuple[str, ...], says: str) -> None:
     done = evaluate("tts", *flags)
     assert done.code == 2 and says in done.err, done
+
+
+@pytest.fixture
+def mine(loaded: VallE, voices: Voices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SavedVoice]:
+    """`mine("alice")`: the recording of rms, saved as one of the user's voices."""
+    monkeypatch.setenv("VALL_E_VOICES", str(tmp_path / "voices"))
+    (sound, said), codec = voices["rms"], loaded.codec
+    clip = AudioClip(sound.wave, sound.sample_rate, "rms.wav", False, sound.sample_rate, 1, "WAV", "FLOAT")
+
+    def save(name: str, *, keep_audio: bool = False, code_books: str | None = None) -> SavedVoice:
+        made = make_voice(codec, clip, text=said, keep_audio=keep_audio)
+        if code_books is not None:
+            made = replace(made, origin=replace(made.origin, code_books_sha256=code_books))
+        made.save(name)
+        return VoiceFolder().read(name)
+
+    return save
+
+
+def test_a_saved_voice_is_a_reference(
+    evaluate: Run, mine: Callable[..., SavedVoice], loaded: VallE, registry: Registry, tmp_path: Path
+) -> None:
+    saved = mine("alice")
+    folder = tmp_path / "run"
+    flags = ("tts", "--ref", "alice", "-n", 1, *QUICK, "-o", folder)
+    done = evaluate(*flags, "--bend", "none", "--bend", "pitch=+4", "--json")
+    assert done.code == 0, done.err
+    report = done.json()
+    plain, bent = report["items"]
+    assert (plain["reference"], plain["origin"], bent["reference"], bent["origin"]) == (
+        "alice", "saved", "alice+4", "bent",
+    )  # fmt: skip
+    assert plain["figures"]["pitch.near"] == 1
+    direct = loaded.synthesize(plain["text"], voice=saved, seed=1)
+    written = read_audio(folder / "audio" / f"{plain['id']}.wav", sample_rate=direct.sample_rate).samples
+    assert np.allclose(written, direct.wave, atol=1e-4), "as `vall-e tts --voice alice` says it"
+    before, after = (float(re.findall(r"reference (\d+) Hz", each["heard"]["pitch"])[0]) for each in (plain, bent))
+    assert after / before == pytest.approx(2 ** (4 / 12), rel=0.05)
+
+
+def test_a_saved_voice_sounds_like_its_recording_or_else_its_codes(
+    mine: Callable[..., SavedVoice], loaded: VallE, registry: Registry, voices: Voices
+) -> None:
+    kept, bare = mine("kept", keep_audio=True), mine("bare")
+    recording = voices["rms"][0]
+
+    def never() -> CodecModel:
+        raise AssertionError("the codec isn't needed")
+
+    one = speaker_of(registry, "kept", 30.0, never)
+    assert kept.audio is not None and np.array_equal(one.clip.samples, kept.audio.astype(np.float32) / 32768)
+    assert one.clip.sample_rate == recording.sample_rate and one.transcript == voices["rms"][1]
+    two = speaker_of(registry, "bare", 1.0, lambda: loaded.codec)
+    codes = torch.from_numpy(bare.codes[: math.ceil(loaded.codec.frame_rate)]).long()
+    assert np.array_equal(two.clip.samples, loaded.codec.decode(codes).detach().float().reshape(-1).numpy())
+    assert one.facts()["sha256"] != two.facts()["sha256"]
+
+
+def test_a_voice_of_another_codec_is_refused_before_the_model_is_looked_at(
+    evaluate: Run, mine: Callable[..., SavedVoice]
+) -> None:
+    mine("other", code_books="0" * 64)
+    done = evaluate("tts", "--ref", "other", "-n", 1, *QUICK)
+    assert done.code == 3 and "the voice other doesn't fit the model" in done.err
+
+
+def test_the_default_references_stay_the_packaged_ones(mine: Callable[..., SavedVoice], registry: Registry) -> None:
+    """A run without --ref means the same on every machine, whatever its user calls a voice."""
+    mine("slt")
+
+    def never() -> CodecModel:
+        raise AssertionError("the codec isn't needed")
+
+    found = speakers(registry, (), (), 30.0, never)
+    assert {each.name for each in found} == set(registry.names("voice"))
+    assert {each.origin for each in found} == {"voice"}
+    assert speaker_of(registry, "slt", 30.0, lambda: model_codec(registry, ModelOptions())).origin == "saved"
 
 
 def test_sentences_may_be_the_users_own(evaluate: Run, tmp_path: Path) -> None:
