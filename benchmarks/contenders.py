@@ -11,12 +11,12 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from vall_e_core import BuildContext, ModelError, Registry, plan_chain
+from vall_e_core import BuildContext, Engine, ModelError, Registry, plan_chain
 from vall_e_core.decode import Utterance, generate_ar
 from vall_e_core.model import Inputs, Model, ModelConfig, Target
 from vall_e_core.model.linear import Linear
 from vall_e_core.sampling import Chain
-from vall_e_core.synthesis.engines import choose_engine
+from vall_e_core.synthesis.engines import EAGER, choose_engine
 from vall_e_core.synthesis.model_options import ModelOptions
 
 from .settings import Shape
@@ -157,10 +157,30 @@ def rounded(shape: Shape, quantize: str) -> Model:
     engine = choose_engine(registry, ModelOptions(quantize=quantize), "cpu")
     if engine is None:
         raise ModelError(f"no engine for {quantize}")
+    return adopted(engine, shape, quantize)
+
+
+def adopted(engine: Engine, shape: Shape, quantize: str) -> Model:
+    """A new model, run by `engine`."""
     built = engine.build(BuildContext("cpu", quantize=quantize, threads=torch.get_num_threads()))
     model = make_model(shape)
     built.adopt(model, None)
     return model
+
+
+def rivals(shape: Shape, quantize: str) -> tuple[str, dict[str, Model]]:
+    """The engine that `--engine auto` takes, and the same model run by each other one that does the same here."""
+    registry = Registry.load(third_party=False)
+    chosen = choose_engine(registry, ModelOptions(quantize=quantize), "cpu")
+    name = EAGER if chosen is None else chosen.name
+    others = {
+        each.name: adopted(each.from_spec(""), shape, quantize)
+        for each in registry.all(Engine).values()
+        if each.name != name and each.available() and "cpu" in each.devices and quantize in each.quantizations
+    }
+    if quantize == "none" and name != EAGER:
+        others[EAGER] = make_model(shape)
+    return name, others
 
 
 def rounded_bytes(model: Model, bits: int) -> int:

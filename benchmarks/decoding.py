@@ -8,14 +8,17 @@ import torch
 
 from vall_e_core import ModelError
 
+from . import contenders as made
 from .bandwidth import Reader
-from .contenders import Contender, Own, Timing, as_torch_multiplies, make_model, rounded, rounded_bytes, weight_bytes
+from .contenders import Contender, Own, Timing, make_model, rounded, rounded_bytes, weight_bytes
 from .report import Report, Row
-from .settings import CLOCKS, Settings
+from .settings import CLOCKS, CONTENDERS, Settings
 
 PART = "decode"
 LEAST_OVER_UPSTREAM, LEAST_OVER_PEER = 15.0, 1.0
 ROUNDED = {"int8": 8, "int4": 4}
+LEAST_INT8 = 75.0
+"""Tokens a second of one row on two cores of an idle machine."""
 LEAST_INT8_OVER_PEER, LEAST_BATCH_16 = 5.0, 4.0
 """Of int8: one row against the peer's, and sixteen rows against one."""
 
@@ -39,7 +42,7 @@ class _Decoding:
         self.reader = Reader(device=device, size=1 << 24 if settings.quick else 1 << 29, clock=clock)
         self.own = Own(model, settings.shape, device=device, clock=clock)
         names = {"uncached": "vall-e without its cache", "upstream": "the same with torch's linear layers, as upstream"}
-        models = {"uncached": model, "upstream": as_torch_multiplies(model)}
+        models = {"uncached": model, "upstream": made.as_torch_multiplies(model)}
         self.uncached = [
             Own(models[key], settings.shape, key=key, name=name, device=device, cache=False, clock=clock)
             for key, name in names.items()
@@ -47,6 +50,8 @@ class _Decoding:
         self.contenders: list[Contender] = [self.own]
         if device == "cpu" and dtype == torch.float32:
             for quantize, bits in ROUNDED.items():
+                if quantize not in settings.contenders:
+                    continue
                 name = f"vall-e --quantize {quantize}"
                 try:
                     converted = rounded(settings.shape, quantize)
@@ -55,7 +60,9 @@ class _Decoding:
                     continue
                 self.contenders.append(Own(converted, settings.shape, key=quantize, name=name, clock=clock))
                 self.bytes[quantize] = rounded_bytes(model, bits)
-        self.rates: dict[tuple[int, str], float] = {}
+        self.rates: dict[tuple[int, str], tuple[float, ...]] = {}
+        if "transformers" not in settings.contenders:
+            return
         try:
             from .peer import Llama
 
@@ -77,7 +84,10 @@ class _Decoding:
                     taken[each.key].append(each.decode(batch, self.settings.tokens))
             self._batch(batch, taken, max(speeds))
         self._over_batch_1()
-        self._uncached()
+        if self.settings.contenders == CONTENDERS:
+            self._uncached()
+        if self.device == "cpu":
+            self._auto()
         self._row("bandwidth", "memory bandwidth", max(speeds) / 1e9, "GB/s", "the best read of the run")
         for key, size in self.bytes.items():
             name = "weights" if key == self.own.key else f"weights.{key}"
@@ -86,15 +96,20 @@ class _Decoding:
 
     def _batch(self, batch: int, taken: dict[str, list[Timing]], speed: float) -> None:
         where, title = f"batch{batch}", f"batch {batch}"
-        rates = {key: median(each.rate for each in timings) for key, timings in taken.items()}
+        rounds = {key: tuple(each.rate for each in timings) for key, timings in taken.items()}
+        rates = {key: median(each) for key, each in rounds.items()}
         for each in self.contenders:
             timings = taken[each.key]
             spread = f"{min(t.rate for t in timings):.3g} to {max(t.rate for t in timings):.3g}"
             whole = median(t.whole_rate for t in timings)
             note = f"{spread}; with the prefill {whole:.3g}"
-            self._row(f"{where}.{each.key}", f"{title}: {each.name}", rates[each.key], "tokens/s", note)
+            name = f"{title}: {each.name}"
+            least = LEAST_INT8 if each.key == "int8" and batch == 1 and self._idle_terms() else None
+            self._row(
+                f"{where}.{each.key}", name, rates[each.key], "tokens/s", note, least=least, rounds=rounds[each.key]
+            )
             self._row(f"{where}.{each.key}.whole", f"{title}: {each.name}, with the prefill", whole, "tokens/s")
-        self.rates.update({(batch, key): rate for key, rate in rates.items()})
+        self.rates.update({(batch, key): each for key, each in rounds.items()})
         mine = [each for each in self.contenders if each.key in self.bytes]
         for each in mine:
             limit = batch * speed / self.bytes[each.key]
@@ -106,12 +121,13 @@ class _Decoding:
             for other in self.contenders:
                 if other is each or (other.key in self.bytes and other is not self.own):
                     continue
-                ratio = median(a.rate / b.rate for a, b in zip(taken[each.key], taken[other.key], strict=True))
+                ratios = tuple(a / b for a, b in zip(rounds[each.key], rounds[other.key], strict=True))
                 key = f"{where}.over_{other.key}" if each is self.own else f"{where}.{each.key}.over_{other.key}"
                 least = LEAST_OVER_PEER if each is self.own else None
                 if each.key == "int8" and other is not self.own and batch == 1:
                     least = LEAST_INT8_OVER_PEER
-                self._row(key, f"{title}: {each.name} / {other.name}", ratio, "x", least=least)
+                name = f"{title}: {each.name} / {other.name}"
+                self._row(key, name, median(ratios), "x", least=least, rounds=ratios)
 
     def _over_batch_1(self) -> None:
         """What many rows at once gain."""
@@ -119,10 +135,39 @@ class _Decoding:
             for each in self.contenders:
                 if (1, each.key) not in self.rates:
                     continue
-                ratio = self.rates[batch, each.key] / self.rates[1, each.key]
+                one, many = self.rates[1, each.key], self.rates[batch, each.key]
+                ratios = tuple(b / a for a, b in zip(one, many, strict=True))
                 least = LEAST_BATCH_16 if (batch, each.key) == (16, "int8") else None
                 name = f"batch {batch} / batch 1: {each.name}"
-                self._row(f"batch{batch}.{each.key}.over_batch1", name, ratio, "x", least=least)
+                key = f"batch{batch}.{each.key}.over_batch1"
+                self._row(key, name, median(ratios), "x", least=least, rounds=ratios)
+
+    def _auto(self) -> None:
+        """What `--engine auto` takes, over the quickest engine that does the same; with weights as they are, eager
+        among them. Both at the first batch size; one that isn't installed here can't be measured."""
+        shares, notes = [], []
+        batch = self.settings.batches[0]
+        mine = {each.key: each for each in self.contenders if each.key in self.bytes}
+        for quantize in ("none", *ROUNDED):
+            key = self.own.key if quantize == "none" else quantize
+            if key not in mine:
+                continue
+            chosen, others = made.rivals(self.settings.shape, quantize)
+            best = median(self.rates[batch, key])
+            rates = {chosen: best}
+            for name, model in others.items():
+                rival = Own(model, self.settings.shape, key=name, clock=CLOCKS[self.settings.clock])
+                turns = range(self.settings.runs + 1)
+                rates[name] = median([rival.decode(batch, self.settings.tokens).rate for _ in turns][1:])
+            shares.append(best / max(rates.values()))
+            listed = ", ".join(f"{name} {rate:.3g}" for name, rate in rates.items())
+            notes.append(f"{quantize}: {chosen} of {listed}")
+        note = "; ".join(notes)
+        self._row("auto", "--engine auto / the quickest that does the same", min(shares), "x", note, least=1.0)
+
+    def _idle_terms(self) -> bool:
+        """Is this how the goals in tokens a second are meant?"""
+        return self.settings.clock == "wall" and self.settings.threads in (None, 2)
 
     def _uncached(self) -> None:
         """In rounds of their own, and at the first batch size alone: they are slow, and the more so with more rows."""
@@ -147,7 +192,8 @@ class _Decoding:
         return f"{PART}.{self.device}"
 
     def _row(
-        self, key: str, name: str, value: float, unit: str, note: str = "", *, least: float | None = None
-    ) -> None:
+        self, key: str, name: str, value: float, unit: str, note: str = "", *, least: float | None = None,
+        rounds: tuple[float, ...] = (),
+    ) -> None:  # fmt: skip
         promised = None if self.settings.quick or self.device != "cpu" else least
-        self.report.add(Row(self.part, f"{self._key()}.{key}", name, value, unit, note, least=promised))
+        self.report.add(Row(self.part, f"{self._key()}.{key}", name, value, unit, note, least=promised, rounds=rounds))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
 import torch
 
-PACKAGES = ("vall-e", "torch", "transformers", "numpy")
+from .process import ROOT
+
+PACKAGES = ("vall-e", "torch", "onnxruntime", "transformers", "numpy")
 
 
 def describe() -> dict[str, object]:
@@ -23,8 +27,36 @@ def describe() -> dict[str, object]:
         **{name: version(name) for name in PACKAGES},
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none that torch can use",
+        "commit": commit(),
+        "began": now(),
+        "load": load(),
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
     }
+
+
+def load() -> str:
+    """How many programs wanted the processor, on average of the last minute; beside it, the number of cores."""
+    try:
+        return f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    except (AttributeError, OSError):
+        return "not known"
+
+
+def commit() -> str:
+    """Of the working copy, and whether files that git knows differ from it."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+    except OSError:
+        return "not known"
+    return found.stdout.strip() or "not known"
+
+
+def now() -> str:
+    """The time, as ISO 8601."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 def version(package: str) -> str:

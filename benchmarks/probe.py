@@ -1,4 +1,4 @@
-"""What the memory figures ask of a fresh process: `python -m benchmarks.probe base|save|decode|tts …`.
+"""What the memory figures ask of a fresh process: `python -m benchmarks.probe base|save|decode|tts|cold …`.
 
 The last line it prints is a JSON object.
 """
@@ -10,11 +10,15 @@ import io
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from .settings import FULL, QUICK, Shape
 
-Answer = dict[str, int | None]
+Answer = Mapping[str, object]
+
+
+STEPS = 8
 
 
 def peak() -> int:
@@ -68,8 +72,10 @@ def decode(path: Path, rows: int, shape: Shape) -> Answer:
 
     model = load_model(path).model
     assert isinstance(model, Model)
-    Own(model, shape).decode(rows, 8)
-    return {"peak": peak(), "own": own(), "weights": path.stat().st_size}
+    Own(model, shape).decode(rows, STEPS)
+    cache = model.new_cache(rows, shape.context + STEPS)
+    held = sum(each.numel() * each.element_size() for each in (cache.keys, cache.values))
+    return {"peak": peak(), "own": own(), "weights": path.stat().st_size, "cache": held}
 
 
 def tts(text: str) -> Answer:
@@ -98,6 +104,10 @@ def answer(arguments: list[str]) -> Answer:
         return save(Path(rest[0]), shape)
     if what == "decode":
         return decode(Path(rest[0]), int(rest[1]), shape)
+    if what == "cold":
+        from .cold import profile
+
+        return profile(rest[0], float(rest[1]))
     return tts(rest[0])
 
 

@@ -6,6 +6,17 @@ import time
 from dataclasses import dataclass
 
 WORDS = "The birch canoe slid on the smooth planks."
+THREE_SECONDS = "The birch canoe slid on the smooth planks this morning."
+"""About that long when the embedded voice says it."""
+SENTENCES = (
+    WORDS,
+    "The gardener watered the roses before breakfast.",
+    "A yellow bus stopped in front of the library.",
+    "My cousin keeps a parrot that can whistle.",
+    "They built a fire near the edge of the lake.",
+)
+"""For `quality`."""
+CONTENDERS = ("vall-e", "int8", "int4", "transformers")
 
 
 @dataclass(frozen=True)
@@ -50,10 +61,15 @@ class Settings:
     dtype: str = "float32"
     clock: str = "wall"
     """`wall`, or `process`: the processor's time of this process, for one thread on a machine that others use too."""
+    contenders: tuple[str, ...] = CONTENDERS
+    """Who takes part in `decode`."""
     quick: bool = False
     text: str = WORDS
+
+    seconds: tuple[float, ...] = (1, 5, 15, 30, 60)
+    """Lengths of speech at which `length` takes a step's time."""
 
     @classmethod
     def small(cls) -> Settings:
         """A tiny shape and few runs."""
-        return cls(QUICK, tokens=6, uncached_tokens=3, runs=2, batches=(1, 2), quick=True)
+        return cls(QUICK, tokens=6, uncached_tokens=3, runs=2, batches=(1, 2), seconds=(1, 5), quick=True)

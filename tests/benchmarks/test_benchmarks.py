@@ -37,7 +37,7 @@ def values(found: dict[str, Any]) -> dict[str, float | None]:
 def test_decoding_and_startup(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     found, printed = measure(tmp_path, "decode", "startup", "--runs", "1", "--clock", "process")
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert found["machine"]["threads"] == 1 and found["machine"]["torch"] and found["machine"]["transformers"]
     assert found["settings"]["shape"]["context"] == 40 and found["settings"]["batches"] == [1, 2]
     figures = values(found)
@@ -69,17 +69,7 @@ def test_samplers(tmp_path: Path) -> None:
             assert figures[f"samplers.{batch}.{key}"]
 
 
-ROW = {"part", "key", "name", "value", "unit", "note", "least", "most"}
-
-
-@pytest.mark.slow
-def test_memory(tmp_path: Path) -> None:
-    found, _ = measure(tmp_path, "memory", "--batch", "1")
-    figures = values(found)
-    base, peak = figures["memory.base"], figures["memory.batch1"]
-    assert base is not None and peak is not None and 0 < base <= peak * 1.5
-    assert figures["memory.batch1.over_weights"]
-    assert "memory.tts" in figures  # a figure, or "not available"
+ROW = {"part", "key", "name", "value", "unit", "note", "least", "most", "rounds"}
 
 
 @pytest.mark.slow
@@ -95,7 +85,23 @@ def test_an_unknown_part_is_refused() -> None:
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "no such part: speed (there are startup, memory, voice, samplers, decode)" in done.stderr
+    assert "no such part: speed (there are startup, cold, memory, voice, samplers, length, " in done.stderr
+
+
+def test_what_can_not_be_measured_is_refused(tmp_path: Path) -> None:
+    for wrong in (["--context", "15"], ["--contender", "nobody"]):
+        done = subprocess.run([sys.executable, "-m", "benchmarks", "decode", *wrong], cwd=ROOT, capture_output=True)
+        assert done.returncode == 2
+
+
+def test_contenders_and_context_bound_a_run(tmp_path: Path) -> None:
+    """What a run of many rows is cut down with: no peer, no loop without a cache, a short prefill."""
+    pytest.importorskip("onnxruntime")
+    found, _ = measure(tmp_path, "decode", "--runs", "1", "--contender", "int8", "--context", "20")
+    figures = values(found)
+    assert found["settings"]["shape"]["context"] == 20 and found["settings"]["contenders"] == ["vall-e", "int8"]
+    assert figures["decode.cpu.batch2.int8.over_batch1"] and figures["decode.cpu.batch1.vall-e"]
+    assert not any("transformers" in key or "uncached" in key or "int4" in key for key in figures)
 
 
 def test_the_clock_of_the_process_is_for_one_thread() -> None:
@@ -103,3 +109,36 @@ def test_the_clock_of_the_process_is_for_one_thread() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "--threads 1" in done.stderr
+
+
+@pytest.mark.slow
+def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
+    """All parts, the table of goals, and the plot: what `--quick` is for."""
+    pytest.importorskip("transformers")
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("onnxruntime")
+    picture = tmp_path / "out.png"
+    found, printed = measure(tmp_path, "--runs", "1", "--batch", "1", "--plot", str(picture))
+    figures = values(found)
+    parts = {row["part"] for row in found["rows"]}
+    assert parts == {"startup", "cold", "memory", "voice", "samplers", "length", "decode", "quality"}
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
+    machine = found["machine"]
+    assert machine["commit"] and machine["load"] and machine["load at the end"]
+    assert machine["command"].startswith("python -m benchmarks") and "--plot" in machine["command"]
+    goals = {goal["key"]: goal for goal in found["goals"]}
+    assert len(goals) == 11 and all(goal["name"] in printed for goal in found["goals"])
+    assert {goal["status"] for goal in goals.values()} == {"not measured"}, "a tiny shape is no measurement"
+    assert all("a GPU" in goals[f"decode.cuda.batch{rows}.captured"]["note"] for rows in (1, 256))
+    assert goals["memory.batch1.over_needed"]["value"] == figures["memory.batch1.over_needed"]
+    base, peak = figures["memory.base"], figures["memory.batch1"]
+    assert base is not None and peak is not None and 0 < base <= peak * 1.5
+    if figures.get("cold.wall") is not None:
+        stages = [value for key, value in figures.items() if key.startswith("cold.") and key not in COLD_WHOLES]
+        assert len(stages) == 12 and all(value is not None and value >= 0 for value in stages)
+        exact, coarse = (figures[f"quality.level_0.{key}.kl"] for key in ("int8", "int4"))
+        entropy = figures["quality.level_0.entropy"]
+        assert exact is not None and coarse is not None and entropy is not None and 0 < exact < coarse < entropy
+
+
+COLD_WHOLES = ("cold.wall", "cold.cpu")

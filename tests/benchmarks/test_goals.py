@@ -1,0 +1,58 @@
+"""How the benchmarks judge a run, without one."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT)) if importlib.util.find_spec("benchmarks") is None else None
+
+from benchmarks.contenders import rivals  # noqa: E402
+from benchmarks.goals import GOALS, verdicts  # noqa: E402
+from benchmarks.length import average  # noqa: E402
+from benchmarks.report import Report, Row  # noqa: E402
+from benchmarks.settings import QUICK, Settings  # noqa: E402
+
+
+def test_goals_are_judged_by_a_run_of_the_full_size() -> None:
+    settings = Settings(threads=2)
+    assert statuses(settings, {}) == {goal.key: "not measured" for goal in GOALS}
+    speed, growth = "decode.cpu.batch1.int8", "length.int8.mean_growth"
+    limit = "decode.cpu.batch1.int8.limit"
+    for value, status in ((74.9, "missed"), (75.0, "kept"), (89.9, "kept"), (90.0, "aim reached")):
+        assert statuses(settings, {speed: value, limit: 150.0})[speed] == status
+    for value, status in ((1.51, "missed"), (1.5, "kept"), (1.2, "aim reached")):
+        assert statuses(settings, {growth: value})[growth] == status
+    shared = replace(settings, threads=1, clock="process")
+    assert statuses(shared, {speed: 100.0, growth: 1.0}) == {
+        **{goal.key: "not measured" for goal in GOALS}, growth: "aim reached",
+    }, "tokens a second hold for an idle machine's clock, ratios for any"  # fmt: skip
+
+
+def statuses(settings: Settings, given: dict[str, float]) -> dict[str, str]:
+    """What becomes of each goal when the rows are these."""
+    report = Report({}, {}, show=lambda line: None)
+    for key, value in given.items():
+        report.add(Row("part", key, key, value, "", rounds=(value, value + 1)))
+    report.judge(verdicts(settings, report))
+    for each in report.goals:
+        if each.key in given:
+            assert (each.low, each.high, each.runs) == (given[each.key], given[each.key] + 1, 2)
+    return {each.key: each.status for each in report.goals}
+
+
+def test_the_mean_cost_is_that_of_all_tokens() -> None:
+    assert average({1.0: 2.0, 61.0: 6.0}) == pytest.approx(2.0)  # grows evenly from 2 to 6: 4 on average
+    assert average({1.0: 2.0, 31.0: 4.0, 61.0: 6.0}) == pytest.approx(2.0)
+    assert average({1.0: 3.0}) == 1.0
+
+
+def test_auto_is_held_against_every_engine_that_does_the_same() -> None:
+    pytest.importorskip("onnxruntime")
+    assert rivals(QUICK, "none") == ("eager", {})
+    assert rivals(QUICK, "int8") == ("onnx", {})
