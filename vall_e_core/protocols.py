@@ -20,6 +20,8 @@ class CodecModel(Protocol):
 
     It may have `code_books_sha256`, a hash of its code books, and `codes_of`, the name of the codec whose codes it
     takes and gives if that isn't its own: a saved voice is refused where they tell that its codes mean something else.
+    Sound that is played while it is made is decoded window by window, with `context_frames` more on either side: as
+    many as a frame's samples depend on, or (a recurrent codec) as many as are enough. 32 where it doesn't say.
     """
 
     name: str

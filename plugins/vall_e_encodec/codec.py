@@ -42,6 +42,8 @@ class EncodecModel24:
     frame_rate = 75.0
     levels = 8
     codebook_size = 1024
+    context_frames = 75
+    """A second: the convolutions see less, and the LSTM between them forgets."""
 
     def __init__(self, network: Any, device: str = "cpu") -> None:  # noqa: ANN401 - an untyped package's class
         """`network`: as `new_network` makes it, its weights loaded."""

@@ -38,6 +38,7 @@ class MiniCodecModel:
         self.frame_rate = shape.frame_rate
         self.levels = shape.levels
         self.codebook_size = shape.codebook_size
+        self.context_frames = shape.context_frames
         self._frame = shape.frame_samples
         self._device = torch.device(device)
         self._network = network.to(device=self._device, dtype=torch.float32).eval().requires_grad_(False)

@@ -37,6 +37,16 @@ class Shape:
         """Code frames a second."""
         return self.sample_rate / self.frame_samples
 
+    @property
+    def context_frames(self) -> int:
+        """Code frames on either side of a frame that its samples depend on.
+
+        An embedding and each layer of a backbone are convolutions 7 wide; samples then come from overlapping windows.
+        """
+        trunk = 3 * (1 + self.decoder_layers)
+        vocoder = 3 * (1 + self.vocoder_layers) + -(-(self.n_fft - self.hop) // (2 * self.hop))
+        return trunk + -(-vocoder // self.stride)
+
 
 def shape_from(values: Mapping[str, Any]) -> Shape:
     """A `Shape` from a mapping that may hold more."""

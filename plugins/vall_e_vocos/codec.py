@@ -49,6 +49,7 @@ class VocosModel:
     ) -> None:
         """`encoder` builds the codec that encodes, `codes_of` is its name."""
         self.codes_of = codes_of
+        self.context_frames = network.context_frames
         self._network = network.to(device=device, dtype=torch.float32).eval().requires_grad_(False)
         self._device = torch.device(device)
         self._build_encoder = encoder
@@ -106,6 +107,7 @@ class VocosNetwork(nn.Module):
         if n_fft <= HOP or (n_fft - HOP) % 2 or books[0] % VocosModel.codebook_size:
             raise CheckpointError(f"{path}: these aren't the weights of a Vocos for EnCodec at 24 kHz")
         self.head = ISTFTHead(dim=embed[0], n_fft=n_fft, hop_length=HOP, padding="same")
+        self.context_frames = 3 * (1 + layers) + -(-(n_fft - HOP) // (2 * HOP))  # convolutions 7 wide, then windows
         load_strictly(self, tensors, path)
 
     def forward(self, codes: Tensor, bandwidth: int) -> Tensor:

@@ -75,7 +75,8 @@ def parts(codes: Tensor, sizes: Iterable[int]) -> Iterator[Tensor]:
 
 def grown(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any) -> Tensor:  # noqa: ANN401
     """All that comes out, put together."""
-    growing = GrowingLevels(model, spoken(), chain(), **({"seed": 0, "schedule": SHORT} | settings))
+    given: dict[str, Any] = {"seed": 0, "schedule": SHORT} | settings
+    growing = GrowingLevels(model, spoken(), chain(), **given)
     found = [each.codes for part in parts(codes, sizes) for each in growing.push(part)]
     found += [each.codes for each in growing.push(codes[:0], final=True)]
     assert growing.complete
@@ -89,7 +90,7 @@ def streamed(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: 
 
 
 def whole(model: BaseModel, codes: Tensor, **settings: Any) -> Tensor:  # noqa: ANN401
-    return generate_nar(model, [spoken()], [codes], chain(), **({"seed": 0, "frame_rate": 75.0} | settings))[0]
+    return generate_nar(model, [spoken()], [codes], chain(), seed=0, **settings)[0]
 
 
 @pytest.mark.parametrize("guidance", [None, Guidance(2.0)])
@@ -139,7 +140,7 @@ def test_a_piece_comes_as_soon_as_what_it_needs_is_there(make: Make) -> None:
     given: list[int] = []
 
     def written() -> Iterator[Tensor]:
-        for each in level0().split(1):
+        for each in parts(level0(), [1] * FRAMES):
             given.append(1)
             yield each
 
@@ -161,7 +162,8 @@ def test_how_many_levels(make: Make, levels: int | None, expected: int) -> None:
 
 def test_a_model_without_further_levels(make: Make) -> None:
     model = make(capabilities=frozenset({"ar"}), nar_levels=0)
-    pieces = list(stream_part(level0().split(3), model, spoken(), None, Smear(), seed=0, levels=0, schedule=SHORT))
+    given = parts(level0(), [30, 30])
+    pieces = list(stream_part(given, model, spoken(), None, Smear(), seed=0, levels=0, schedule=SHORT))
     assert torch.equal(torch.cat([each.codes for each in pieces]), level0()[:, None])
     with pytest.raises(UsageError, match="need a chain"):
         GrowingLevels(make(), spoken(), None, seed=0)
