@@ -44,6 +44,11 @@ class _TtsFlags(Source):
         help="what to write; the file's suffix chooses if absent, pcm_* are raw samples",
     )  # fmt: skip
     no_sidecar: bool = param(False, help="don't write the record OUT.wav.json beside the audio")
+    stream: bool = param(
+        False,
+        help="write speech before a part of it is whole, so that with -o - it is heard at once; what has been heard "
+        "isn't tried again",
+    )  # fmt: skip
     trace: Path | None = param(
         None, metavar="FILE", help="write what every stage of the sampling chains did at every step, as JSON lines"
     )

@@ -15,7 +15,6 @@ from vall_e_core import (
     ModelOptions,
     OutputTarget,
     Session,
-    Speech,
     SpeechOptions,
     SpeechRequest,
     VallE,
@@ -23,6 +22,7 @@ from vall_e_core import (
     check_output,
     find_model,
     plan_chain,
+    write_speech,
 )
 
 from .repeat import repeated
@@ -62,15 +62,18 @@ def run(task: Tts, session: Session) -> None:
     session = session.advised(engine.loaded.advice)
     options = with_seed(session.task.group(SpeechOptions), session)
     with ShownProgress(session) as show:
-        speech = engine.speak(request.with_options(options), chains, progress=show, trace=task.trace is not None)
+        speech = engine.speak_stream(
+            request.with_options(options), chains, progress=show, trace=task.trace is not None, early=task.stream,
+            arguments=arguments_of(session, words, options),
+        )  # fmt: skip
+        record = write_speech(speech, target, sidecar=not task.no_sidecar)
     for line in speech.warnings:
         session.warn(line)
-    speech.record["arguments"] = arguments_of(session, words, options)
-    record = speech.write(target, sidecar=not task.no_sidecar)
-    if task.trace is not None and speech.trace is not None:
-        speech.trace.write(task.trace, overwrite=task.overwrite)
-        session.notice(f"trace: {task.trace}, {len(speech.trace.lines)} choices")
-    report(session, speech, record, target)
+    trace = speech.trace()
+    if task.trace is not None and trace is not None:
+        trace.write(task.trace, overwrite=task.overwrite)
+        session.notice(f"trace: {task.trace}, {len(trace.lines)} choices")
+    report(session, record, target)
     if task.strict and not speech.stopped:
         raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
 
@@ -129,13 +132,13 @@ def arguments_of(session: Session, words: Words, options: SpeechOptions) -> dict
     return found
 
 
-def report(session: Session, speech: Speech, record: dict[str, Any], target: OutputTarget) -> None:
+def report(session: Session, record: dict[str, Any], target: OutputTarget) -> None:
     """Say what came of it: one line, the chain and timings under -v, the record under --json."""
     if target.path is None and target.format.startswith("pcm_"):
-        session.notice(f"raw samples: {target.format[4:]}, {speech.sample_rate} Hz, 1 channel")
+        session.notice(f"raw samples: {target.format[4:]}, {record['output']['sample_rate']} Hz, 1 channel")
     where = "standard output" if target.path is None else str(target.path)
     rtf = f", RTF {record['rtf']:.2f}" if record["rtf"] is not None else ""
-    session.notice(f"{where}: {speech.seconds:.2f} s of speech{rtf}, seed {record['seed']}")
+    session.notice(f"{where}: {record['duration']:.2f} s of speech{rtf}, seed {record['seed']}")
     for stage, members in record["samplers"].items():
         session.detail(f"{stage} chain: {' → '.join(map(described, members))}")
     for part in record["parts"]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from vall_e_core.voices import SavedVoice
 
     from .results import Speech, Transcription
+    from .run import Run
+    from .stream import SpeechStream
 
 
 def _silent(line: str) -> None:
@@ -171,13 +173,55 @@ class VallE:
 
         `level0` [T] are codes of level 0 that are known already: then only the further levels are made.
         """
-        from .speech import make_speech
+        from .speech import whole_speech
+        from .stream import SpeechStream
 
-        prepared = request
-        if isinstance(prepared, SpeechRequest):
-            prepared = prepared.prepare(self.registry, notify=self.notify)
         with torch_threads(self.threads):
-            return make_speech(self, prepared, {} if chains is None else chains, progress, trace, level0)
+            run = self._run(request, chains, progress, trace)
+            return whole_speech(SpeechStream(run, given=level0, keep_parts=True))
+
+    def stream(
+        self,
+        text: str,
+        references: Sequence[Path | str | AudioClip] = (),
+        *,
+        early: bool = True,
+        voice: str | SavedVoice | None = None,
+        reference_text: str | None = None,
+        options: SpeechOptions | None = None,
+        ar: Sequence[Sampler | str] | None = None,
+        nar: Sequence[Sampler | str] | None = None,
+        progress: Progress | None = None,
+        **settings: Any,  # noqa: ANN401 - SpeechOptions' own fields
+    ) -> SpeechStream:
+        """As `synthesize`, but an iterator of waves [samples] that are handed out while the rest is made.
+
+        Args:
+            early: hand out pieces of a part before it is whole, where the way of speaking allows it. What has been
+                heard can't be made again, so that a part that goes wrong isn't; and what follows a piece is not known
+                when its further levels are made, so that they differ a little from those of `synthesize`. False: whole
+                parts, the same as those of `synthesize`.
+        """
+        chosen = replace(SpeechOptions() if options is None else options, **settings)
+        request = SpeechRequest(text, tuple(references), voice, reference_text, "tts", chosen)
+        return self.speak_stream(request, self._chains(ar=ar, nar=nar), progress=progress, early=early)
+
+    def speak_stream(
+        self,
+        request: SpeechRequest | PreparedSpeech,
+        chains: Mapping[str, ChainRequest] | None = None,
+        *,
+        progress: Progress | None = None,
+        trace: bool = False,
+        early: bool = False,
+        arguments: Mapping[str, object] | None = None,
+    ) -> SpeechStream:
+        """As `stream`, from a request; `arguments` go into the record. Memory doesn't grow with the text, a trace
+        apart."""
+        from .stream import SpeechStream
+
+        with torch_threads(self.threads):
+            return SpeechStream(self._run(request, chains, progress, trace), early=early, arguments=arguments)
 
     def make_voice(
         self,
@@ -245,6 +289,21 @@ class VallE:
         from .candidates import judges
 
         return [each.scorer.name for each in judges(self, (), 2)]
+
+    def _run(
+        self,
+        request: SpeechRequest | PreparedSpeech,
+        chains: Mapping[str, ChainRequest] | None,
+        progress: Progress | None,
+        trace: bool,
+    ) -> Run:
+        from .run import Run
+        from .traces import Traces
+
+        prepared = request
+        if isinstance(prepared, SpeechRequest):
+            prepared = prepared.prepare(self.registry, notify=self.notify)
+        return Run(self, prepared, {} if chains is None else chains, progress, Traces() if trace else None)
 
     def require_stt(self) -> None:
         """That the model can transcribe. Raises ModelError."""

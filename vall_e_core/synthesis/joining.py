@@ -29,13 +29,43 @@ def fade_edges(wave: Wave, sample_rate: int, seconds: float = FADE_SECONDS) -> W
     A raised cosine over `seconds`, or over half of a shorter wave, on either side.
     """
     size = min(round(seconds * sample_rate), len(wave) // 2)
-    faded = wave.astype(np.float32, copy=True)
-    if size < 1:
-        return faded
-    ramp = (0.5 - 0.5 * np.cos(np.pi * np.arange(size) / size)).astype(np.float32)
-    faded[:size] *= ramp
-    faded[-size:] *= ramp[::-1]
-    return faded
+    return _faded(wave.astype(np.float32), size, size)
+
+
+class Joiner:
+    """Parts that arrive in pieces, put together: the edges of each fade, and between two of them is a pause.
+
+    It holds back no more than the end of a part, which fades once that is known to be the end.
+    """
+
+    def __init__(self, sample_rate: int, pause_seconds: float = 0.0) -> None:
+        self._rate = sample_rate
+        self._pause = round(pause_seconds * sample_rate)
+        self._edge = round(FADE_SECONDS * sample_rate)
+        self._held = np.zeros(0, dtype=np.float32)
+        self._start = self._length = 0
+
+    def push(self, piece: Wave) -> Wave:
+        """Take in the next samples of a part; give out those that are ready."""
+        self._held = np.concatenate((self._held, piece.astype(np.float32)))
+        begun = self._length > 0
+        if len(self._held) < (1 if begun else 2) * self._edge + 1:
+            return self._held[:0]
+        ready, self._held = self._held[: -self._edge or None], self._held[len(self._held) - self._edge :]
+        if not begun:
+            ready = _faded(ready, self._edge, 0)
+        self._length += len(ready)
+        return ready
+
+    def end(self, *, last: bool) -> tuple[Wave, Placed]:
+        """The part is over: what was held back, with the pause behind it unless it is the `last`, and where it lies."""
+        begun, rest = self._length > 0, self._held
+        size = min(self._edge, len(rest) if begun else len(rest) // 2)
+        rest = _faded(rest, 0 if begun else size, size)
+        placed = Placed(self._start, self._length + len(rest), 0 if last else self._pause)
+        self._start += placed.length + placed.pause
+        self._held, self._length = rest[:0], 0
+        return np.concatenate((rest, np.zeros(placed.pause, dtype=np.float32))), placed
 
 
 def join(parts: Sequence[Wave], sample_rate: int, pause_seconds: float = 0.0) -> tuple[Wave, list[Placed]]:
@@ -43,16 +73,24 @@ def join(parts: Sequence[Wave], sample_rate: int, pause_seconds: float = 0.0) ->
 
     The result's length is the sum of the parts and pauses, to the sample.
     """
-    pause = round(pause_seconds * sample_rate)
-    silence = np.zeros(pause, dtype=np.float32)
-    pieces: list[Wave] = []
+    joiner = Joiner(sample_rate, pause_seconds)
+    pieces: list[Wave] = [np.zeros(0, dtype=np.float32)]
     places: list[Placed] = []
-    start = 0
     for index, part in enumerate(parts):
-        last = index == len(parts) - 1
-        pieces.append(fade_edges(part, sample_rate))
-        if not last:
-            pieces.append(silence)
-        places.append(Placed(start, len(part), 0 if last else pause))
-        start += len(part) + places[-1].pause
-    return (np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)), places
+        pieces.append(joiner.push(part))
+        rest, placed = joiner.end(last=index == len(parts) - 1)
+        pieces.append(rest)
+        places.append(placed)
+    return np.concatenate(pieces), places
+
+
+def _faded(wave: Wave, head: int, tail: int) -> Wave:
+    """A copy of `wave`, the first `head` samples rising and the last `tail` falling."""
+    faded = wave.copy()
+    faded[:head] *= _ramp(head)
+    faded[len(faded) - tail :] *= _ramp(tail)[::-1]
+    return faded
+
+
+def _ramp(size: int) -> Wave:
+    return (0.5 - 0.5 * np.cos(np.pi * np.arange(size) / max(size, 1))).astype(np.float32)

@@ -28,7 +28,7 @@ from vall_e_core.model import Target
 from .finite import finite_states
 from .layer_skip import describe as describe_layer_skip
 from .layer_skip import early_exit
-from .oom import in_batches
+from .oom import in_batches, while_it_fits
 from .speech_options import DEMASKING_STEPS
 from .takes import Take, Wanted, best_takes
 
@@ -166,19 +166,22 @@ def level0(
     passes: Passes,
     frame_rate: float,
     progress: Progress | None = None,
+    *,
+    first: int = 0,
+    parts: int | None = None,
 ) -> list[Take]:
-    """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part.
+    """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part, the `first` of `parts`.
 
     `rungs` are the chains of the tries, by name; the last one serves all further tries. Raises InputError where a part
     has no speech in any try.
     """
     spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
 
-    def by_ar(parts: Sequence[int], rung: str, chain: Chain, seed: int) -> list[Take]:
+    def by_ar(some: Sequence[int], rung: str, chain: Chain, seed: int, batch: int) -> list[Take]:
         results = generate_ar(
-            model, [spoken[i] for i in parts], chain, max_steps=[wanted[i].limit for i in parts], seed=seed,
+            model, [spoken[i] for i in some], chain, max_steps=[wanted[i].limit for i in some], seed=seed,
             early_exit=passes.early_exit, refine_on_stop=passes.refine, guidance=passes.ar_guidance,
-            frame_rate=frame_rate, progress=progress,
+            frame_rate=frame_rate, progress=progress, batch_size=batch,
         )  # fmt: skip
         return [
             Take(
@@ -194,27 +197,29 @@ def level0(
             for each in results
         ]
 
-    def at_once(parts: Sequence[int], rung: str, chain: Chain, seed: int) -> list[Take]:
-        mine = [spoken[i] for i in parts]
+    def at_once(some: Sequence[int], rung: str, chain: Chain, seed: int) -> list[Take]:
+        mine = [spoken[i] for i in some]
         with finite_states(model, "len"):
             predicted = predict_length(model, mine)
-            lengths = [padded_length(each, wanted[i], frame_rate) for i, each in zip(parts, predicted, strict=True)]
+            lengths = [padded_length(each, wanted[i], frame_rate) for i, each in zip(some, predicted, strict=True)]
         results = generate_nar_len(
             model, mine, lengths, chain, seed=seed, demasking=Demasking(passes.steps), guidance=passes.demask_guidance,
             max_frames=None, frame_rate=frame_rate, progress=progress,
         )  # fmt: skip
         return [Take(codes, "predicted", seed, rung=rung) for codes in results]
 
-    make = by_ar if passes.modality == "ar" else at_once
-
-    def watched(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
+    def make(some: Sequence[int], attempt: int, seed: int) -> list[Take]:
         rung, chain = rungs[min(attempt, len(rungs) - 1)]
-        with finite_states(model, "AR" if passes.modality == "ar" else "NAR-len"):
-            return in_batches(parts, passes.batch_size, lambda some: make(some, rung, chain, seed))
+        if passes.modality == "ar":
+            with finite_states(model, "AR"):
+                return while_it_fits(passes.batch_size, lambda batch: by_ar(some, rung, chain, seed, batch))
+        with finite_states(model, "NAR-len"):
+            return in_batches(some, passes.batch_size, lambda mine: at_once(mine, rung, chain, seed))
 
     return best_takes(
-        watched, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, candidates=passes.candidates
-    )
+        make, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, candidates=passes.candidates,
+        first=first, total=parts,
+    )  # fmt: skip
 
 
 def further_levels(

@@ -1,0 +1,158 @@
+"""`SpeechStream`: speech that is handed out while it is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from .candidates import Chosen, alike
+from .device import torch_threads
+from .early import early_parts, whole_only
+from .joining import Joiner, Placed, Wave
+from .results import Part
+from .run import Run
+from .speech_record import speech_record
+from .whole import Sound, whole_parts
+
+if TYPE_CHECKING:
+    from vall_e_core.tracing.file import TraceLog
+
+
+class SpeechStream(Iterator[Wave]):
+    """Waves [samples] float32 at `sample_rate`, one after the other, pauses between parts included.
+
+        stream = engine.stream("Hello there.", ["reference.wav"], seed=1)
+        for wave in stream:
+            play(wave, stream.sample_rate)
+        print(stream.record["duration"])
+
+    Of what has been handed out it keeps nothing but the parts' records. What goes wrong is raised by `next`.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        early: bool = False,
+        given: Tensor | None = None,
+        keep_parts: bool = False,
+        arguments: Mapping[str, object] | None = None,
+    ) -> None:
+        """`early`: in pieces of a part, where that is possible (`whole_only`), else part by part; `given`: level 0;
+        `arguments`: what the record keeps of how to ask for the same again."""
+        self._run = run
+        self._early = early and whole_only(run) is None
+        self._source: Iterator[Sound] = early_parts(run) if self._early else whole_parts(run, given)
+        self._joiner = Joiner(run.codec.sample_rate, run.options.pause)
+        self._keeps, self._arguments = keep_parts, arguments
+        self._chosen: list[Chosen] = []
+        self._records: list[dict[str, Any]] = []
+        self._alike = True
+        self._samples = 0
+        self._spent = time.perf_counter() - run.began
+        self._record: dict[str, Any] | None = None
+        self.sample_rate = run.codec.sample_rate
+        self.parts: list[Part] = []
+        """The finished parts, where they are kept."""
+        if early and not self._early:
+            run.warnings.append(f"the speech is handed out part by part: {whole_only(run)}")
+
+    @property
+    def known_parts(self) -> int:
+        """How many parts there are in all."""
+        return len(self._run.parts)
+
+    @property
+    def early(self) -> bool:
+        """Whether a part is handed out before it is whole."""
+        return self._early
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Everything that was noticed so far."""
+        return tuple(self._run.warnings)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Everything about the run, once all of it has been handed out. Raises ValueError before."""
+        if self._record is None:
+            raise ValueError("the speech isn't finished yet")
+        return self._record
+
+    @property
+    def stopped(self) -> bool:
+        """Whether every part that is finished ended by itself."""
+        return all(each["stop_reason"] != "length" for each in self._records)
+
+    def __next__(self) -> Wave:
+        """The next samples, at least one."""
+        while self._record is None:
+            began = time.perf_counter()
+            with torch_threads(self._run.engine.threads):
+                sound = next(self._source, None)
+                wave = self._heard(sound) if sound is not None else None
+            self._spent += time.perf_counter() - began
+            if wave is None:
+                self._finish()
+            elif len(wave):
+                self._samples += len(wave)
+                return wave
+        raise StopIteration
+
+    def trace(self) -> TraceLog | None:
+        """What the chains did at every step, once all is finished; None where nothing was recorded."""
+        run = self._run
+        if run.traces is None:
+            return None
+        return run.traces.log(run.plans, run.wanted, self._chosen, self.record)
+
+    def _heard(self, sound: Sound) -> Wave:
+        ready = self._joiner.push(sound.wave)
+        if sound.chosen is None:
+            return ready
+        at = len(self._records)
+        rest, placed = self._joiner.end(last=at == len(self._run.parts) - 1)
+        self._note(at, sound.chosen, placed)
+        joined: Wave = np.concatenate((ready, rest))
+        return joined
+
+    def _note(self, at: int, chosen: Chosen, placed: Placed) -> None:
+        """Write down what became of part `at`."""
+        part = self._part(at, chosen, placed)
+        self._alike = self._alike and alike([chosen])
+        self._records.append(part.record(at))
+        self._warn_about(at, part)
+        if self._keeps:
+            self.parts.append(part)
+        if self._run.traces is not None:
+            self._chosen.append(chosen)
+
+    def _part(self, at: int, chosen: Chosen, place: Placed) -> Part:
+        run, text, take, rate = self._run, self._run.parts[at], chosen.take, self.sample_rate
+        return Part(
+            text.text, text.phonemes, chosen.spoken.codes.cpu(), place.start / rate, place.length / rate,
+            place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
+            take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
+            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung,
+        )  # fmt: skip
+
+    def _warn_about(self, at: int, part: Part) -> None:
+        count = len(self._run.parts)
+        where = f"part {at + 1} of {count}" if count > 1 else "the speech"
+        tried = f"after {part.tries} tries" if part.tries > 1 else "at the first try"
+        self._run.warnings += [f"{where} {finding} ({tried})" for finding in part.findings]
+        if part.degenerate:
+            self._run.warnings.append(
+                f"{where}: the sampling chain left no token at {part.degenerate} steps; the likeliest was taken"
+            )
+
+    def _finish(self) -> None:
+        if self._alike:
+            self._run.warnings.append("all candidates are alike: the sampling chain draws nothing")
+        self._record = speech_record(self._run, self._records, self._samples, self._spent)
+        if self._arguments is not None:
+            self._record["arguments"] = dict(self._arguments)
