@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vall_e_core import StateContext, Step, continuations, extend_matches, no_matches
@@ -66,6 +68,27 @@ class DryTransform:
         penalised = logits - state.penalties.gather(1, longest.long())
         lowest = torch.minimum(logits, -_HIGHEST)  # keeps -inf
         return torch.maximum(penalised, lowest) if self.multiplier > 0 else torch.minimum(penalised, _HIGHEST)
+
+    def apply_row(self, logits: NDArray[np.float32], step: Step, state: DryState) -> NDArray[np.float32]:
+        """One row [V] -> [V]: only the matches that are long enough are looked at."""
+        matches, ids = state.matches.numpy()[0, :-1], step.history.numpy()[0, 1:]
+        places = (matches >= max(1, self.allowed)).nonzero()[0]
+        if places.size == 0 or self.multiplier == 0:
+            return logits
+        ids, lengths = ids.take(places), matches.take(places)
+        counts = (ids >= 0) & (ids < logits.size)
+        if self.reach > 0:
+            lengths = np.minimum(lengths, np.maximum(places + 1 + self.reach - step.lengths.tolist()[0], 0))
+        if self.breakers:
+            counts &= ~np.isin(ids, self.breakers)
+        ids, lengths = ids[counts], lengths[counts]
+        longest = np.zeros(logits.size, matches.dtype)
+        np.maximum.at(longest, ids, lengths.astype(matches.dtype, copy=False))
+        found, made = logits.take(ids), logits.copy()
+        penalised = found - state.penalties.numpy()[0].take(longest.take(ids))
+        lowest = np.minimum(found, np.float32(-HIGHEST))
+        made[ids] = np.maximum(penalised, lowest) if self.multiplier > 0 else np.minimum(penalised, HIGHEST)
+        return made
 
     def accept(self, tokens: Tensor, step: Step, state: DryState) -> DryState:
         """The matches after tokens [N]."""

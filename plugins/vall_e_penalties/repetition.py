@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vall_e_core import StateContext, Step
@@ -52,14 +54,37 @@ class RepetitionPenaltyTransform:
         changed = stronger(found / strengths, found * strengths)  # the sign rule
         return logits.scatter_reduce(1, state.ids, changed, self.strongest)
 
+    def apply_row(self, logits: NDArray[np.float32], step: Step, state: RepetitionState) -> NDArray[np.float32]:
+        """One row [V] -> [V]."""
+        ids, strengths = state.ids.numpy()[0], state.strengths.numpy()[0]
+        if ids.size == 0:
+            return logits
+        if self.decay != 0:
+            distance = (step.lengths.tolist()[0] - 1 - np.arange(ids.size)) % ids.size + 1
+            strengths = 1 + (strengths - 1) * distance.astype(np.float32) ** np.float32(-self.decay)
+        found, made = logits.take(ids), logits.copy()
+        stronger = np.minimum if self.penalty >= 1 else np.maximum
+        stronger.at(made, ids, stronger(found / strengths, found * strengths))
+        return made
+
     def accept(self, tokens: Tensor, step: Step, state: RepetitionState) -> RepetitionState:
         """The window after tokens [N]."""
         width = state.ids.shape[1]
         if width == 0:
             return state
+        if tokens.shape[0] == 1 and tokens.device.type == "cpu":
+            return self._accepted_row(tokens.tolist()[0], step.lengths.tolist()[0] % width, state)
         at, token = (step.lengths % width).unsqueeze(1), tokens.unsqueeze(1)
         known = token.clamp(0, state.known - 1)
         strength = torch.where(known == token, self.strength, self.none)
         return RepetitionState(
             state.ids.scatter(1, at, known), state.strengths.scatter(1, at, strength), state.known
         )  # fmt: skip
+
+    def _accepted_row(self, token: int, at: int, state: RepetitionState) -> RepetitionState:
+        """The same for one row, which costs less on numpy's side."""
+        ids, strengths = state.ids.numpy().copy(), state.strengths.numpy().copy()
+        exists = 0 <= token < state.known
+        ids[0, at] = min(max(token, 0), state.known - 1)
+        strengths[0, at] = self.penalty if exists else 1.0
+        return RepetitionState(torch.from_numpy(ids), torch.from_numpy(strengths), state.known)

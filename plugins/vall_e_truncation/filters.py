@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step, descending, highest
+from vall_e_core import StatelessTransform, Step, cumulated_row, descending, descending_row, highest, highest_row
 
 NEVER = float("-inf")
 
@@ -30,12 +32,24 @@ class TopKTransform(StatelessTransform):
         size = logits.shape[-1]
         return highest(logits, min(self.k, size) if self.k > 0 else size)
 
+    def kept_row(self, logits: NDArray[np.float32], step: Step, state: None) -> NDArray[np.int64]:
+        """The ids [k] of one row [V]."""
+        return highest_row(logits, min(self.k, logits.size) if self.k > 0 else logits.size)
+
+    def apply_row(self, logits: NDArray[np.float32], step: Step, state: None) -> NDArray[np.float32]:
+        """One row [V] -> [V]."""
+        if self.k == 0 or self.k >= logits.size:
+            return logits
+        ids, made = highest_row(logits, self.k), np.full_like(logits, NEVER)
+        made[ids] = logits[ids]
+        return made
+
 
 class TopPTransform(StatelessTransform):
     """In order, the lowest ids first among equals."""
 
     def __init__(self, p: float) -> None:
-        self.p, self.level = p, torch.tensor(p)
+        self.p, self.level, self.least = p, torch.tensor(p), np.float32(p)
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
@@ -46,15 +60,33 @@ class TopPTransform(StatelessTransform):
         ordered[:, 1:].masked_fill_(reached[:, :-1] >= self.level, NEVER)
         return torch.empty_like(logits).scatter_(1, ids, ordered)
 
+    def apply_row(self, logits: NDArray[np.float32], step: Step, state: None) -> NDArray[np.float32]:
+        """One row [V] -> [V]."""
+        if self.p >= 1:
+            return logits
+        ids, made = descending_row(logits), logits.copy()
+        reached = cumulated_row(logits.take(ids))
+        made[ids[1:][reached[:-1] >= self.least]] = NEVER
+        return made
+
 
 class MinPTransform(StatelessTransform):
     """In logits: x >= max + ln p. No softmax, no sort."""
 
     def __init__(self, p: float) -> None:
-        self.p, self.reach = p, torch.tensor(math.log(p) if p > 0 else NEVER)
+        self.p, self.level = p, np.float32(math.log(p) if p > 0 else NEVER)
+        self.reach = torch.tensor(self.level)
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> [N, V]."""
         if self.p <= 0:
             return logits
         return logits.masked_fill(logits < logits.amax(-1, keepdim=True).add_(self.reach), NEVER)
+
+    def apply_row(self, logits: NDArray[np.float32], step: Step, state: None) -> NDArray[np.float32]:
+        """One row [V] -> [V]."""
+        if self.p <= 0:
+            return logits
+        made = logits.copy()
+        made[logits < logits.max() + self.level] = NEVER
+        return made

@@ -11,13 +11,14 @@ from .flags import chain_from_flags
 from .plan import ChainPlan, Member, compile_chain
 
 if TYPE_CHECKING:
-    from .chain import Chain, ChainState, Stage
+    from .chain import Chain, ChainState
     from .noise import Noise, utterance_key
-    from .order import descending, highest
+    from .order import descending, descending_row, highest, highest_row
     from .protocols import (
         Choice,
         GreedySelector,
         Narrowing,
+        RowTransform,
         Search,
         Selector,
         StateContext,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
         Trace,
         Transform,
     )
-    from .selection import draw, take_maximum
+    from .selection import cumulated_row, draw, draw_row, take_maximum
+    from .stage import Stage
     from .step import Step, recent
     from .suffix import continuations, extend_matches, no_matches
 
@@ -37,9 +39,10 @@ _LAZY = {
     "GreedySelector": "protocols",
     "Narrowing": "protocols",
     "Noise": "noise",
+    "RowTransform": "protocols",
     "Search": "protocols",
     "Selector": "protocols",
-    "Stage": "chain",
+    "Stage": "stage",
     "StateContext": "protocols",
     "StatelessSelector": "protocols",
     "StatelessTransform": "protocols",
@@ -47,10 +50,14 @@ _LAZY = {
     "Trace": "protocols",
     "Transform": "protocols",
     "continuations": "suffix",
+    "cumulated_row": "selection",
     "descending": "order",
+    "descending_row": "order",
     "draw": "selection",
+    "draw_row": "selection",
     "extend_matches": "suffix",
     "highest": "order",
+    "highest_row": "order",
     "no_matches": "suffix",
     "recent": "step",
     "take_maximum": "selection",
@@ -66,6 +73,7 @@ __all__ = [
     "Member",
     "Narrowing",
     "Noise",
+    "RowTransform",
     "Search",
     "Selector",
     "Stage",
@@ -78,10 +86,14 @@ __all__ = [
     "chain_from_flags",
     "compile_chain",
     "continuations",
+    "cumulated_row",
     "descending",
+    "descending_row",
     "draw",
+    "draw_row",
     "extend_matches",
     "highest",
+    "highest_row",
     "no_matches",
     "recent",
     "take_maximum",

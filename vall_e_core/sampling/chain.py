@@ -14,27 +14,13 @@ from ..errors import UsageError
 from . import state as states
 from .candidates import Candidates
 from .protection import clean, keep_stop, settle, sound
-from .protocols import Choice, Detailed, Narrowing, Search, Selector, StateContext, StatelessSelector, Trace, Transform
+from .protocols import Choice, Detailed, Narrowing, Search, Selector, StateContext, StatelessSelector, Trace
+from .row import Row, RowPath
+from .stage import Stage, narrowing
 from .step import Step
 
 PROTECTION = "protection"
 """What a trace calls the last stage of all: rows that nothing could be drawn from, or nothing but the stop token."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A transform, its name, and what the chain must know about it."""
-
-    name: str
-    transform: Transform
-    bans: bool = False
-    """It may remove the stop token: that is what the user asked for (minimum length, suppressed ids)."""
-    removes: bool = True
-    """It may remove tokens at all."""
-    prepares: bool = False
-    """Guidance and bans: the logits after it are what the model is taken to have said."""
-    compact: bool = False
-    """It sees nothing but what is left (see `Sampler.invariances`)."""
 
 
 @dataclass
@@ -49,7 +35,7 @@ class ChainState:
     rescued: Tensor
     """How many steps of each row [N] had only the stop token left."""
     logits: Tensor | Candidates | None = field(default=None, repr=False)
-    """What `process` or `choose` made last [N, V]; `accept` hands it to the selector."""
+    """What `process` or `choose` made last [N, V], for a selector that remembers; `accept` hands it over."""
 
     def select(self, rows: Tensor) -> ChainState:
         """The state of rows [M]: finished rows dropped, or each hypothesis continuing its parent."""
@@ -93,7 +79,8 @@ class Chain:
         self.selector: Selector = StatelessSelector() if selector is None else selector
         self.compact_selector = selector is None or compact_selector
         """Whether the selector sees nothing but what is left, and remembers nothing."""
-        self._narrowing = _narrowing(self.stages, self.compact_selector)
+        self._narrowing = narrowing(self.stages, self.compact_selector)
+        self._row = RowPath(self.stages, self._narrowing, self.selector, self.compact_selector)
         self.search = search
         self.trace = trace
         self.needs = needs
@@ -160,19 +147,28 @@ class Chain:
 
         No stage takes the stop token away, nor leaves only it, unless a ban asks. Notes degenerate rows in `state`.
         """
-        left = self._left(logits, step, state)
-        made = left.spread() if isinstance(left, Candidates) else left
+        row = self._one_row(logits, step, state)
+        made = row.spread() if row is not None else _dense(self._left(logits, step, state))
         state.logits = made
         return made
 
     def choose(self, logits: Tensor, step: Step, state: ChainState) -> Tensor:
         """The tokens [N] int64 for logits [N, V] as `process` takes them."""
+        row = self._one_row(logits, step, state)
+        if row is not None:
+            state.logits = None if self.compact_selector else row.spread()
+            return self._row.select(row, step, state.selector)
         left = state.logits = self._left(logits, step, state)
         if not isinstance(left, Candidates):
             return self.select(left, step, state)
         if self.trace is not None or not self.compact_selector:
             return self.select(left.spread(), step, state)
         return left.tokens(self.selector.select(left.logits, step, state.selector))
+
+    def _one_row(self, logits: Tensor, step: Step, state: ChainState) -> Row | None:
+        """What all stages leave of a single ordinary row on a CPU, else None."""
+        alone = self._row.pays and self.trace is None and logits.shape[0] == 1 and logits.device.type == "cpu"
+        return self._row.left(logits, step, state.stages) if alone else None
 
     def _left(self, logits: Tensor, step: Step, state: ChainState) -> Tensor | Candidates:
         """What all stages leave."""
@@ -267,28 +263,19 @@ class Chain:
         return ChainState(stages, selector, state.search, state.degenerate, state.rescued, state.logits)
 
 
-def _narrowing(stages: Sequence[Stage], compact_selector: bool) -> dict[int, Narrowing]:
-    """The places behind which few tokens are left, and something sees nothing but those, with their transforms."""
-    follows = [*(each.compact for each in stages[1:]), compact_selector]
-    return {
-        at: each.transform for at, each in enumerate(stages) if follows[at] and isinstance(each.transform, Narrowing)
-    }  # fmt: skip
-
-
 def _applied(
     stage: Stage, narrowing: Narrowing | None, before: Tensor | Candidates, step: Step, own: Any  # noqa: ANN401
 ) -> Tensor | Candidates:
     """What one stage makes of logits or candidates. The stop token stays, unless it bans."""
-    protects = stage.removes and not stage.bans
     if isinstance(before, Candidates):
         if stage.compact:
             made = stage.transform.apply(before.logits, step, own)
-            return before.filtered(made) if protects else before.changed(made)
+            return before.filtered(made) if stage.protects else before.changed(made)
         before = before.spread()
     if narrowing is not None:
         return Candidates.of(before, narrowing.kept(before, step, own), step.stop_token)
     made = stage.transform.apply(before, step, own)
-    return keep_stop(before, made, step.stop_token) if protects else made
+    return keep_stop(before, made, step.stop_token) if stage.protects else made
 
 
 def _dense(left: Tensor | Candidates) -> Tensor:

@@ -12,6 +12,7 @@ from ..kinds import Sampler
 from . import state as states
 from .contract_common import context, frozen, on_cuda, on_meta, state_rows, unsynced
 from .contract_compact import check_compact_selector
+from .contract_rows import check_selector_rows
 from .probes import Probe
 from .step import Step
 
@@ -25,6 +26,7 @@ def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str
         yield from _purity(built, probe)
         yield from _rows(built, probe)
         yield from check_compact_selector(one, built, probe)
+        yield from check_selector_rows(built, probe)
     for probe in tried:
         if probe.size == 1025:
             if not one.waits:

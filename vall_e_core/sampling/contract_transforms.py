@@ -10,10 +10,12 @@ from torch import Tensor
 
 from ..kinds import Sampler
 from . import state as states
-from .chain import Chain, Stage
+from .chain import Chain
 from .contract_common import frozen, on_cuda, on_meta, replayed, same, state_rows, unsynced
 from .contract_compact import check_compact_transform
+from .contract_rows import check_transform_rows
 from .probes import Probe
+from .stage import Stage
 from .step import Step
 
 NEVER = float("-inf")
@@ -42,6 +44,7 @@ def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[st
         yield from _protected(one, built, probe)
         yield from _ties(one, built, probe)
         yield from check_compact_transform(one, built, probe)
+        yield from check_transform_rows(built, probe)
     wide = [probe for probe in tried if probe.size == 1025]
     for probe in wide:
         if not one.waits:

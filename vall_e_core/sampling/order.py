@@ -27,6 +27,8 @@ def highest(logits: Tensor, k: int) -> Tensor:
         return logits.sort(dim=-1, descending=True, stable=True).indices[:, :k].sort(dim=-1).values
     values: Array = logits.detach().numpy()
     rows, size = values.shape
+    if rows == 1:
+        return torch.from_numpy(highest_row(values[0], k)[None])
     least = np.partition(values, size - k, axis=-1)[:, size - k, None]
     kept = values >= least
     places = kept.reshape(-1).nonzero()[0]
@@ -36,17 +38,40 @@ def highest(logits: Tensor, k: int) -> Tensor:
         kept = above | (equal & (equal.cumsum(-1) <= k - above.sum(-1, keepdims=True)))
         places = kept.reshape(-1).nonzero()[0]
     ids = places.reshape(rows, k)
-    if rows > 1:
-        ids -= np.arange(0, rows * size, size)[:, None]
+    ids -= np.arange(0, rows * size, size)[:, None]
     return torch.from_numpy(ids)
+
+
+def highest_row(values: Array, k: int) -> Array:
+    """`highest` of one row on a CPU: values [V] -> ids [k]."""
+    least = np.partition(values, values.size - k)[values.size - k]
+    ids: Array = (values >= least).nonzero()[0]
+    if ids.size != k:
+        above, equal = (values > least).nonzero()[0], (values == least).nonzero()[0]
+        ids = np.sort(np.concatenate([above, equal[: k - above.size]]))
+    return ids
+
+
+def descending_row(values: Array) -> Array:
+    """The ids [V] of one row's values [V] (no NaN) in descending order, the lowest id first among equals."""
+    if values.size <= _FEW:
+        ids: Array = (-values).argsort(kind="stable")
+        return ids
+    keys = _keys(values)
+    keys.sort()
+    return (values.size - 1) - (keys[::-1] & _ID)
 
 
 def descending(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Logits [N, V] (no NaN) in descending order and their ids [N, V], both the caller's own."""
     rows, size = logits.shape
-    if logits.device.type != "cpu" or (rows == 1 and size <= _FEW):
+    if logits.device.type != "cpu":
         ordered, ids = logits.sort(dim=-1, descending=True, stable=True)
         return ordered, ids
+    if rows == 1 and size <= _FEW:
+        few: Array = logits.detach().numpy()
+        place = descending_row(few[0])[None]
+        return torch.from_numpy(few[0].take(place)), torch.from_numpy(place)
     keys = _keys(logits.detach().numpy())
     keys.sort(axis=-1)
     ids = torch.from_numpy((size - 1) - (keys[:, ::-1] & _ID))
@@ -54,7 +79,7 @@ def descending(logits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _keys(values: Array) -> Array:
-    """int64 [N, V] without equals that rise with the values [N, V] float32, and fall with the ids.
+    """int64 without equals (in a row) that rise with the values [..., V] float32, and fall with the ids.
 
     The bits of a float32, read as an integer, rise with its size; those of a negative one are turned round. They are
     the upper half, the id counted from the end the lower.

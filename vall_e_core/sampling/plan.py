@@ -95,8 +95,9 @@ class ChainPlan:
 
     def build(self, ctx: BuildContext) -> Chain:
         """The chain itself. The first moment torch is needed."""
-        from .chain import Chain, Stage
+        from .chain import Chain
         from .protocols import GreedySelector
+        from .stage import Stage
 
         stages = [
             Stage(

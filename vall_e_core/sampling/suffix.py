@@ -7,6 +7,7 @@ comparison, whatever the history holds, instead of a search at every step.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -28,11 +29,26 @@ def extend_matches(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | N
     history = step.history
     if history.shape[1] == 0:
         return matches
+    if history.shape[0] == 1 and history.device.type == "cpu":
+        return _extend_row(matches, tokens, step, ends)
     same = history == tokens.unsqueeze(1)
     same &= torch.arange(history.shape[1], device=history.device) < step.lengths.unsqueeze(1)
     if ends is not None:
         same &= ~ends.unsqueeze(1)
     return pad(matches[:, :-1], (1, 0)).add_(1).mul_(same)  # far cheaper on a CPU than `where`
+
+
+def _extend_row(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | None) -> Tensor:
+    """The same for one row on a CPU, where a call of numpy's costs a third of one of torch's."""
+    known, history = matches.numpy(), step.history.numpy()
+    made = np.zeros(known.shape, known.dtype)
+    length = min(step.lengths.tolist()[0], history.shape[1])
+    if length > 0 and (ends is None or not ends.tolist()[0]):
+        places = (history[0, :length] == tokens.tolist()[0]).nonzero()[0]
+        made[0, places] = known[0, places - 1] + 1
+        if places.size > 0 and places[0] == 0:  # nothing comes before it
+            made[0, 0] = 1
+    return torch.from_numpy(made)
 
 
 def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tensor]:

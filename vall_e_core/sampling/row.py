@@ -1,0 +1,134 @@
+"""One row on a CPU: the chain on numpy arrays.
+
+There every operation costs what its call costs, and numpy's calls cost a third of torch's. Members that have
+`apply_row`, `kept_row` or `select_row` get the row as an array, all others the same memory as a tensor [1, V]. Only
+what is ordinary is done here: a row that has to be cleaned or settled is left to the path of tensors, from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .protocols import Narrowing, Selector
+from .stage import Stage
+from .step import Step
+
+Array = NDArray[Any]
+NEVER, MOST = float("-inf"), float("inf")
+
+
+@dataclass
+class Row:
+    """Logits [K] of the tokens that are left, and their ids [K], rising; without ids these are all tokens."""
+
+    logits: Array
+    ids: Array | None
+    size: int
+    """V."""
+
+    def spread(self) -> Tensor:
+        """Logits [1, V], all others removed; they may share this row's memory."""
+        return _tensor(_dense(self.logits, self.ids, self.size))
+
+
+class RowPath:
+    """A chain's stages and selector as they work on one row."""
+
+    def __init__(
+        self, stages: Sequence[Stage], narrowing: Mapping[int, Narrowing], selector: Selector, compact: bool
+    ) -> None:
+        self._stages = [
+            (
+                stage, own_method(stage.transform, "apply_row", "apply"), narrowing.get(at),
+                own_method(stage.transform, "kept_row", "kept"),
+            )
+            for at, stage in enumerate(stages)
+        ]  # fmt: skip
+        self._selector, self._compact = selector, compact
+        self._select = own_method(selector, "select_row", "select")
+        self.pays = any(each[1] is not None for each in self._stages)
+        """Whether any transform gains by it."""
+
+    def left(self, logits: Tensor, step: Step, states: Sequence[Any]) -> Row | None:
+        """What all stages leave of logits [1, V] on a CPU; None if the row needs more than the stages."""
+        size = logits.shape[1]
+        if size == 0:
+            return None
+        values: Array = logits.detach().float().numpy()[0]
+        if not values.max() < MOST:
+            return None
+        stop = step.stop_token if step.stop_token is not None and 0 <= step.stop_token < size else None
+        narrows, place, ids = step.stop_token in (None, size - 1), stop, None
+        with np.errstate(all="ignore"):
+            for (stage, apply, narrower, keep), state in zip(self._stages, states, strict=True):
+                if ids is not None and not stage.compact:
+                    values, ids, place = _dense(values, ids, size), None, stop
+                if narrows and ids is None and narrower is not None:
+                    ids = keep(values, step, state) if keep else narrower.kept(_tensor(values), step, state).numpy()[0]
+                    if stop is not None and ids[-1] != stop:
+                        ids = np.append(ids, stop)
+                    values, place = values.take(ids), None if stop is None else len(ids) - 1
+                    continue
+                made = apply(values, step, state) if apply else _by_tensor(stage, values, step, state)
+                if place is not None and stage.protects and made is not values and made[place] == NEVER:
+                    made[place] = values[place]
+                values = made
+        return Row(values, ids, size) if _sound(values, place) else None
+
+    def select(self, row: Row, step: Step, state: Any) -> Tensor:  # noqa: ANN401 - each selector has its own
+        """The token [1] for what `left` left."""
+        ids = row.ids
+        if ids is not None and not self._compact:
+            return self._selector.select(row.spread(), step, state)
+        if self._select is None:
+            token = self._selector.select(_tensor(row.logits), step, state)
+            return token if ids is None else torch.from_numpy(ids.take(token.numpy()))
+        place = self._select(row.logits, step, state)
+        return torch.from_numpy(np.array([place if ids is None else ids[place]], np.int64))
+
+
+def own_method(of: object, name: str, instead: str) -> Callable[..., Any] | None:
+    """The method `name` that does what the method `instead` does; None where a derived class has changed only that."""
+    for kind in type(of).__mro__:
+        if name in vars(kind):
+            found: Callable[..., Any] = getattr(of, name)
+            return found
+        if instead in vars(kind):
+            return None
+    return None
+
+
+def _by_tensor(stage: Stage, values: Array, step: Step, state: Any) -> Array:  # noqa: ANN401
+    given = _tensor(values)
+    made = stage.transform.apply(given, step, state)
+    return values if made is given else made.detach().numpy()[0]
+
+
+def _tensor(values: Array) -> Tensor:
+    """The same memory as [1, V]."""
+    return torch.from_numpy(values[None])
+
+
+def _dense(values: Array, ids: Array | None, size: int) -> Array:
+    if ids is None:
+        return values
+    made = np.full(size, NEVER, values.dtype)
+    made[ids] = values
+    return made
+
+
+def _sound(values: Array, place: int | None) -> bool:
+    """As `protection.sound`: a finite token beside the one at `place`, and neither NaN nor +inf."""
+    if place is None:
+        return bool(NEVER < values.max() < MOST)
+    if not values[place] < MOST:
+        return False
+    sides = [each.max() for each in (values[:place], values[place + 1 :]) if each.size > 0]
+    return all(each < MOST for each in sides) and any(each > NEVER for each in sides)
