@@ -74,6 +74,13 @@ def run(task: Tts, session: Session) -> None:
         trace.write(task.trace, overwrite=task.overwrite)
         session.notice(f"trace: {task.trace}, {len(trace.lines)} choices")
     report(session, record, target)
+    if speech.silent_parts:
+        numbers = ", ".join(str(number + 1) for number in speech.silent_parts)
+        raise BatchError(
+            f"nothing was said in part {numbers} of {speech.known_parts}",
+            cause="the model stopped at once in all tries",
+            try_="another --seed, or --max-tries 10",
+        )  # fmt: skip
     if task.strict and not speech.stopped:
         raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from vall_e_core.component import BuildContext
-from vall_e_core.errors import InputError, ModelError
+from vall_e_core.errors import ModelError
 from vall_e_core.kinds import Scorer
 
 from .loading import find_scorers
@@ -100,11 +101,9 @@ class Chosen:
 
     @property
     def spoken(self) -> Spoken:
-        """That one's codes and wave."""
+        """That one's codes and wave, both without length where there is no speech in any of them."""
         found = self.candidates[self.place].spoken
-        if found is None:  # `require_speech` has seen to it that there is one
-            raise InputError("no speech produced")
-        return found
+        return Spoken(torch.zeros(0, 1, dtype=torch.long), np.zeros(0, np.float32)) if found is None else found
 
     def record(self) -> list[dict[str, object]]:
         """All of them, for the record."""

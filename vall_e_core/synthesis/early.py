@@ -17,7 +17,7 @@ from .finite import finite_states
 from .loops import find_loop
 from .run import Run
 from .streaming import Piece, stream_part
-from .takes import Take, judge, require_speech, retry_seed
+from .takes import Take, judge, retry_seed
 from .whole import Sound, choose
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ def whole_only(run: Run) -> str | None:
 def early_parts(run: Run) -> Iterator[Sound]:
     """Every part in order, in pieces, as soon as they are settled. What has been heard can't be taken again: only a
     part in which the model stops at once is, and one that repeats itself is ended there.
-
-    Raises InputError where a part has no speech in any try.
     """
     rungs, levels = run.rungs(), run.levels_chain()
     for part in range(len(run.parts)):
@@ -65,18 +63,20 @@ class _Early:
     def sounds(self, rungs: list[tuple[str, Chain]]) -> Iterator[Sound]:
         """The pieces, and in the end what the part has become."""
         pieces: list[Piece] = []
-        tries = 0
         for tries in range(1, self.run.passes.max_tries + 1):
             name, chain = rungs[min(tries, len(rungs)) - 1]
             for piece in self._pieces(chain, name, tries):
-                pieces.append(piece)
-                yield Sound(piece.wave, None)
+                if self.take.verdict != "empty":  # known before the first piece: so short a part comes whole
+                    pieces.append(piece)
+                    yield Sound(piece.wave, None)
             if pieces:
                 break
-        require_speech({0: self.take}, {0: tries}, 1, first=self.part, total=len(self.run.parts))
-        sound = Spoken(torch.cat([each.codes for each in pieces]), np.concatenate([each.wave for each in pieces]))
-        (chosen,) = choose(self.run, [self.part], [self.take], {0: sound})
-        yield Sound(sound.wave[:0], chosen)
+        spoken: dict[int, Spoken] = {}
+        if pieces:
+            wave = np.concatenate([each.wave for each in pieces])
+            spoken = {0: Spoken(torch.cat([each.codes for each in pieces]), wave)}
+        (chosen,) = choose(self.run, [self.part], [self.take], spoken)
+        yield Sound(np.zeros(0, np.float32), chosen)
 
     def _pieces(self, chain: Chain, rung: str, tries: int) -> Iterator[Piece]:
         run, passes = self.run, self.run.passes

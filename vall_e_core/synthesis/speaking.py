@@ -166,14 +166,10 @@ def level0(
     passes: Passes,
     frame_rate: float,
     progress: Progress | None = None,
-    *,
-    first: int = 0,
-    parts: int | None = None,
 ) -> list[Take]:
-    """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part, the `first` of `parts`.
+    """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part.
 
-    `rungs` are the chains of the tries, by name; the last one serves all further tries. Raises InputError where a part
-    has no speech in any try.
+    `rungs` are the chains of the tries, by name; the last one serves all further tries.
     """
     spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
 
@@ -216,10 +212,7 @@ def level0(
         with finite_states(model, "NAR-len"):
             return in_batches(some, passes.batch_size, lambda mine: at_once(mine, rung, chain, seed))
 
-    return best_takes(
-        make, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, candidates=passes.candidates,
-        first=first, total=parts,
-    )  # fmt: skip
+    return best_takes(make, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries)
 
 
 def further_levels(

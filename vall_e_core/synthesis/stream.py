@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from vall_e_core.errors import InputError
+
 from .candidates import Chosen, alike
 from .device import torch_threads
 from .early import early_parts, whole_only
@@ -30,7 +32,9 @@ class SpeechStream(Iterator[Wave]):
             play(wave, stream.sample_rate)
         print(stream.record["duration"])
 
-    Of what has been handed out it keeps nothing but the parts' records. What goes wrong is raised by `next`.
+    Of what has been handed out it keeps nothing but the parts' records. What goes wrong is raised by `next`. A part in
+    which the model says nothing in any try is silent (its verdict is `empty`, and it is warned about); where all are,
+    that is an InputError.
     """
 
     def __init__(
@@ -82,6 +86,11 @@ class SpeechStream(Iterator[Wave]):
         if self._record is None:
             raise ValueError("the speech isn't finished yet")
         return self._record
+
+    @property
+    def silent_parts(self) -> list[int]:
+        """The numbers of the finished parts, from 0, in which nothing was said."""
+        return [at for at, each in enumerate(self._records) if each["verdict"] == "empty"]
 
     @property
     def stopped(self) -> bool:
@@ -151,6 +160,11 @@ class SpeechStream(Iterator[Wave]):
             )
 
     def _finish(self) -> None:
+        if len(self.silent_parts) == len(self._records):
+            raise InputError(
+                "no speech produced", cause=f"the model stopped at once in {self._records[0]['tries']} tries",
+                try_="another --seed, another reference, or a longer text",
+            )  # fmt: skip
         if self._alike:
             self._run.warnings.append("all candidates are alike: the sampling chain draws nothing")
         self._record = speech_record(self._run, self._records, self._samples, self._spent)

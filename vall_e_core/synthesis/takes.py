@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
-
-from vall_e_core.errors import InputError
 
 from .ladder import AS_ASKED
 from .limits import SHORT_FACTOR
@@ -84,17 +82,12 @@ def best_takes(
     *,
     seed: int,
     max_tries: int,
-    candidates: int = 1,
-    first: int = 0,
-    total: int | None = None,
 ) -> list[Take]:
     """A take for every item, in order: the first good one, or the best of `max_tries`.
 
-    Items are parts of a text, or `candidates` of each part side by side (item = part * candidates + candidate); none
-    depends on the others. `make(items, attempt, seed)` makes takes for some items. What a retry only repeats (nothing
-    is drawn) isn't tried again. Raises InputError, which numbers the parts from `first` on and of `total`, where a part
-    has no speech in any of its takes; a candidate without speech beside one that has some is handed back, with the
-    verdict `empty`.
+    Items are parts of a text, or several candidates of each part; none depends on the others. `make(items, attempt,
+    seed)` makes takes for some items. What a retry only repeats (nothing is drawn) isn't tried again. An item without
+    speech in any of its takes has the verdict `empty`.
     """
     best: dict[int, Take] = {}
     tries = dict.fromkeys(range(len(wanted)), 0)
@@ -115,21 +108,4 @@ def best_takes(
             if not settled and not repeated:
                 again.append(part)
         pending = again
-    require_speech(best, tries, candidates, first=first, total=total)
     return [replace(best[part], tries=tries[part]) for part in range(len(wanted))]
-
-
-def require_speech(
-    takes: Mapping[int, Take], tries: Mapping[int, int], candidates: int, *, first: int = 0, total: int | None = None
-) -> None:
-    """That every part has a take with speech in it. Raises InputError, which numbers the parts from `first` on."""
-    count = len(takes) // candidates
-    total = count if total is None else total
-    for part in range(count):
-        mine = range(part * candidates, (part + 1) * candidates)
-        if all(takes[item].verdict == "empty" for item in mine):
-            raise InputError(
-                "no speech produced" + (f" for part {first + part + 1} of {total}" if total > 1 else ""),
-                cause=f"the model stopped at once in {sum(tries[item] for item in mine)} tries",
-                try_="another --seed, another reference, or a longer text",
-            )

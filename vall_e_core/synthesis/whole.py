@@ -45,7 +45,7 @@ def sections(parts: int, batch: int) -> Iterator[range]:
 def whole_parts(run: Run, given: Tensor | None = None) -> Iterator[Sound]:
     """Every part in order, a sound each, in memory that doesn't grow with the text.
 
-    `given` [T] is level 0 where it is known already. Raises InputError where a part has no speech in any try.
+    `given` [T] is level 0 where it is known already.
     """
     together = max(1, run.passes.batch_size // run.passes.candidates)
     levels = run.levels_chain()
@@ -65,7 +65,7 @@ def _level0(run: Run, parts: Sequence[int], rungs: Sequence[tuple[str, Chain]]) 
     with run.clock("level 0"), torch.inference_mode():
         return level0(
             run.model, [run.utterance(i, n) for i, n in items], [run.wanted[i] for i, _ in items], rungs, run.passes,
-            run.codec.frame_rate, run.progress, first=parts[0], parts=len(run.parts),
+            run.codec.frame_rate, run.progress,
         )  # fmt: skip
 
 
