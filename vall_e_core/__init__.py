@@ -88,7 +88,9 @@ if TYPE_CHECKING:
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech, Transcription
     from .synthesis.speech_options import SpeechOptions
+    from .synthesis.stream import SpeechStream
     from .synthesis.voice import find_voice, make_voice, model_codec
+    from .synthesis.writing import write_speech
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
     from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
     from .tokenizer import Tokenizer
@@ -167,6 +169,8 @@ _LAZY: dict[str, str] = {
     "read_record": ".synthesis.record",
     "SpeechRequest": ".synthesis.request",
     "Speech": ".synthesis.results",
+    "SpeechStream": ".synthesis.stream",
+    "write_speech": ".synthesis.writing",
     "Transcription": ".synthesis.results",
     "HearingOptions": ".synthesis.hearing_options",
     "check_file": ".output",
@@ -260,6 +264,7 @@ __all__ = [
     "Speech",
     "SpeechOptions",
     "SpeechRequest",
+    "SpeechStream",
     "StateContext",
     "StatelessSelector",
     "StatelessTransform",
@@ -328,6 +333,7 @@ __all__ = [
     "write_atomic",
     "write_audio",
     "write_json",
+    "write_speech",
 ]
 
 
