@@ -38,6 +38,7 @@ from .protocols import (
 
 if TYPE_CHECKING:
     from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
+    from .audio.bending import bent
     from .cache import cache_home, cached_model, sha256_file
     from .checkpoint import Loaded, inspect_model, load_model, save_model
     from .cli_task import TaskGroup
@@ -109,6 +110,7 @@ _LAZY: dict[str, str] = {
     "read_audio": ".audio",
     "read_windows": ".audio",
     "write_audio": ".audio",
+    "bent": ".audio.bending",
     "cache_home": ".cache",
     "cached_model": ".cache",
     "sha256_file": ".cache",
@@ -283,6 +285,7 @@ __all__ = [
     "Voice",
     "VoiceFolder",
     "__version__",
+    "bent",
     "cache_home",
     "cached_model",
     "chain_from_flags",

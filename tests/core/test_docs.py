@@ -24,7 +24,7 @@ from vall_e_core.testing import check_sampler
 from .conftest import Run
 
 ROOT = Path(__file__).parents[2]
-SOFT_CAP = ROOT / "tests" / "packaging" / "vall-e-soft-cap"
+SOFT_CAP = ROOT / "tests" / "distributions" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
     "tts", "stt", "sweep", "eval tts", "eval stt", "eval codec", "eval ladder",

@@ -1,4 +1,4 @@
-"""`vall-e plugins new`: what it writes, and what it refuses. That the result works is tested in tests/packaging."""
+"""`vall-e plugins new`: what it writes, and what it refuses. That the result works is tested in tests/distributions."""
 
 from __future__ import annotations
 

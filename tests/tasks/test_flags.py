@@ -160,7 +160,7 @@ def test_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[obj
 
 def test_no_option_is_without_a_test() -> None:
     """A new speech option needs a row above (or a test of its own, named here)."""
-    elsewhere = {"steps", "pause", "strip-markup", "keep-silence", "candidates", "scorer"}  # the last: test_candidates
+    elsewhere = {"steps", "pause", "strip-markup", "keep-silence", "candidates", "scorer", "follow-pitch"}
     tested = {str(flag)[2:] for _, flags, _ in (*SAMPLERS, *PASSES) for flag in flags if str(flag).startswith("--")}
     assert {each.key for each in SpeechOptions.params()} - tested - elsewhere == set()
 

@@ -38,6 +38,8 @@ def whole_only(run: Run) -> str | None:
         return "of several candidates one is chosen"
     if passes.refine:
         return "--refine-on-stop looks at the whole"
+    if run.pitch is not None:
+        return "--follow-pitch listens to the whole"
     if run.plans["ar"].search is not None:
         return "a search chooses at its end"
     return None

@@ -1,9 +1,11 @@
-"""The pitch of a voice, from the autocorrelation of short frames."""
+"""The pitch of a voice, from the autocorrelation of short frames; speech brought to another's."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vall_e_core.audio.bending import bent
 
 from .windows import Wave
 
@@ -14,6 +16,9 @@ _VOICED = 0.6
 _NEAR_BEST = 0.9
 """The first peak that is this near to the highest one is the period: multiples of a period correlate as well."""
 _LEAST_FRAMES = 5
+FROM_SEMITONES, TO_SEMITONES = 1.0, 7.0
+"""Speech nearer to its reference than this is left alone, and so is speech farther away, where one of the two is likely
+to have been heard an octave off."""
 
 
 def median_pitch(wave: Wave, rate: int) -> float | None:
@@ -49,3 +54,12 @@ def median_pitch(wave: Wave, rate: int) -> float | None:
     if np.count_nonzero(voiced) < _LEAST_FRAMES:
         return None
     return round(float(np.median(rate / (low + peaks[voiced].argmax(axis=1)))), 1)
+
+
+def at_pitch(wave: Wave, rate: int, hertz: float) -> tuple[Wave, float]:
+    """`wave` [n] with its median pitch moved to `hertz`, the formants kept; and by how many semitones (0: left)."""
+    own = median_pitch(wave, rate)
+    steps = 0.0 if own is None else 12 * float(np.log2(hertz / own))
+    if not FROM_SEMITONES <= abs(steps) <= TO_SEMITONES:
+        return wave, 0.0
+    return bent(wave, rate, pitch=steps, formant=0.0), steps

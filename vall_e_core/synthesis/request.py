@@ -66,6 +66,12 @@ class Reference:
         warn(f"{self.clip.source}: {seconds:.1f} s of silence at its ends left out")
         return codec.encode(wave[start:stop])
 
+    def pitch(self, codec: CodecModel) -> float | None:
+        """Its median pitch in Hz; None where hardly anything in it has one."""
+        from .pitch import median_pitch
+
+        return median_pitch(self.wave(codec.sample_rate).numpy(), codec.sample_rate)
+
     def record(self) -> dict[str, object]:
         """What the record keeps of it."""
         return {

@@ -25,6 +25,7 @@ from .ladder import ladder
 from .languages import language_id
 from .loading import advised_seconds
 from .parts import TextPart, make_parts
+from .pitch import at_pitch
 from .speaking import Clock, settle_passes, trim_prompt
 from .takes import Wanted
 from .traces import Traces, Use
@@ -87,6 +88,7 @@ class Run:
         self.language = self._language()
         with self.clock("encode"):
             self.prompt = self._prompt()
+            self.pitch = self._pitch()
         with self.clock("text"):
             parts = make_parts(engine, prepared, self._lead(self.prompt), self._budget(self.prompt))
         self.warnings += parts.warnings
@@ -120,7 +122,24 @@ class Run:
         found: Wave = require_finite(wave.float().reshape(-1), "codec").cpu().numpy().astype(np.float32)
         return found
 
+    def sound(self, codes: Tensor) -> Wave:
+        """The sound of a whole take's codes [T, q], with `follow_pitch` at the reference's pitch."""
+        wave = self.decode(codes)
+        if self.pitch is not None:
+            wave, _ = at_pitch(wave, self.codec.sample_rate, self.pitch)
+        return wave
+
     # how it is settled
+
+    def _pitch(self) -> float | None:
+        """Where speech is moved to, in Hz; None for nowhere."""
+        if not self.options.follow_pitch or self.request.task != "tts":
+            return None
+        found = [each.pitch(self.codec) for each in self.prepared.references]
+        known = [each for each in found if each is not None]
+        if not known:
+            self.warnings.append("--follow-pitch: no reference has a pitch to follow")
+        return sum(known) / len(known) if known else None
 
     def _language(self) -> int | None:
         config = self.engine.loaded.config

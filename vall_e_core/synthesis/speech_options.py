@@ -53,6 +53,10 @@ class SpeechOptions(Component):
     )
     max_ref_seconds: float = param(30.0, min=0.5, max=3600.0, unit="s", help="read no more than this of each reference")
     keep_silence: bool = param(False, help="keep silence at a reference's ends; more than 0.3 s is left out otherwise")
+    follow_pitch: bool = param(
+        False,
+        help="move speech that misses the reference's median pitch by 1 to 7 semitones there; no early sound",
+    )  # fmt: skip
     layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (if trained for it)")
     layer_skip_exit_layer: int | None = param(
         None, min=0, help="last layer that may be used, from 0, never below half the stack; the last if absent"

@@ -207,6 +207,10 @@ class VoiceReference:
         samples = voice.audio[: round(self.max_seconds * voice.audio_rate)].astype(np.float32) / np.float32(32768)
         return codec.encode(torch.from_numpy(resample(samples, voice.audio_rate, codec.sample_rate)))
 
+    def pitch(self, codec: CodecModel) -> float | None:
+        """Its recording's median pitch in Hz, as it was when the voice was made; None where it isn't known."""
+        return self.voice.pitch
+
     def record(self) -> dict[str, object]:
         """What the record of a run keeps of it."""
         voice = self.voice

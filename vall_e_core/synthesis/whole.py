@@ -90,7 +90,7 @@ def _rest(run: Run, parts: Sequence[int], takes: Sequence[Take], chain: Chain) -
             chain, run.passes, run.codec.frame_rate, run.progress,
         )  # fmt: skip
     with run.clock("decode"), torch.inference_mode():
-        spoken = {place: Spoken(each, run.decode(each)) for place, each in zip(said, codes, strict=True)}
+        spoken = {place: Spoken(each, run.sound(each)) for place, each in zip(said, codes, strict=True)}
     return choose(run, parts, takes, spoken)
 
 
