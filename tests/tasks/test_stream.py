@@ -98,6 +98,11 @@ def test_what_needs_the_whole_part_is_handed_out_part_by_part(engine: VallE, how
     np.testing.assert_array_equal(np.concatenate(list(found)), np.concatenate(list(plain)))
 
 
+def test_a_trace_is_of_whole_parts(tts: Any, tmp_path: Path) -> None:
+    done = tts.run("--stream", "--trace", tmp_path / "t.jsonl", "--max-ar-steps", 20)
+    assert "part by part: a trace is of whole parts" in done.stderr and (tmp_path / "t.jsonl").exists()
+
+
 def test_in_pieces_a_loop_is_ended(registry: Registry, make_model: Any, tmp_path: Path) -> None:
     """Nothing that was heard can be taken back, but nobody has to hear a minute of it."""
     model = make_model(tmp_path / "endless.sft", stop=-1e4)

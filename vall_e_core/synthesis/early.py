@@ -38,6 +38,8 @@ def whole_only(run: Run) -> str | None:
         return "of several candidates one is chosen"
     if passes.refine:
         return "--refine-on-stop looks at the whole"
+    if run.traces is not None:
+        return "a trace is of whole parts"
     if run.pitch is not None:
         return "--follow-pitch listens to the whole"
     if run.plans["ar"].search is not None:
@@ -49,6 +51,7 @@ def early_parts(run: Run) -> Iterator[Sound]:
     """Every part in order, in pieces, as soon as they are settled. What has been heard can't be taken again: only a
     part in which the model stops at once is, and one that repeats itself is ended there.
     """
+    run.plan_memory()
     rungs, levels = run.rungs(), run.levels_chain()
     for part in range(len(run.parts)):
         yield from _Early(run, part, levels).sounds(rungs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from .joining import Wave
 from .ladder import ladder
 from .languages import language_id
 from .loading import advised_seconds
+from .memory import fitting
 from .parts import TextPart, make_parts
 from .pitch import at_pitch
 from .speaking import Clock, settle_passes, trim_prompt
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
     from .engine import VallE
     from .request import PreparedSpeech
+
+SEPARATORS = 8
+"""Tokens of a sequence that are neither text, nor reference, nor response: separators, language, tone; at most."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,22 @@ class Run:
         self.warnings += parts.warnings
         self.text, self.parts = parts.text, parts.items
         self.wanted = [self._wanted(part, self.prompt) for part in parts.items]
+
+    def plan_memory(self, width: int = 1) -> None:
+        """Make the batch smaller where its keys and values, `width` rows for each utterance, wouldn't fit into memory.
+
+        Raises DeviceError where one utterance's don't.
+        """
+        if self.passes.modality != "ar":
+            return
+        prompt = 0 if self.prompt is None else len(self.prompt.codes)
+        longest = max(len(part.ids) for part in self.parts) + max(wanted.limit for wanted in self.wanted)
+        rows = width * (1 if self.passes.ar_guidance is None else 2)
+        asked = self.passes.batch_size
+        fits = fitting(self.model, asked, prompt + longest + SEPARATORS, rows)
+        if fits < min(asked, len(self.parts) * self.passes.candidates):
+            self.warnings.append(f"{fits} utterances at the same time instead of {asked}: no more fit into memory")
+        self.passes = replace(self.passes, batch_size=fits)
 
     # what the passes are given
 

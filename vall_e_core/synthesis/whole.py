@@ -47,9 +47,10 @@ def whole_parts(run: Run, given: Tensor | None = None) -> Iterator[Sound]:
 
     `given` [T] is level 0 where it is known already.
     """
-    together = max(1, run.passes.batch_size // run.passes.candidates)
     levels = run.levels_chain()
     rungs = run.rungs() if given is None else []
+    run.plan_memory(max((chain.width for _, chain in rungs), default=1))
+    together = max(1, run.passes.batch_size // run.passes.candidates)
     for section in sections(len(run.parts), together):
         takes = _level0(run, section, rungs) if given is None else _taken(run, given)
         for at in range(0, len(section), together):
