@@ -37,7 +37,7 @@ def save(path: Path, wave: Array, rate: int = 24_000, subtype: str | None = None
 def refused(source: str | Path | bytes, match: str, **options: float) -> InputError:
     began = time.monotonic()
     with pytest.raises(InputError, match=match) as caught:
-        read_audio(source, **options)  # type: ignore[arg-type]
+        read_audio(source, **options)  # type: ignore[arg-type]  # any option
     assert time.monotonic() - began < 1
     assert caught.value.exit_code == 3
     return caught.value
@@ -367,7 +367,7 @@ class Pipe(io.RawIOBase):
         return False
 
     def readinto(self, buffer: object) -> int:
-        return self._data.readinto(buffer)  # type: ignore[arg-type]
+        return self._data.readinto(buffer)  # type: ignore[arg-type]  # as BytesIO has it
 
 
 @pytest.mark.parametrize("wrap", [lambda data: data, io.BytesIO, lambda data: io.BufferedReader(Pipe(data))])

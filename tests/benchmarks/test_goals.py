@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT)) if importlib.util.find_spec("benchmarks") is None else None
-
-from benchmarks.contenders import rivals  # noqa: E402
-from benchmarks.goals import GOALS, verdicts  # noqa: E402
-from benchmarks.length import average  # noqa: E402
-from benchmarks.report import Report, Row  # noqa: E402
-from benchmarks.settings import QUICK, Settings  # noqa: E402
+from benchmarks.contenders import rivals
+from benchmarks.goals import GOALS, verdicts
+from benchmarks.length import average
+from benchmarks.report import Report, Row
+from benchmarks.settings import QUICK, Settings
 
 
 def test_goals_are_judged_by_a_run_of_the_full_size() -> None:

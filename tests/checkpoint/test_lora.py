@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vall_e_core.checkpoint import load_model
 from vall_e_core.errors import CheckpointError
-from vall_e_core.model import Model, Target
+from vall_e_core.model import BaseModel, Model, Target
 
 from .conftest import Write
 from .test_load import logits
@@ -44,7 +44,7 @@ def pairs(model: Model, rank: int = 2, seed: int = 0) -> dict[str, tuple[Tensor,
     return found
 
 
-def changed(path: Path, linears: Pairs, scale: float) -> Any:  # noqa: ANN401
+def changed(path: Path, linears: Pairs, scale: float) -> BaseModel:
     """The base model with W + scale * B A."""
     model = load_model(path).model
     with torch.no_grad():

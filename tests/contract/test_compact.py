@@ -38,7 +38,7 @@ def counts_removed_ones(logits: Tensor, step: Step) -> Tensor:
 
 @pytest.mark.parametrize("work", [by_id, by_size, spares_the_stop, counts_removed_ones])
 def test_more_than_what_is_left_is_seen(work: object) -> None:
-    wrong = transform(work, invariances=COMPACT, removes=False)  # type: ignore[arg-type]
+    wrong = transform(work, invariances=COMPACT, removes=False)  # type: ignore[arg-type]  # wrong on purpose
     assert any("where the removed tokens aren't there" in each for each in check_sampler(wrong))
 
 
@@ -60,10 +60,10 @@ class ByIds(GreedySelector):
 
 
 class Stateful(GreedySelector):
-    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]
+    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]  # it has a state
         return torch.zeros(rows, device=ctx.device)
 
-    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
         return state
 
 

@@ -179,26 +179,26 @@ class Remembers(StatelessTransform):
 class Forgets(StatelessTransform):
     """Its state's first dimension isn't the row."""
 
-    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]
+    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]  # it has a state
         return torch.zeros(3, rows, device=ctx.device)
 
-    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
         return state
 
-    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
         return logits - state[0].unsqueeze(1)
 
 
 class Counts(StatelessTransform):
     """Writes to the state in apply()."""
 
-    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]
+    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]  # it has a state
         return torch.zeros(rows, device=ctx.device)
 
-    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
         return state
 
-    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]
+    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
         state.add_(1)
         return logits / state.unsqueeze(1)
 

@@ -51,7 +51,7 @@ def utterances() -> list[Utterance]:
     ]  # fmt: skip
 
 
-def say(model: Model, chain: Chain, items: Sequence[int], batch: int | None, **how: Any) -> list[ArResult]:  # noqa: ANN401
+def say(model: Model, chain: Chain, items: Sequence[int], batch: int | None, **how: Any) -> list[ArResult]:  # noqa: ANN401 - of generate_ar
     every = utterances()
     mine, limits = [every[i] for i in items], [LIMITS[i] for i in items]
     return generate_ar(model, mine, chain, max_steps=limits, seed=5, batch_size=batch, **how)
@@ -123,12 +123,12 @@ def test_state_that_belongs_to_all_rows_keeps_newcomers_out(make: Make) -> None:
     shared = chain_of()
     fresh = shared.init
 
-    def init(*given: Any, **more: Any) -> Any:  # noqa: ANN401
+    def init(*given: Any, **more: Any) -> Any:  # noqa: ANN401 - as Chain.init's
         state = fresh(*given, **more)
         state.stages = [_Shared(torch.zeros(()))]
         return state
 
-    shared.init = init  # type: ignore[method-assign]
+    shared.init = init  # type: ignore[method-assign]  # a chain whose state all rows share
     assert not can_join(shared, settings)
     assert not can_join(chain_of("beam:2"), settings)
     assert not can_join(chain, loops.Settings("ar", early_exit=EarlyExit(2)))

@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
+import gc
 import io
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from vall_e_core import InputError, Registry, SpeechRequest, SpeechStream, VallE, check_output, write_speech
+from vall_e_core.synthesis.candidates import Spoken
 from vall_e_core.synthesis.joining import Joiner, join
 from vall_e_core.synthesis.speech import whole_speech
 from vall_e_core.synthesis.whole import LARGEST_SECTION, sections
@@ -177,6 +179,36 @@ def test_what_fails_on_the_way_leaves_no_file(engine: VallE, tmp_path: Path, mon
     with pytest.raises(InputError, match="no more"):
         write_speech(found, check_output(str(tmp_path / "a.wav")))
     assert calls == 4 and not [each for each in tmp_path.iterdir() if each.is_file()]
+
+
+def test_after_a_failure_nothing_comes_and_there_is_no_record(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = stream(engine)
+    next(found)
+
+    def failing(codes: Any) -> Any:
+        raise InputError("no more")
+
+    monkeypatch.setattr(engine.codec, "decode", failing)
+    with pytest.raises(InputError, match="no more"):
+        list(found)
+    assert next(found, None) is None
+    with pytest.raises(ValueError, match="isn't finished"):
+        _ = found.record
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_what_was_handed_out_is_not_kept(engine: VallE, early: bool) -> None:
+    """Of all parts' codes and waves no more are there at the same time than those of a batch and the one before."""
+
+    def alive() -> int:
+        return sum(type(each) is Spoken for each in gc.get_objects())
+
+    gc.collect()
+    before, most, few = alive(), 0, 2 * SETTINGS["batch_size"]
+    found = stream(engine, LONG + " " + LONG, early=early)
+    for _ in found:
+        most = max(most, alive() - before)
+    assert found.known_parts > 2 * few and most <= few
 
 
 @pytest.mark.parametrize("flags", [(), ("--stream",)], ids=["parts", "pieces"])

@@ -105,7 +105,7 @@ def own_method(of: object, name: str, instead: str) -> Callable[..., Any] | None
     return None
 
 
-def _by_tensor(stage: Stage, values: Array, step: Step, state: Any) -> Array:  # noqa: ANN401
+def _by_tensor(stage: Stage, values: Array, step: Step, state: Any) -> Array:  # noqa: ANN401 - each transform's own
     given = _tensor(values)
     made = stage.transform.apply(given, step, state)
     return values if made is given else made.detach().numpy()[0]

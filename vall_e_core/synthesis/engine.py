@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vall_e_core.component import BuildContext
-from vall_e_core.errors import ModelError, UsageError
-from vall_e_core.kinds import Codec
 
 from .chains import ChainRequest, parse_chain
 from .device import Device, choose_device, let_threads_sleep, set_threads, suitable_threads, torch_threads
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
-from .loading import ModelPlace, find_codec, find_model
+from .loading import ModelPlace, build_codec, check_codec, find_model
 from .model_options import ModelOptions, parse_overrides
 from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
@@ -122,7 +120,7 @@ class VallE:
         context = BuildContext(
             device.name, chosen.dtype, threads=threads, notify=notify, quantize=chosen.quantize, component=plugins.get
         )
-        codec = _build_codec(plugins, spec, context, named=chosen.codec is not None, loaded=loaded)
+        codec = build_codec(plugins, spec, context, named=chosen.codec is not None, loaded=loaded)
         check_codec(codec, loaded)
         running = adopt_engine(engine, loaded, context)
         return cls(
@@ -216,8 +214,7 @@ class VallE:
         early: bool = False,
         arguments: Mapping[str, object] | None = None,
     ) -> SpeechStream:
-        """As `stream`, from a request; `arguments` go into the record. Memory doesn't grow with the text, a trace
-        apart."""
+        """As `stream`, from a request; `arguments` go into the record."""
         from .stream import SpeechStream
 
         with torch_threads(self.threads):
@@ -316,32 +313,6 @@ class VallE:
         return {
             stage: ChainRequest(parse_chain(members, known)) for stage, members in given.items() if members is not None
         }
-
-
-def check_codec(codec: CodecModel, loaded: Loaded) -> None:
-    """That the codec's codes are what the model was made for. Raises ModelError."""
-    config = loaded.config
-    if codec.codebook_size != config.audio_tokens or codec.levels < config.levels:
-        raise ModelError(
-            f"the codec {codec.name} doesn't fit the model",
-            cause=f"the model takes {config.levels} levels of {config.audio_tokens} codes, "
-            f"the codec has {codec.levels} of {codec.codebook_size}",
-            try_=f"--codec {loaded.codec}",
-        )
-
-
-def _build_codec(registry: Registry, spec: str, ctx: BuildContext, *, named: bool, loaded: Loaded) -> CodecModel:
-    try:
-        component: Codec = find_codec(registry, spec)
-    except UsageError as error:
-        if named:
-            raise
-        raise ModelError(
-            f"the model asks for a codec that isn't installed: {spec}",
-            cause=f"so says {loaded.path.name}",
-            try_="--codec NAME   (vall-e plugins list shows the codecs)",
-        ) from error
-    return component.build(ctx)
 
 
 def _installed() -> Registry:

@@ -15,6 +15,9 @@ from .device import check_device_name
 from .model_options import ModelOptions, parse_overrides
 
 if TYPE_CHECKING:
+    from vall_e_core.checkpoint import Loaded
+    from vall_e_core.component import BuildContext
+    from vall_e_core.protocols import CodecModel
     from vall_e_core.registry import Registry
 
 DEFAULT_PHONEMIZER = "espeak"
@@ -128,3 +131,30 @@ def _require_file(path: Path, what: str) -> Path:
     if not found.is_file():
         raise ModelError(f"the {what} isn't a regular file: {path}")
     return found
+
+
+def check_codec(codec: CodecModel, loaded: Loaded) -> None:
+    """That the codec's codes are what the model was made for. Raises ModelError."""
+    config = loaded.config
+    if codec.codebook_size != config.audio_tokens or codec.levels < config.levels:
+        raise ModelError(
+            f"the codec {codec.name} doesn't fit the model",
+            cause=f"the model takes {config.levels} levels of {config.audio_tokens} codes, "
+            f"the codec has {codec.levels} of {codec.codebook_size}",
+            try_=f"--codec {loaded.codec}",
+        )
+
+
+def build_codec(registry: Registry, spec: str, ctx: BuildContext, *, named: bool, loaded: Loaded) -> CodecModel:
+    """The codec that `spec` names; `named` by the user, else by the model. Raises UsageError, ModelError."""
+    try:
+        component: Codec = find_codec(registry, spec)
+    except UsageError as error:
+        if named:
+            raise
+        raise ModelError(
+            f"the model asks for a codec that isn't installed: {spec}",
+            cause=f"so says {loaded.path.name}",
+            try_="--codec NAME   (vall-e plugins list shows the codecs)",
+        ) from error
+    return component.build(ctx)

@@ -14,6 +14,8 @@ from vall_e_core.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vall_e_core.output import OutputTarget
+
 #: The record's own format; a reader refuses a newer one.
 FORMAT = 1
 _PACKAGES = (
@@ -79,3 +81,19 @@ def check_unchanged(record: Mapping[str, Any], path: Path) -> None:
 def sha256_codes(codes: Tensor) -> str:
     """The sha256 of codes [T, q] as little-endian 16-bit numbers: equal for equal codes on any machine."""
     return hashlib.sha256(codes.cpu().numpy().astype("<i2").tobytes()).hexdigest()
+
+
+def with_output(
+    record: Mapping[str, Any], target: OutputTarget, sample_rate: int, samples: int, sha256: str, *, sidecar: bool
+) -> dict[str, Any]:
+    """A record with the facts of what was written to `target` in it; with `sidecar` it is written beside the audio."""
+    from vall_e_core.output import write_json
+
+    found = dict(record)
+    found["output"] = {
+        "path": None if target.path is None else str(target.path), "format": target.format,
+        "sample_rate": sample_rate, "channels": 1, "samples": samples, "sha256": sha256,
+    }  # fmt: skip
+    if sidecar and target.sidecar is not None:
+        write_json(target.sidecar, found, overwrite=target.overwrite)
+    return found

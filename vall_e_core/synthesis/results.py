@@ -105,21 +105,13 @@ class Speech:
         """Write to a checked target; returns the record with the output's facts in it."""
         import hashlib
 
-        from vall_e_core.output import write_json
-
         from .encoding import encode_wave
+        from .record import with_output
 
         data = encode_wave(self.wave, self.sample_rate, target.format)
-        record = dict(self.record)
-        record["output"] = {
-            "path": None if target.path is None else str(target.path), "format": target.format,
-            "sample_rate": self.sample_rate, "channels": 1, "samples": len(self.wave),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }  # fmt: skip
         target.write(data)
-        if sidecar and target.sidecar is not None:
-            write_json(target.sidecar, record, overwrite=target.overwrite)
-        return record
+        sha256 = hashlib.sha256(data).hexdigest()
+        return with_output(self.record, target, self.sample_rate, len(self.wave), sha256, sidecar=sidecar)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class SpeechStream(Iterator[Wave]):
             play(wave, stream.sample_rate)
         print(stream.record["duration"])
 
-    Of what has been handed out it keeps nothing but the parts' records. What goes wrong is raised by `next`. A part in
+    Of what has been handed out it keeps nothing but the parts' records. What goes wrong is raised by `next`, and then
+    nothing more comes and there is no record. A part in
     which the model says nothing in any try is silent (its verdict is `empty`, and it is warned about); where all are,
     that is an InputError.
     """
@@ -105,6 +106,8 @@ class SpeechStream(Iterator[Wave]):
                 sound = next(self._source, None)
                 wave = self._heard(sound) if sound is not None else None
             self._spent += time.perf_counter() - began
+            if wave is None and len(self._records) < len(self._run.parts):
+                break  # it has failed before
             if wave is None:
                 self._finish()
             elif len(wave):

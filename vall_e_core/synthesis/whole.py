@@ -43,7 +43,7 @@ def sections(parts: int, batch: int) -> Iterator[range]:
 
 
 def whole_parts(run: Run, given: Tensor | None = None) -> Iterator[Sound]:
-    """Every part in order, a sound each, in memory that doesn't grow with the text.
+    """Every part in order, a sound each; what has been handed out isn't kept.
 
     `given` [T] is level 0 where it is known already.
     """

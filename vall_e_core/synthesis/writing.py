@@ -11,10 +11,11 @@ import numpy as np
 
 from vall_e_core.audio import AudioWriter, pcm16_bytes, stream_header
 from vall_e_core.audio.write import prepared
-from vall_e_core.output import OutputTarget, write_atomic, write_json, write_stdout
+from vall_e_core.output import OutputTarget, write_atomic, write_stdout
 
 from .encoding import encode_wave
 from .joining import Wave
+from .record import sha256_file, with_output
 
 if TYPE_CHECKING:
     from .stream import SpeechStream
@@ -25,33 +26,23 @@ COPY = 1 << 20
 
 def write_speech(stream: SpeechStream, target: OutputTarget, *, sidecar: bool = True) -> dict[str, Any]:
     """Make all of `stream` and write it to a checked target, with the record beside it; returns the record, which has
-    the output's facts in it. Memory doesn't grow with the speech.
+    the output's facts in it. What is written isn't kept.
 
     Through standard output WAV and raw samples go while they are made (the WAV then says that its length is unknown),
     unless the speech comes in one piece anyway. Raises what the stream raises, and InputError where nothing can be
     written; a file then doesn't appear.
     """
-    digest = hashlib.sha256()
     if target.path is None:
-        samples = _through_pipe(stream, target.format, digest.update)
+        digest = hashlib.sha256()
+        samples, sha256 = _through_pipe(stream, target.format, digest.update), digest.hexdigest()
     else:
         written = _Counted(stream)
         write_atomic(
             target.path, lambda file: _write(file, written, stream.sample_rate, target.format),
             overwrite=target.overwrite,
         )  # fmt: skip
-        samples = written.samples
-        with target.path.open("rb") as file:
-            while block := file.read(COPY):
-                digest.update(block)
-    record = dict(stream.record)
-    record["output"] = {
-        "path": None if target.path is None else str(target.path), "format": target.format,
-        "sample_rate": stream.sample_rate, "channels": 1, "samples": samples, "sha256": digest.hexdigest(),
-    }  # fmt: skip
-    if sidecar and target.sidecar is not None:
-        write_json(target.sidecar, record, overwrite=target.overwrite)
-    return record
+        samples, sha256 = written.samples, sha256_file(target.path)
+    return with_output(stream.record, target, stream.sample_rate, samples, sha256, sidecar=sidecar)
 
 
 class _Counted(Iterator[Wave]):
