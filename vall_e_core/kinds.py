@@ -212,7 +212,7 @@ class Engine(Component):
     """Runs a model's layers its own way. What the core does by itself is called `eager`, and is the reference.
 
     An engine whose `quantizations` hold `none` gives eager's results up to rounding: `--engine auto` may take it
-    unasked. The same seed, engine and device always give the same codes.
+    unasked, if it is `automatic`. The same seed, engine and device always give the same codes.
     """
 
     kind = "engine"
@@ -222,6 +222,8 @@ class Engine(Component):
     """Number formats of the loaded weights that it takes."""
     quantizations: ClassVar[frozenset[str]] = frozenset({"none"})
     """What it makes of the weights: `none`, `int8`, `int4`."""
+    automatic: ClassVar[bool] = True
+    """Whether `auto` may take it; not before it has been measured."""
     order: ClassVar[int] = 0
     """Among those that suit, `auto` takes the one with the highest."""
 

@@ -1,4 +1,4 @@
-"""Weights of 8 or 4 bits on a CPU: decoding steps in ONNX Runtime, prefill and whole levels in oneDNN."""
+"""On a CPU: steps in ONNX Runtime, weights as they are or of 8 or 4 bits; prefill and whole levels in oneDNN."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Onnx(Engine):
-    """Steps in ONNX Runtime with weights of 8 or 4 bits; needs `pip install vall-e[fast]`."""
+    """Steps in ONNX Runtime, weights as they are or of 8 or 4 bits; needs `pip install vall-e[fast]`."""
 
     name = "onnx"
     devices = frozenset({"cpu"})
     dtypes = frozenset({"float32"})
-    quantizations = frozenset({"int8", "int4"})
+    quantizations = frozenset({"none", "int8", "int4"})
     order = 10
 
     @classmethod
@@ -32,11 +32,15 @@ class Onnx(Engine):
             raise ModelError(
                 "the engine onnx needs ONNX Runtime, which isn't installed",
                 cause="no package onnxruntime was found",
-                try_='pip install "vall-e[fast]", or --quantize none',
+                try_='pip install "vall-e[fast]", or --engine eager',
             )
-        from .convert import OnnxModel
-
-        return OnnxModel({"int8": 8, "int4": 4}[ctx.quantize], ctx.threads or 1, ctx.notify)
+        try:
+            from .convert import OnnxModel
+        except ImportError as error:
+            raise ModelError(
+                "the engine onnx can't load ONNX Runtime", cause=str(error), try_="--engine eager"
+            ) from error
+        return OnnxModel({"none": 32, "int8": 8, "int4": 4}[ctx.quantize], ctx.threads or 1, ctx.notify)
 
 
 @hookimpl

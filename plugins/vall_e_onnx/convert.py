@@ -1,4 +1,4 @@
-"""A model's backbone as an engine runs it: rounded once, kept on disk, built into layers and a step."""
+"""A model's backbone as an engine runs it: as it is, or rounded once and kept on disk; built into layers and a step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vall_e_core import Backbone, BaseModel, ModelError
 
 from . import store
 from .blocks import StepBackbone, WideBlock
-from .graph import PRODUCTS, StepShape
+from .graph import PARTS, PRODUCTS, StepShape
 from .product import Wide, wide_works
 from .quantize import BLOCK4, BLOCK8, Eight, Four, block_size
 from .step import Step
@@ -35,18 +35,23 @@ class OnnxModel:
     name: str = "onnx"
 
     def adopt(self, model: BaseModel, identity: str | None) -> None:
-        """Replace the backbones of `model`, in place; their own weights are let go.
+        """Replace the backbones of `model`, in place; weights that were rounded are let go.
 
         A model whose heads the step's operators don't take is run at 8 bits by its layers, step by step. Raises
         ModelError where that isn't what was asked for, or this machine can't.
         """
         shape = step_shape(model, self.bits)
         if not shape.steps:
+            if shape.exact:
+                raise ModelError(
+                    "the engine onnx can't run this model",
+                    cause=_heads(shape, model.config.head_width),
+                    try_="--engine eager",
+                )
             if self.bits == 4 or not wide_works():
                 raise ModelError(
                     f"the engine onnx can't run this model at {self.bits} bits",
-                    cause=f"its width is {shape.width} and its heads' {model.config.head_width}; steps take heads that "
-                    f"are multiples of {HEAD_MULTIPLE} wide",
+                    cause=_heads(shape, model.config.head_width),
                     try_="--quantize int8" if wide_works() else "--quantize none",
                 )
             self.notify("the model's heads don't suit ONNX Runtime: its steps are made by torch, at 8 bits")
@@ -59,6 +64,9 @@ class OnnxModel:
     def _convert(
         self, backbone: Backbone, shape: StepShape, identity: str | None, level: int | None
     ) -> StepBackbone:
+        if shape.exact:
+            step = exact_step(backbone, shape, self.threads)
+            return StepBackbone(backbone.layers, backbone.norm, backbone.head_width, step)
         path = None if identity is None else store.place(identity, {"bits": self.bits, "level": level})
         tensors = None if path is None else store.read(path, expected_tensors(shape))
         if tensors is None:
@@ -66,6 +74,11 @@ class OnnxModel:
             if path is not None and not store.write(path, tensors):
                 self.notify(f"the converted weights can't be kept in {path.parent}; they will be made again next time")
         return built(backbone, shape, tensors, self.threads)
+
+
+def _heads(shape: StepShape, width: int) -> str:
+    wanted = f"steps take heads that are multiples of {HEAD_MULTIPLE} wide"
+    return f"its width is {shape.width} and its heads' {width}; {wanted}"
 
 
 def step_shape(model: BaseModel, bits: int) -> StepShape:
@@ -100,6 +113,17 @@ def weights_of(block: nn.Module) -> dict[str, list[nn.Parameter]]:
         "gate_up": [each[mlp.format(name)] for name in ("gate", "up")],
         "down": [each[mlp.format("down")]],
     }
+
+
+@torch.inference_mode()
+def exact_step(backbone: Backbone, shape: StepShape, threads: int) -> Step:
+    """Steps with the layers' own weights, where they lie."""
+    found = gains(backbone, shape)
+    for i, block in enumerate(backbone.layers):
+        for product, weights in weights_of(block).items():
+            for part, weight in zip(PARTS[product], weights, strict=True):
+                found[f"{i}.{part}.weight"] = weight.detach()
+    return Step(shape, found, threads)
 
 
 @torch.inference_mode()
@@ -141,10 +165,8 @@ def built(backbone: Backbone, shape: StepShape, tensors: Mapping[str, Tensor], t
 
 def step_weights(backbone: Backbone, shape: StepShape, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The constants of the step's graph by name."""
-    found: dict[str, Tensor] = {}
-    for i, block in enumerate(backbone.layers):
-        found[f"{i}.before.gain"] = block.get_parameter("input_layernorm.weight").detach()
-        found[f"{i}.between.gain"] = block.get_parameter("post_attention_layernorm.weight").detach()
+    found = gains(backbone, shape)
+    for i in range(shape.layers):
         for product in PRODUCTS:
             name, size = f"{i}.{product}", shape.sizes(product)[2]
             if shape.bits == 4:
@@ -156,8 +178,15 @@ def step_weights(backbone: Backbone, shape: StepShape, tensors: Mapping[str, Ten
             found[f"{name}.weight"] = values.view(torch.uint8) ^ 0x80  # the operator takes them 128 higher
             scales = tensors[f"{name}.int8_scales"]
             found[f"{name}.scales"] = scales[:, None].expand(-1, values.shape[1]).contiguous()
-    if shape.final_norm:
-        found["y.gain"] = backbone.get_parameter("norm.weight").detach()
     return found
 
 
+def gains(backbone: Backbone, shape: StepShape) -> dict[str, Tensor]:
+    """Those of the norms, by their names in the step's graph."""
+    found: dict[str, Tensor] = {}
+    for i, block in enumerate(backbone.layers):
+        found[f"{i}.before.gain"] = block.get_parameter("input_layernorm.weight").detach()
+        found[f"{i}.between.gain"] = block.get_parameter("post_attention_layernorm.weight").detach()
+    if shape.final_norm:
+        found["y.gain"] = backbone.get_parameter("norm.weight").detach()
+    return found

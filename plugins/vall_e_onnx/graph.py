@@ -1,18 +1,24 @@
 """One decoding step of all layers as an ONNX graph: a new token a row in, its hidden state out, the KV cache in place.
 
 Beside standard operators it uses ONNX Runtime's: MatMulNBits (weights of few bits, whose accuracy level 4 rounds its
-input to 8 bits a block), GroupQueryAttention (rotary positions, attention through a cache whose rows stand at
-different lengths) and SkipSimplifiedLayerNormalization (residual sum and norm at once).
+input to 8 bits a block), FusedMatMul (float32 weights as torch keeps them, outputs first), GroupQueryAttention (rotary
+positions, attention through a cache whose rows stand at different lengths) and SkipSimplifiedLayerNormalization
+(residual sum and norm at once).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .protobuf import CONTRIB, FLOAT, INT32, INT64, UINT8, Dimension, Graph
 
 PRODUCTS = ("qkv", "out", "gate_up", "down")
 """The four products of a layer: queries, keys and values together; gate and up together."""
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "qkv": ("q", "k", "v"), "out": ("out",), "gate_up": ("gate", "up"), "down": ("down",),
+}  # fmt: skip
+"""What each of them consists of. Float32 weights are multiplied one by one, so that they may stay where they lie."""
 EPSILON = 1e-6
 
 
@@ -25,6 +31,7 @@ class StepShape:
     heads: int
     final_norm: bool
     bits: int
+    """Of a weight: 4, 8, or 32 for the weights as they are."""
     blocks: tuple[int, int]
     """Inputs that share a scale, of a product that reads `width` inputs and of one that reads four times as many."""
     steps: bool = True
@@ -35,6 +42,11 @@ class StepShape:
         d, (narrow, wide) = self.width, self.blocks
         outputs = {"qkv": 3 * d, "out": d, "gate_up": 8 * d, "down": d}[product]
         return (outputs, 4 * d, wide) if product == "down" else (outputs, d, narrow)
+
+    @property
+    def exact(self) -> bool:
+        """Are the weights as they are?"""
+        return self.bits == 32
 
 
 def step_graph(shape: StepShape) -> bytes:
@@ -56,23 +68,24 @@ def step_graph(shape: StepShape) -> bytes:
     residual, added = "x", ""
     for i in range(shape.layers):
         residual = _norm(graph, residual, added, f"{i}.before", d)
-        _product(graph, shape, f"{i}.qkv", f"{i}.before")
+        qkv = _product(graph, shape, i, "qkv", "before")
         for part in ("keys", "values"):
             graph.input(f"{part}.{i}", FLOAT, cache)
             graph.output(f"new_{part}.{i}", FLOAT, cache)
         graph.node(
             "GroupQueryAttention",
-            [f"{i}.qkv", "", "", f"keys.{i}", f"values.{i}", "places", "extent", "cos", "sin", "angles"],
+            [*qkv, *[""] * (3 - len(qkv)), f"keys.{i}", f"values.{i}", "places", "extent", "cos", "sin", "angles"],
             [f"{i}.seen", f"new_keys.{i}", f"new_values.{i}"],
             CONTRIB, num_heads=h, kv_num_heads=h, do_rotary=1, rotary_interleaved=0,
         )  # fmt: skip
-        _product(graph, shape, f"{i}.out", f"{i}.seen")
+        _product(graph, shape, i, "out", "seen")
         residual = _norm(graph, residual, f"{i}.out", f"{i}.between", d)
-        _product(graph, shape, f"{i}.gate_up", f"{i}.between")
-        graph.node("Split", [f"{i}.gate_up"], [f"{i}.gate", f"{i}.up"], axis=-1, num_outputs=2)
+        both = _product(graph, shape, i, "gate_up", "between")
+        if len(both) == 1:
+            graph.node("Split", both, [f"{i}.gate", f"{i}.up"], axis=-1, num_outputs=2)
         graph.node("Gelu", [f"{i}.gate"], [f"{i}.open"], CONTRIB)
         graph.node("Mul", [f"{i}.open", f"{i}.up"], [f"{i}.hidden"])
-        _product(graph, shape, f"{i}.down", f"{i}.hidden")
+        _product(graph, shape, i, "down", "hidden")
         added = f"{i}.down"
     if shape.final_norm:
         _norm(graph, residual, added, "y", d)
@@ -95,11 +108,21 @@ def _norm(graph: Graph, residual: str, added: str, out: str, width: int) -> str:
     return total
 
 
-def _product(graph: Graph, shape: StepShape, name: str, source: str) -> None:
-    outputs, inputs, size = shape.sizes(name.partition(".")[2])
+def _product(graph: Graph, shape: StepShape, layer: int, product: str, source: str) -> list[str]:
+    """Multiply; the names of the results: one of all parts together, or (float32) one for each part."""
+    outputs, inputs, size = shape.sizes(product)
+    given = f"{layer}.{source}"
+    if shape.exact:
+        names = [f"{layer}.{part}" for part in PARTS[product]]
+        for name in names:
+            graph.weight(f"{name}.weight", FLOAT, [outputs // len(names), inputs])
+            graph.node("FusedMatMul", [given, f"{name}.weight"], [name], CONTRIB, transB=1)
+        return names
+    name = f"{layer}.{product}"
     graph.weight(f"{name}.weight", UINT8, [outputs, inputs // size, size * shape.bits // 8])
     graph.weight(f"{name}.scales", FLOAT, [outputs, inputs // size])
     graph.node(
-        "MatMulNBits", [source, f"{name}.weight", f"{name}.scales"], [name], CONTRIB,
+        "MatMulNBits", [given, f"{name}.weight", f"{name}.scales"], [name], CONTRIB,
         K=inputs, N=outputs, bits=shape.bits, block_size=size, accuracy_level=4,
     )  # fmt: skip
+    return [name]

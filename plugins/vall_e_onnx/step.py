@@ -17,6 +17,9 @@ from .graph import StepShape, step_graph
 
 _TYPES = {torch.float32: np.float32, torch.int32: np.int32, torch.int64: np.int64}
 FATAL_ONLY = 4
+PACKED_BYTES = 64 << 20
+"""Float32 weights of up to this size are packed by ONNX Runtime, which takes the same memory again and makes several
+rows quicker."""
 
 
 class Step:
@@ -30,6 +33,9 @@ class Step:
         options.enable_cpu_mem_arena = False  # the cache lies in torch's memory, and what else a step needs is small
         spin = "1" if os.environ.get("OMP_WAIT_POLICY", "").upper() == "ACTIVE" else "0"
         options.add_session_config_entry("session.intra_op.allow_spinning", spin)
+        size = sum(tensor.nbytes for tensor in weights.values())
+        if shape.exact and size > PACKED_BYTES:
+            options.add_session_config_entry("session.disable_prepacking", "1")
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor.contiguous().numpy()) for tensor in weights.values()]
         options.add_external_initializers(list(weights), values)
         self.shape = shape

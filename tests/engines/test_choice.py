@@ -66,13 +66,16 @@ def name(registry: Registry, device: str = "cpu", **options: Any) -> str | None:
     return None if found is None else found.name
 
 
-def test_nothing_asked_for_is_eager(registry: Registry) -> None:
+def test_nothing_asked_for_changes_no_weights(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert name(registry) == ("onnx" if Onnx.available() else None)
+    monkeypatch.setattr("vall_e_onnx.find_spec", lambda package: None)
     assert name(registry) is None
     assert name(registry, engine="eager") is None
     assert name(registry, device="cuda:0", dtype="bfloat16") is None
 
 
-def test_auto_takes_the_best_that_is_here_and_exact(more: Registry) -> None:
+def test_auto_takes_the_best_that_is_here_and_exact(more: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vall_e_onnx.find_spec", lambda package: None)
     assert name(more) == "exact"
     assert name(more, device="cuda:1", dtype="bfloat16") == "exact"
     assert name(more, dtype="float16") is None
@@ -89,7 +92,7 @@ def test_quantized_weights_are_the_business_of_an_engine_that_knows_them(more: R
     [
         ({"engine": "onyx"}, "cpu", "unknown engine"),
         ({"engine": "eager", "quantize": "int8"}, "cpu", "as they are, not int8"),
-        ({"engine": "onnx"}, "cpu", "knows --quantize int4, int8, not none"),
+        ({"engine": "onnx", "dtype": "bfloat16"}, "cpu", "takes weights of float32, not bfloat16"),
         ({"engine": "onnx", "quantize": "int8"}, "cuda:0", "runs on cpu, not cuda"),
         ({"quantize": "int8"}, "mps", "no engine can run weights of int8"),
         ({"quantize": "int4", "dtype": "float16"}, "cpu", "takes weights of float32, not float16"),
@@ -132,5 +135,5 @@ def test_the_list_says_what_is_ready(more: Registry, capsys: pytest.CaptureFixtu
     found = {each["name"]: each for each in json.loads(capsys.readouterr().out)["engines"]}
     assert set(found) == {"eager", "onnx", "exact", "absent"}
     assert found["eager"]["available"] and not found["absent"]["available"]
-    assert found["onnx"]["quantizations"] == ["int4", "int8"]
+    assert found["onnx"]["quantizations"] == ["int4", "int8", "none"]
     assert found["onnx"]["available"] == Onnx.available()

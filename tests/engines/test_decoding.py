@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from vall_e_core import BuildContext, Registry, plan_chain
+from vall_e_core import BuildContext, ModelError, Registry, VallE, plan_chain
+from vall_e_core.checkpoint import save_model
 from vall_e_core.decode import Guidance, Utterance, generate_ar, generate_nar, generate_nar_len, transcribe
 from vall_e_core.model import EarlyExit, Model, Model7, ModelConfig
 from vall_e_core.sampling import Chain
@@ -89,6 +92,18 @@ def test_every_way_of_decoding_works(converted: Converted, settings: dict[str, A
     assert same >= 1, "the first tokens come from nearly the same logits"
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"cache": False}, {"guidance": Guidance(2.0, 0.5)}, {"refine_on_stop": True},
+        {"early_exit": EarlyExit(2, 99.0, 99.0)}, {"batch_size": 2}, {"use": chain(**{"beam-width": 3})},
+    ],
+)  # fmt: skip
+def test_weights_as_they_are_say_what_eager_says(converted: Converted, settings: dict[str, Any]) -> None:
+    items = utterances(4)
+    assert say(converted(32, layerskip=True), items, **settings) == say(small_model(layerskip=True), items, **settings)
+
+
 @needs_wide
 def test_early_exit_leaves_the_steps_to_the_layers(converted: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
     model = converted(layerskip=True)
@@ -165,10 +180,30 @@ def test_heads_that_do_not_suit_the_operator(converted: Converted) -> None:
     model = converted(notices=notices, heads=8)
     assert "made by torch" in "".join(notices)
     assert say(model, utterances()) == [say(model, [each])[0] for each in utterances()]
-    from vall_e_core import ModelError
-
     with pytest.raises(ModelError, match="4 bits"):
         converted(4, heads=8)
+
+
+def unsuited(tmp_path: Path) -> Path:
+    """A checkpoint whose heads are 8 wide."""
+    return Path(save_model(tmp_path / "model.sft", small_model(heads=8, audio_tokens=512)) or tmp_path / "model.sft")
+
+
+def test_what_nobody_asked_for_gives_way_to_eager(tmp_path: Path) -> None:
+    notices: list[str] = []
+    assert VallE.load(unsuited(tmp_path), device="cpu", codec="mini", notify=notices.append).engine == "eager"
+    assert any("multiples of 16" in line and "eager does" in line for line in notices)
+    with pytest.raises(ModelError, match="can't run this model"):
+        VallE.load(unsuited(tmp_path), device="cpu", codec="mini", engine="onnx")
+
+
+def test_a_broken_installation_of_what_nobody_asked_for_gives_way_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    notices: list[str] = []
+    monkeypatch.setitem(sys.modules, "vall_e_onnx.convert", None)
+    assert VallE.load(device="cpu", notify=notices.append).engine == "eager"
+    assert any("can't load ONNX Runtime" in line for line in notices)
+    with pytest.raises(ModelError, match="can't load ONNX Runtime"):
+        VallE.load(device="cpu", quantize="int8")
 
 
 def test_a_machine_without_exact_products_keeps_its_layers(

@@ -124,13 +124,31 @@ def test_steps_are_those_of_the_rounded_weights(converted: Converted, bits: int)
     assert (relative(found, exact) > 2 * relative(found, expected)) == (bits == 4)
 
 
+def test_weights_as_they_are_give_the_layers_own_numbers(converted: Converted) -> None:
+    expected, found = run(small_model()), run(converted(32))
+    assert torch.equal(found[0], expected[0]), "a prefill is the layers' own"
+    assert 0 < relative(found[1], expected[1]) < 1e-5
+    assert sum(each.numel() for each in converted(32).parameters()) == sum(
+        each.numel() for each in small_model().parameters()
+    )
+
+
+@pytest.mark.parametrize("packed", [0, 1 << 40])
+def test_packing_changes_rounding_at_most(
+    converted: Converted, monkeypatch: pytest.MonkeyPatch, packed: int
+) -> None:
+    """Large weights stay where torch has them; small ones may be laid out anew."""
+    monkeypatch.setattr("vall_e_onnx.step.PACKED_BYTES", packed)
+    assert relative(run(converted(32))[1], run(small_model())[1]) < 1e-5
+
+
 def test_a_prefill_is_that_of_the_rounded_weights(converted: Converted) -> None:
     found, _ = run(converted())
     expected, _ = run(stand_in(8))
     assert 0 < relative(found, expected) < 0.06
 
 
-@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("bits", [32, 8, 4])
 def test_rows_are_what_they_are_alone(converted: Converted, bits: int) -> None:
     model = converted(bits)
     first, steps = run(model)
@@ -140,16 +158,18 @@ def test_rows_are_what_they_are_alone(converted: Converted, bits: int) -> None:
         assert torch.allclose(steps[i], alone[0], atol=1e-3, rtol=1e-3)
 
 
-def test_the_same_steps_give_the_same_numbers(converted: Converted) -> None:
-    model = converted()
+@pytest.mark.parametrize("bits", [32, 8])
+def test_the_same_steps_give_the_same_numbers(converted: Converted, bits: int) -> None:
+    model = converted(bits)
     assert torch.equal(run(model)[1], run(model)[1])
-    assert torch.equal(run(model)[1], run(converted())[1])
+    assert torch.equal(run(model)[1], run(converted(bits))[1])
 
 
+@pytest.mark.parametrize("bits", [32, 8])
 @pytest.mark.parametrize("rows", [[2, 0], [1, 1, 0], [0, 0, 0, 2, 1]])
-def test_rows_can_be_dropped_and_repeated(converted: Converted, rows: list[int]) -> None:
+def test_rows_can_be_dropped_and_repeated(converted: Converted, rows: list[int], bits: int) -> None:
     """As a search re-orders them, and a batch drops those that have ended."""
-    model = converted()
+    model = converted(bits)
     picked = torch.tensor(rows)
     x = torch.randn(3, 20, 64, generator=torch.Generator().manual_seed(3))
     new = torch.randn(3, 2, 64, generator=torch.Generator().manual_seed(4))

@@ -22,7 +22,7 @@ TEXT = "The birch canoe slid on the smooth planks."
 
 @pytest.fixture(scope="module")
 def exact() -> VallE:
-    return VallE.load(device="cpu")
+    return VallE.load(device="cpu", engine="eager")
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ class VallE:
         )
         codec = build_codec(plugins, spec, context, named=chosen.codec is not None, loaded=loaded)
         check_codec(codec, loaded)
-        running = adopt_engine(engine, loaded, context)
+        running = adopt_engine(engine, loaded, context, chosen)
         return cls(
             plugins, loaded, codec, device, options=chosen, place=place, codec_spec=spec, threads=threads,
             load_seconds=time.perf_counter() - began, notify=notify, engine=running,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from vall_e_core.errors import UsageError, suggestion
+from vall_e_core.errors import ModelError, UsageError, suggestion
 from vall_e_core.kinds import Engine
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ def choose_engine(registry: Registry, options: ModelOptions, device: str) -> Eng
             )
         return None
     if name == AUTO:
-        fitting = [each for each in known.values() if _objection(each, options, device) is None]
+        offered = [each for each in known.values() if each.automatic]
+        fitting = [each for each in offered if _objection(each, options, device) is None]
         ready = [each for each in fitting if each.available()]
         chosen = max(ready or fitting, key=lambda each: (each.order, each.name), default=None)
         if options.quantize == AS_IT_IS:
             return chosen() if chosen is not None and ready else None
         if chosen is None:
-            reasons = [reason for each in known.values() if (reason := _objection(each, options, device)) is not None]
+            reasons = [reason for each in offered if (reason := _objection(each, options, device)) is not None]
             raise UsageError(
                 f"no engine can run weights of {options.quantize} here",
                 cause="; ".join(reasons) or "no engine is installed",
@@ -54,12 +55,22 @@ def choose_engine(registry: Registry, options: ModelOptions, device: str) -> Eng
     return known[name].from_spec(values)
 
 
-def adopt_engine(engine: Engine | None, loaded: Loaded, ctx: BuildContext) -> str:
-    """Hand the model to its engine; the name of what runs it now. Raises ModelError."""
+def adopt_engine(engine: Engine | None, loaded: Loaded, ctx: BuildContext, options: ModelOptions) -> str:
+    """Hand the model to its engine; the name of what runs it now. Raises ModelError.
+
+    An engine that nobody asked for and that can't run this model leaves it to the core, with a notice.
+    """
     if engine is None:
         return EAGER
-    model = engine.build(ctx)
-    model.adopt(loaded.model, weights_identity(loaded))
+    try:
+        model = engine.build(ctx)
+        model.adopt(loaded.model, weights_identity(loaded))
+    except ModelError as error:
+        if options.engine != AUTO or options.quantize != AS_IT_IS:
+            raise
+        reason = f": {error.cause}" if error.cause else ""
+        ctx.notify(f"{error}{reason}; {EAGER} does")
+        return EAGER
     return model.name
 
 
