@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -151,13 +151,23 @@ def as_torch_multiplies(model: Model) -> Model:
     return twin
 
 
-def rounded(shape: Shape, quantize: str) -> Model:
-    """The same model as an engine for `--quantize` runs it. Raises ModelError where none can."""
-    registry = Registry.load(third_party=False)
-    engine = choose_engine(registry, ModelOptions(quantize=quantize), "cpu")
+ENGINES = {
+    "onnx": ("vall-e --engine onnx", ModelOptions(engine="onnx")),
+    "int8": ("vall-e --quantize int8", ModelOptions(quantize="int8")),
+    "int4": ("vall-e --quantize int4", ModelOptions(quantize="int4")),
+}
+"""What runs the model on a CPU beside eager: what it is called, and what is asked for."""
+BITS = {"onnx": 32, "int8": 8, "int4": 4}
+"""Of the weights that a step reads."""
+
+
+def run_by(shape: Shape, key: str) -> Model:
+    """The same model as one of `ENGINES` runs it. Raises ModelError where that can't be."""
+    name, options = ENGINES[key]
+    engine = choose_engine(Registry.load(third_party=False), options, "cpu")
     if engine is None:
-        raise ModelError(f"no engine for {quantize}")
-    return adopted(engine, shape, quantize)
+        raise ModelError(f"no engine for {name}")
+    return adopted(engine, shape, options.quantize)
 
 
 def adopted(engine: Engine, shape: Shape, quantize: str) -> Model:
@@ -168,17 +178,19 @@ def adopted(engine: Engine, shape: Shape, quantize: str) -> Model:
     return model
 
 
-def rivals(shape: Shape, quantize: str) -> tuple[str, dict[str, Model]]:
-    """The engine that `--engine auto` takes, and the same model run by each other one that does the same here."""
+def rivals(shape: Shape, quantize: str, measured: Collection[str] = ()) -> tuple[str, dict[str, Model]]:
+    """The engine that `--engine auto` takes, and the same model run by each other one that does the same here and isn't
+    among those already `measured`."""
     registry = Registry.load(third_party=False)
     chosen = choose_engine(registry, ModelOptions(quantize=quantize), "cpu")
     name = EAGER if chosen is None else chosen.name
     others = {
         each.name: adopted(each.from_spec(""), shape, quantize)
         for each in registry.all(Engine).values()
-        if each.name != name and each.available() and "cpu" in each.devices and quantize in each.quantizations
+        if each.name not in (name, *measured) and each.available()
+        and "cpu" in each.devices and quantize in each.quantizations
     }
-    if quantize == "none" and name != EAGER:
+    if quantize == "none" and EAGER not in (name, *measured):
         others[EAGER] = make_model(shape)
     return name, others
 

@@ -7,16 +7,17 @@ from statistics import median
 import torch
 
 from vall_e_core import ModelError
+from vall_e_core.synthesis.engines import EAGER
 
 from . import contenders as made
 from .bandwidth import Reader
-from .contenders import Contender, Own, Timing, make_model, rounded, rounded_bytes, weight_bytes
+from .contenders import Contender, Own, Timing, make_model, rounded_bytes, weight_bytes
 from .report import Report, Row
 from .settings import CLOCKS, CONTENDERS, Settings
 
 PART = "decode"
 LEAST_OVER_UPSTREAM, LEAST_OVER_PEER = 15.0, 1.0
-ROUNDED = {"int8": 8, "int4": 4}
+QUANTIZATIONS = ("none", "int8", "int4")
 LEAST_INT8 = 75.0
 """Tokens a second of one row on two cores of an idle machine."""
 LEAST_INT8_OVER_PEER, LEAST_BATCH_16 = 5.0, 4.0
@@ -49,17 +50,16 @@ class _Decoding:
         ]
         self.contenders: list[Contender] = [self.own]
         if device == "cpu" and dtype == torch.float32:
-            for quantize, bits in ROUNDED.items():
-                if quantize not in settings.contenders:
+            for key, (name, _) in made.ENGINES.items():
+                if key not in settings.contenders:
                     continue
-                name = f"vall-e --quantize {quantize}"
                 try:
-                    converted = rounded(settings.shape, quantize)
+                    converted = made.run_by(settings.shape, key)
                 except ModelError as error:
-                    report.missing(self.part, f"{self._key()}.{quantize}", name, str(error))
+                    report.missing(self.part, f"{self._key()}.{key}", name, str(error))
                     continue
-                self.contenders.append(Own(converted, settings.shape, key=quantize, name=name, clock=clock))
-                self.bytes[quantize] = rounded_bytes(model, bits)
+                self.contenders.append(Own(converted, settings.shape, key=key, name=name, clock=clock))
+                self.bytes[key] = rounded_bytes(model, made.BITS[key])
         self.rates: dict[tuple[int, str], tuple[float, ...]] = {}
         if "transformers" not in settings.contenders:
             return
@@ -148,20 +148,21 @@ class _Decoding:
         shares, notes = [], []
         batch = self.settings.batches[0]
         mine = {each.key: each for each in self.contenders if each.key in self.bytes}
-        for quantize in ("none", *ROUNDED):
-            key = self.own.key if quantize == "none" else quantize
-            if key not in mine:
+        for quantize in QUANTIZATIONS:
+            keys = {EAGER: self.own.key, "onnx": "onnx"} if quantize == "none" else {"onnx": quantize}
+            rates = {name: median(self.rates[batch, key]) for name, key in keys.items() if key in mine}
+            chosen, others = made.rivals(self.settings.shape, quantize, rates)
+            if chosen not in rates:
                 continue
-            chosen, others = made.rivals(self.settings.shape, quantize)
-            best = median(self.rates[batch, key])
-            rates = {chosen: best}
             for name, model in others.items():
                 rival = Own(model, self.settings.shape, key=name, clock=CLOCKS[self.settings.clock])
                 turns = range(self.settings.runs + 1)
                 rates[name] = median([rival.decode(batch, self.settings.tokens).rate for _ in turns][1:])
-            shares.append(best / max(rates.values()))
+            shares.append(rates[chosen] / max(rates.values()))
             listed = ", ".join(f"{name} {rate:.3g}" for name, rate in rates.items())
             notes.append(f"{quantize}: {chosen} of {listed}")
+        if not shares:
+            return
         note = "; ".join(notes)
         self._row("auto", "--engine auto / the quickest that does the same", min(shares), "x", note, least=1.0)
 

@@ -14,7 +14,7 @@ import torch
 from vall_e_core import KVCache, ModelError
 from vall_e_core.model import BaseModel
 
-from .contenders import make_model, rounded
+from .contenders import ENGINES, make_model, run_by
 from .report import Report, Row
 from .settings import CLOCKS, Settings
 
@@ -27,12 +27,12 @@ STEPS = 4
 def run(settings: Settings, report: Report) -> None:
     """Every engine and length has a turn in every round."""
     models: dict[str, BaseModel] = {"vall-e": make_model(settings.shape)}
-    for quantize in ("int8", "int4"):
-        if quantize in settings.contenders:
+    for key, (name, _) in ENGINES.items():
+        if key in settings.contenders:
             try:
-                models[quantize] = rounded(settings.shape, quantize)
+                models[key] = run_by(settings.shape, key)
             except ModelError as error:
-                report.missing(PART, f"{PART}.{quantize}", f"vall-e --quantize {quantize}", str(error))
+                report.missing(PART, f"{PART}.{key}", name, str(error))
     lengths = {seconds: settings.shape.context + round(seconds * FRAME_RATE) for seconds in settings.seconds}
     room = max(lengths.values()) + STEPS + 1
     taken: dict[tuple[str, float], list[float]] = {(key, at): [] for key in models for at in lengths}
@@ -44,7 +44,7 @@ def run(settings: Settings, report: Report) -> None:
                 spent.append(one * 1000)
     first, last = min(lengths), max(lengths)
     for key in models:
-        name = "vall-e" if key == "vall-e" else f"vall-e --quantize {key}"
+        name = ENGINES[key][0] if key in ENGINES else key
         for at in lengths:
             rounds = tuple(taken[key, at])
             report.add(
@@ -53,7 +53,7 @@ def run(settings: Settings, report: Report) -> None:
             )  # fmt: skip
         ratios = tuple(b / a for a, b in zip(taken[key, first], taken[key, last], strict=True))
         mean = tuple(average({at: taken[key, at][turn] for at in lengths}) for turn in range(settings.runs))
-        most = MOST if key != "vall-e" and not settings.quick else None
+        most = MOST if key in ("int8", "int4") and not settings.quick else None
         name = f"{name}: {last:g} s / {first:g} s"
         report.add(Row(PART, f"{PART}.{key}.growth", f"{name}, the last token", median(ratios), "x", rounds=ratios))
         report.add(

@@ -13,8 +13,10 @@ from .settings import CONTENDERS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAMES = {"vall-e": "eager", "int8": "int8", "int4": "int4", "transformers": "transformers"}
-COLOURS = {"vall-e": "tab:blue", "int8": "tab:orange", "int4": "tab:green", "transformers": "tab:gray"}
+NAMES = {"vall-e": "eager", "onnx": "onnx, float32", "int8": "int8", "int4": "int4", "transformers": "transformers"}
+COLOURS = {
+    "vall-e": "tab:blue", "onnx": "tab:cyan", "int8": "tab:orange", "int4": "tab:green", "transformers": "tab:gray",
+}  # fmt: skip
 GOAL, AIM = 75.0, 130.0
 """Tokens a second of one row."""
 

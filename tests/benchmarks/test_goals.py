@@ -48,5 +48,6 @@ def test_the_mean_cost_is_that_of_all_tokens() -> None:
 
 def test_auto_is_held_against_every_engine_that_does_the_same() -> None:
     pytest.importorskip("onnxruntime")
-    assert rivals(QUICK, "none") == ("eager", {})
-    assert rivals(QUICK, "int8") == ("onnx", {})
+    chosen, others = rivals(QUICK, "none")
+    assert chosen == "onnx" and list(others) == ["eager"]
+    assert rivals(QUICK, "none", ["eager"]) == rivals(QUICK, "int8") == ("onnx", {})
