@@ -55,6 +55,7 @@ class _Tts(Component):
         help="bend every reference instead: pitch (and with it the formants) or formant in semitones, rate as a "
         "factor; repeatable; none keeps it as well",
     )  # fmt: skip
+    stream: bool = param(False, help="make the speech in pieces, as `vall-e tts --stream` does")
 
 
 @dataclass(frozen=True)

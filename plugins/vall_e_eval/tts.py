@@ -94,10 +94,11 @@ def run(task: EvalTts, session: Session) -> None:
     settings = {
         **model_settings(engine), "samplers": sampler_settings(engine, chains), "judges": panel.records(),
         "closed set": digest(texts), "options": {k: v for k, v in options.to_mapping().items() if k != "batch-size"},
+        "stream": task.stream,
     }  # fmt: skip
     store = Store(task.output, settings, overwrite=task.overwrite)
     jobs = [Job(sentence, voice) for sentence in chosen for voice in voices]
-    speaking = Speaking(engine, chains, options, panel, store)
+    speaking = Speaking(engine, chains, options, panel, store, early=task.stream)
     with (
         resumable(session, task.output, lambda: sum(speaking.has(job) for job in jobs), len(jobs)),
         session.progress("speaking", len(jobs), "recordings") as bar,
@@ -142,8 +143,12 @@ def request_for(text: str, speaker: Speaker, options: SpeechOptions) -> SpeechRe
 class Speaking:
     """Makes and judges recordings."""
 
-    def __init__(self, engine: VallE, chains: Chains, options: SpeechOptions, panel: Panel, store: Store) -> None:
+    def __init__(
+        self, engine: VallE, chains: Chains, options: SpeechOptions, panel: Panel, store: Store, *, early: bool = False
+    ) -> None:
+        """`early`: in pieces, as a stream."""
         self.engine, self.chains, self.options, self.panel, self.store = engine, chains, options, panel, store
+        self.early = early
         self._clips: dict[str, Recording] = {}
 
     def has(self, job: Job) -> bool:
@@ -163,7 +168,7 @@ class Speaking:
         """The speech, the reference's phonemes, and the seconds that all of it took: by the clock, and of CPU time."""
         began, worked = time.perf_counter(), time.process_time()
         prepared = request_for(job.sentence.text, job.speaker, self.options).prepare(self.engine.registry)
-        speech = self.engine.speak(prepared, self.chains)
+        speech = self.engine.speak(prepared, self.chains, early=self.early)
         return speech, prepared.reference_phonemes, time.perf_counter() - began, time.process_time() - worked
 
     def clip(self, speaker: Speaker) -> Recording:

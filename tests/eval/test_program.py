@@ -391,6 +391,18 @@ def test_a_saved_voice_is_a_reference(
     assert after / before == pytest.approx(2 ** (4 / 12), rel=0.05)
 
 
+def test_streamed_speech_is_what_is_judged(evaluate: Run, loaded: VallE, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = evaluate("tts", "--ref", "slt", "-n", 1, *QUICK, "--stream", "-o", folder, "--json")
+    assert done.code == 0, done.err
+    item = done.json()["items"][0]
+    streamed = np.concatenate(list(loaded.stream(item["text"], voice="slt", seed=1)))
+    written = read_audio(folder / "audio" / f"{item['id']}.wav", sample_rate=16000).samples
+    assert np.allclose(written, streamed, atol=1e-4)
+    assert not np.allclose(written, loaded.synthesize(item["text"], voice="slt", seed=1).wave, atol=1e-2)
+    assert "settings" in evaluate("tts", "--ref", "slt", "-n", 1, *QUICK, "-o", folder).err
+
+
 def test_a_saved_voice_sounds_like_its_recording_or_else_its_codes(
     mine: Callable[..., SavedVoice], loaded: VallE, registry: Registry, voices: Voices
 ) -> None:

@@ -166,17 +166,19 @@ class VallE:
         progress: Progress | None = None,
         trace: bool = False,
         level0: Tensor | None = None,
+        early: bool = False,
     ) -> Speech:
         """As `synthesize`, from a request; one that has been prepared already isn't prepared again.
 
-        `level0` [T] are codes of level 0 that are known already: then only the further levels are made.
+        `early`: made in pieces as `stream` makes it, and put together. `level0` [T] are codes of level 0 that are known
+        already: then only the further levels are made.
         """
         from .speech import whole_speech
         from .stream import SpeechStream
 
         with torch_threads(self.threads):
             run = self._run(request, chains, progress, trace)
-            return whole_speech(SpeechStream(run, given=level0, keep_parts=True))
+            return whole_speech(SpeechStream(run, early=early, given=level0, keep_parts=True))
 
     def stream(
         self,
