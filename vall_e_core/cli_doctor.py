@@ -18,7 +18,7 @@ import click
 from .cli_state import State, state_of
 from .component import BuildContext, Component
 from .errors import InputError, ModelError, VallEError
-from .kinds import Codec, ModelSource, Phonemizer
+from .kinds import Codec, Engine, ModelSource, Phonemizer
 from .plugin_loader import OURS, describe
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def examine(registry: Registry) -> Iterator[Finding]:
     yield _torch()
     yield from _built("phonemizer", registry.all(Phonemizer), "failed")
     yield from _built("codec", registry.all(Codec), "warning")
+    yield from _engines(registry)
     yield from _models(registry)
     yield _cache()
 
@@ -140,6 +141,13 @@ def _built(kind: str, found: Mapping[str, type[Component]], bad: Literal["warnin
         yield Finding("failed", kind, "no plugin brings one", _reinstall(OURS))
     for name, component in found.items():
         yield _attempt(f"{kind} {name}", component, bad)
+
+
+def _engines(registry: Registry) -> Iterator[Finding]:
+    """Those for a CPU, which every machine has; without them the core runs the model itself."""
+    for name, engine in registry.all(Engine).items():
+        if "cpu" in engine.devices:
+            yield _attempt(f"engine {name}", engine, "warning")
 
 
 def _attempt(subject: str, component: type[Component], bad: Literal["warning", "failed"]) -> Finding:

@@ -327,6 +327,14 @@ def test_doctor_finds_what_speaking_needs(run: Run) -> None:
     assert found["vall-e"]["detail"].startswith(vall_e_core.__version__)
 
 
+def test_doctor_names_an_engine_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vall_e_onnx.find_spec", lambda package: None)
+    done = run("doctor", "--json")
+    assert done.code == 0, "the core runs models itself"
+    found = {each["subject"]: each for each in done.json()}["engine onnx"]
+    assert found["status"] == "warning" and "vall-e[fast]" in found["try"]
+
+
 def test_doctor_names_broken_and_slow_plugins_and_goes_on(run: Run, site: Site) -> None:
     site.add("a-guest", {"guest": "guest_plugin"}, {"guest_plugin": BROKEN})
     done = run("doctor")
