@@ -33,6 +33,8 @@ from .protocols import (
     PhonemizerModel,
     Recording,
     ScorerModel,
+    StepRecorder,
+    StepRecording,
     Verdict,
 )
 
@@ -271,6 +273,8 @@ __all__ = [
     "StatelessSelector",
     "StatelessTransform",
     "Step",
+    "StepRecorder",
+    "StepRecording",
     "Target",
     "Task",
     "TaskGroup",

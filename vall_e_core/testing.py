@@ -25,7 +25,7 @@ from .sampling import state as states
 from .sampling.chain import Chain, ChainState
 from .sampling.contract import check_sampler
 from .sampling.given import SamplerLike, as_sampler, as_samplers, installed_samplers
-from .sampling.sync import NoSync, SyncError
+from .sampling.sync import NoSync, SyncError, no_transfer
 
 __all__ = [
     "NoSync",
@@ -35,6 +35,7 @@ __all__ = [
     "as_sampler",
     "check_sampler",
     "installed_samplers",
+    "no_transfer",
     "sampler_steps",
     "select_token",
 ]

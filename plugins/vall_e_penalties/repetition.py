@@ -32,7 +32,6 @@ class RepetitionPenaltyTransform:
     def __init__(self, penalty: float, decay: float, window: int) -> None:
         self.penalty, self.decay, self.window = penalty, decay, window
         self.strongest = "amin" if penalty >= 1 else "amax"
-        self.strength, self.none = torch.tensor(penalty), torch.tensor(1.0)
 
     def init(self, rows: int, ctx: StateContext) -> RepetitionState:
         """No token yet."""
@@ -76,7 +75,7 @@ class RepetitionPenaltyTransform:
             return self._accepted_row(tokens.tolist()[0], step.lengths.tolist()[0] % width, state)
         at, token = (step.lengths % width).unsqueeze(1), tokens.unsqueeze(1)
         known = token.clamp(0, state.known - 1)
-        strength = torch.where(known == token, self.strength, self.none)
+        strength = torch.where(known == token, self.penalty, 1.0)
         return RepetitionState(
             state.ids.scatter(1, at, known), state.strengths.scatter(1, at, strength), state.known
         )  # fmt: skip

@@ -22,7 +22,7 @@ from vall_e_core import (
     Step,
     param,
 )
-from vall_e_core.testing import NoSync, SyncError, check_sampler
+from vall_e_core.testing import NoSync, SyncError, check_sampler, no_transfer
 
 GONE = float("-inf")
 Apply = Callable[[Tensor, Step], Tensor]
@@ -276,6 +276,14 @@ def test_wrong_state_is_caught(made: Callable[[], object], said: str) -> None:
     assert any(said in problem for problem in found), found
 
 
+def test_a_number_brought_from_the_host_is_caught_where_it_is_copied() -> None:
+    """`where` copies it to the device at every step, and no captured step can; arithmetic takes it along."""
+    number = torch.tensor(-1.0)
+    wrong = transform(lambda logits, step: torch.where(logits > 0, logits, number), removes=False)
+    assert any("where copies between cpu and meta" in problem for problem in check_sampler(wrong))
+    assert check_sampler(transform(lambda logits, step: logits + number, removes=False)) == []
+
+
 def test_what_says_that_it_waits_may_wait() -> None:
     assert check_sampler(transform(read_on_the_host, waits=True)) == []
 
@@ -329,6 +337,36 @@ def test_a_heavy_import_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         lambda x: torch.multinomial(x.abs() + 1, 1),
     ],
 )
-def test_waits_are_seen_by_the_dispatcher(work: Callable[[Tensor], object]) -> None:
-    with pytest.raises(SyncError), NoSync():
+@pytest.mark.parametrize("inference", [False, True])
+def test_waits_are_seen_by_the_dispatcher(work: Callable[[Tensor], object], inference: bool) -> None:
+    with torch.inference_mode(inference), pytest.raises(SyncError), NoSync():
         work(torch.ones(4))
+
+
+HERE, THERE = torch.ones(3), torch.ones(3, device="meta")
+
+
+@pytest.mark.parametrize("inference", [False, True])
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: HERE.to("meta"),
+        lambda: HERE.to(THERE),
+        lambda: torch.tensor([1.0, 2.0], device="meta"),
+        lambda: THERE.clone().copy_(HERE),
+        lambda: torch.where(THERE > 0, THERE, torch.tensor(0.0)),
+        lambda: THERE[torch.tensor([0, 2])],
+        lambda: THERE.clone().index_put_((torch.tensor([0]),), THERE[:1]),
+    ],
+)
+def test_copies_from_the_host_are_seen(work: Callable[[], object], inference: bool) -> None:
+    with torch.inference_mode(inference), pytest.raises(SyncError, match="copies"), no_transfer():
+        work()
+
+
+def test_what_stays_where_it_is_may_be_done() -> None:
+    with no_transfer():
+        torch.where(THERE > 0, THERE, -1.0)
+        (THERE * torch.tensor(2.0)).masked_fill(THERE > 0, 0.0)
+        THERE.clone().index_fill_(0, torch.arange(2, device="meta"), 1.0)
+        HERE[torch.tensor([0])].to("cpu", torch.float64)

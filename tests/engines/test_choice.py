@@ -133,7 +133,7 @@ def test_adapters_are_part_of_what_weights_are(tmp_path: Path) -> None:
 def test_the_list_says_what_is_ready(more: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["engines", "list", "--json"], registry=more) == 0
     found = {each["name"]: each for each in json.loads(capsys.readouterr().out)["engines"]}
-    assert set(found) == {"eager", "onnx", "exact", "absent"}
+    assert set(found) == {"eager", "onnx", "cuda-graph", "exact", "absent"}
     assert found["eager"]["available"] and not found["absent"]["available"]
     assert found["onnx"]["quantizations"] == ["int4", "int8", "none"]
     assert found["onnx"]["available"] == Onnx.available()

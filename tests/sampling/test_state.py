@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pytest
@@ -101,3 +101,29 @@ def test_a_selected_step_goes_its_own_way() -> None:
     part.append(torch.tensor([8, 9]))
     assert part.history[:, :2].tolist() == [[3, 8], [3, 9]]
     assert step.history[:, 0].tolist() == [1, 2, 3] and int(step.index) == 1 and step.lengths.tolist() == [1, 1, 1]
+
+
+def test_what_shares_memory_is_read_before_it_is_written() -> None:
+    """A new state may be made of the old one's tensors, in other places."""
+    state = Pair(torch.tensor([1, 2, 3]), Inner(torch.tensor([4, 5, 6])))
+    left, right = state.left, state.right
+    assert right is not None
+    mean = right.mean
+    states.copy_into(state, Pair(right.mean, Inner(state.left.flip(0))))
+    assert (left.tolist(), mean.tolist()) == ([4, 5, 6], [3, 2, 1])
+    states.copy_into(state, Pair(mean, Inner(left)))
+    assert (left.tolist(), mean.tolist()) == ([3, 2, 1], [4, 5, 6])
+    states.copy_into(left, left[:1].expand(3))
+    assert left.tolist() == [3, 3, 3]
+
+
+def test_a_structure_is_all_but_the_values() -> None:
+    state = made()
+    assert states.structure(state) == states.structure(states.map_tensors(torch.zeros_like, state))
+    changes = [
+        made(5), replace(state, nothing=torch.ones(4)), replace(state, shared=torch.tensor(7)),  # type: ignore[arg-type]
+        replace(state, by_name={"b": state.by_name["a"]}), replace(state, parts=state.parts[:1]),
+        replace(state, parts=[Pair(state.parts[0].left, Inner(torch.arange(4) * 10.0, "outer")), state.parts[1]]),
+    ]  # fmt: skip
+    for each in changes:
+        assert states.structure(each) != states.structure(state)

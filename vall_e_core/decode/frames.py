@@ -30,6 +30,8 @@ def write_frames(
     """
     if chain.search is not None:
         raise UsageError("a search can't choose all levels of a frame at once", try_="leave the beam out")
+    if model.recorder is not None:
+        model.recorder.decline("all levels of a frame at once have a loop of their own")
     results: dict[int, Written] = {}
     groups: dict[bool, list[int]] = {True: [], False: []}
     for i, job in enumerate(jobs):

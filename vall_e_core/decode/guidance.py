@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..model.cache import take_rows
+
 
 @dataclass(frozen=True)
 class Guidance:
@@ -91,20 +93,20 @@ class RunningGuidance:
         shift = mean - self._mean
         self._m2 += (deviation**2).sum((2, 3)) + shift**2 * self._count[:, None] * count / total
         self._mean += shift * count / total
-        self._count = total[:, 0]
+        self._count.copy_(total[:, 0])
         std = (self._m2 / (total - 1.0)).sqrt()
         amount = self.guidance.rescale
         return last * (amount * std[:, 0] / std[:, 1] + (1.0 - amount))[:, None]
 
     def select(self, rows: Tensor) -> None:
         """Keep (or repeat) rows; ``rows`` ``[M]``."""
-        self._count, self._mean, self._m2 = self._count[rows], self._mean[rows], self._m2[rows]
+        self._count, self._mean, self._m2 = (take_rows(each, rows) for each in (self._count, self._mean, self._m2))
 
     def put(self, rows: Tensor, other: RunningGuidance) -> None:
         """Let the sequences of ``other`` take the places ``rows`` ``[M]``."""
-        self._count = self._count.index_copy(0, rows, other._count)
-        self._mean = self._mean.index_copy(0, rows, other._mean)
-        self._m2 = self._m2.index_copy(0, rows, other._m2)
+        self._count.index_copy_(0, rows, other._count)
+        self._mean.index_copy_(0, rows, other._mean)
+        self._m2.index_copy_(0, rows, other._m2)
 
 
 def guide_rows(conditional: Tensor, unconditional: Tensor, guidance: Guidance) -> Tensor:

@@ -1,9 +1,10 @@
 """The loop that writes sequences token by token: AR codes, phonemes of a transcription, digits of a length.
 
-Rows run side by side and stop at different times. All that a step needs lies on the device in buffers allocated once;
-the host asks "is anyone still writing?" at every step on the CPU, where asking is free, and every 16 elsewhere. The
-place of a row that has ended goes to the next sequence that waits. What a row does after its end is thrown away, and
-noise is counted per row, so neither the period nor the neighbours show in the result.
+Rows run side by side and stop at different times. All that a step needs lies on the device in buffers allocated once,
+so that an engine can record one (`pace.py`); the host asks "is anyone still writing?" at every step on the CPU, where
+asking is free, and every 16 elsewhere. The place of a row that has ended goes to the next sequence that waits. What a
+row does after its end is thrown away, and noise is counted per row, so neither the period nor the neighbours show in
+the result.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from ..sampling import Step
 from ..sampling import state as states
+from .pace import pace_of
 from .rows import Rows, Written
 from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 from .types import Progress
@@ -91,6 +93,7 @@ class Loop:
             self.stepper = CachedStepper(model, target, first, settings.guidance, settings.early_exit, room)
         self.step, self.rows, self.state = self._fresh(range(rows))
         self.results: dict[int, Written] = {}
+        self.pace = pace_of(self, model.recorder)
 
     def _fresh(self, places: Sequence[int]) -> tuple[Step, Rows, ChainState]:
         """The beginnings of the jobs at ``places``, ``width`` rows for each."""
@@ -118,10 +121,10 @@ class Loop:
 
     def steps(self) -> Iterator[int]:
         """Write step by step, and count; the host waits for the device only when it looks at who has stopped."""
-        logits, null = self._prefill()
+        self.pace.begin(self, *self._prefill())
         done = 0
         while True:
-            tokens = self._step(logits, null)
+            self.pace.choose(self)
             done += 1
             yield done
             freed: list[int] = []
@@ -131,12 +134,12 @@ class Loop:
                 if count == 0 and not self.waiting:
                     break
                 if not self.waiting and self._worth_dropping(count):
-                    tokens = self._drop(alive, tokens)
+                    self._drop(alive)
                 elif self.staggered and count < len(alive):
                     freed = self._free(alive)
-            logits, null = self.stepper.advance(tokens)
+            self.pace.go_on(self)
             if freed:
-                self._admit(freed, logits, null, done)
+                self._admit(freed, done)
         self._collect(torch.arange(len(self.rows.job), device=self.device))
 
     def _prefill(self) -> tuple[Tensor, Tensor | None]:
@@ -152,26 +155,23 @@ class Loop:
         """Hand in what is finished -> its rows, as many as are wanted; the others are kept from growing on."""
         over = (~alive).nonzero()[:, 0]
         self._collect(over)
-        self.rows.job = self.rows.job.index_fill(0, over, -1)
+        self.rows.job.index_fill_(0, over, -1)
         self.stepper.park(over)
         return over.tolist()[: len(self.waiting)]
 
-    def _admit(self, freed: Sequence[int], logits: Tensor, null: Tensor | None, done: int) -> None:
-        """Begin the next jobs in the rows ``freed``; their first logits go into ``logits`` and ``null`` ``[N, V]``."""
+    def _admit(self, freed: Sequence[int], done: int) -> None:
+        """Begin the next jobs in the rows ``freed``."""
         places = [self.waiting.popleft() for _ in freed]
         at = torch.tensor(freed, device=self.device)
         step, rows, state = self._fresh(places)
         self.step.put(at, step)
         self.rows.put(at, rows)
         self.state = states.put(replace(self.state, logits=None), at, state)
-        first, first_null = self.stepper.admit(at, [self.jobs[i] for i in places])
-        logits[at] = first
-        if null is not None and first_null is not None:
-            null[at] = first_null
+        self.pace.admit(self, at, *self.stepper.admit(at, [self.jobs[i] for i in places]))
         self.until = max(self.until, *(done + self.jobs[i].limit for i in places))
 
-    def _step(self, logits: Tensor, null: Tensor | None) -> Tensor:
-        """Choose a token for every row and write it down -> ``[N]``."""
+    def choose(self, logits: Tensor, null: Tensor | None) -> Tensor:
+        """Choose a token for every row and write it down, ``[N, V]`` -> ``[N]``; asks the device for nothing."""
         self.step.unconditional_logits = null
         log_probability = torch.log_softmax(logits, -1)
         finished: Tensor | None = None
@@ -196,17 +196,17 @@ class Loop:
         writing = ~rows.finished
         tokens = tokens.masked_fill(rows.finished, 0)
         stop = torch.zeros_like(writing) if self.stop is None else writing & (tokens == self.stop)
-        rows.score = rows.score + log_probability.gather(1, tokens[:, None])[:, 0].masked_fill(rows.finished, 0.0)
+        rows.score.add_(log_probability.gather(1, tokens[:, None])[:, 0].masked_fill_(rows.finished, 0.0))
         if self.settings.keep_likeliest:
             if self.stop is not None:
                 log_probability[:, self.stop] = -torch.inf
             rows.likeliest.scatter_(1, rows.count.clamp(max=self.last - 1)[:, None], log_probability.argmax(-1, True))
-        rows.count = rows.count + (writing & ~stop)
-        rows.steps = rows.steps + writing
-        rows.stopped = rows.stopped | stop
-        rows.finished = rows.finished | stop | (rows.steps >= rows.limit)
+        rows.count.add_(writing & ~stop)
+        rows.steps.add_(writing)
+        rows.stopped.logical_or_(stop)
+        rows.finished.logical_or_(stop).logical_or_(rows.steps >= rows.limit)
         if finished is not None:
-            rows.finished = rows.finished | finished
+            rows.finished.logical_or_(finished)
         return tokens
 
     def _worth_dropping(self, alive: int) -> bool:
@@ -214,15 +214,15 @@ class Loop:
         share = 0.9 if self.device.type == "cpu" else 0.5
         return alive <= share * len(self.rows.job)
 
-    def _drop(self, alive: Tensor, tokens: Tensor) -> Tensor:
-        """Hand in what is finished and go on without it -> the tokens of the rows that stay."""
+    def _drop(self, alive: Tensor) -> None:
+        """Hand in what is finished and go on without it."""
         self._collect((~alive).nonzero()[:, 0])
         keep = alive.nonzero()[:, 0]
         self.rows.select(keep)
         self.step = self.step.select(keep)
         self.state = self.state.select(keep)
         self.stepper.select(keep)
-        return tokens[keep]
+        self.pace.keep(self, keep)
 
     def _collect(self, which: Tensor) -> None:
         """Fetch rows ``which`` ``[M]`` (one wait for the device) that weren't fetched before; of a search's rows the

@@ -27,7 +27,7 @@ class Written:
 
 @dataclass
 class Rows:
-    """What the loop itself knows of its rows; the first dimension of every tensor is the row."""
+    """What the loop itself knows of its rows; the first dimension of every tensor is the row. Steps write in place."""
 
     begin: Tensor  # [N] long: length of the prefix
     count: Tensor  # [N] long: tokens generated, the stop apart
@@ -48,7 +48,7 @@ class Rows:
         return cls(
             begin=numbers([len(job.prefix) for job in jobs]),
             count=none,
-            steps=none,
+            steps=none.clone(),
             limit=numbers([job.limit for job in jobs]),
             finished=none.bool(),
             stopped=none.bool(),

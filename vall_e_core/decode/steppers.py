@@ -6,7 +6,8 @@ by side; under guidance each has a null sequence, kept behind the conditional on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..model import EmbeddedSequence, Inputs, Target, pad
+from ..model.cache import take_rows
 from .guidance import Guidance, RunningGuidance
 
 if TYPE_CHECKING:
@@ -182,14 +184,14 @@ class CachedStepper:
             tokens = torch.cat((tokens, tokens))
         embeds = self.model.embed_token(tokens, self.target)[:, None]
         hidden = self._forward(embeds, self._positions, None)
-        self._positions = self._positions + 1
+        self._positions.add_(1)
         return self._guided(flat_logits(self.model, hidden, self.target), None)
 
     def select(self, rows: Tensor) -> None:
         """Re-order the cache with its rows."""
         rows = self._guided.select(rows)
         self._cache.select(rows)
-        self._positions = self._positions[rows]
+        self._positions = take_rows(self._positions, rows)
 
     def admit(self, rows: Tensor, jobs: Sequence[Job]) -> tuple[Tensor, Tensor | None]:
         """A prefill of their own; its keys and values move into the rows."""
@@ -205,6 +207,25 @@ class CachedStepper:
     def park(self, rows: Tensor) -> None:
         """Empty the rows."""
         self._cache.clear(self._guided.places(rows))
+
+    def reach(self) -> int:
+        """Places of the cache that the next step reads. Raises ValueError where there is no room for it."""
+        self._cache.reserve(1)
+        return self._cache.reach(1)
+
+    @contextmanager
+    def alike(self) -> Iterator[None]:
+        """What is done within is what each step of this `reach` does; the host doesn't count it (see `counted`)."""
+        cache, extent, uniform = self._cache, self._cache.extent, self._cache.uniform
+        cache.extent, cache.uniform = cache.reach(1) - 1, False
+        try:
+            yield
+        finally:
+            cache.extent, cache.uniform = extent, uniform
+
+    def counted(self) -> None:
+        """The device has advanced by a step without the host."""
+        self._cache.extent += 1
 
     def _forward(self, embeds: Tensor, positions: Tensor, lengths: Tensor | None) -> Tensor:
         hidden: Tensor = self.model(

@@ -162,7 +162,7 @@ class Backbone(nn.Module):
                 return Attend(rotary, None, True, cache, torch.arange(count, device=device).expand(len(embeds), -1))
             if places is None:
                 places = cache.lengths[:, None] + torch.arange(count, device=device)
-            extent = cache.extent + count if extent is None else extent
+            extent = cache.reach(count) if extent is None else extent
             alone = cache.uniform and count == 1 and cache.exit is None
             mask = None if alone else torch.arange(extent, device=device) <= places[:, None, :, None]
             return Attend(rotary, mask, False, cache, places, extent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from .config import ModelConfig
 from .early_exit import EarlyExit
 from .sequence import EmbeddedSequence, Inputs, Target
 
+if TYPE_CHECKING:
+    from ..protocols import StepRecorder
+
 
 class BaseModel(nn.Module, ABC):
     """A language model over one backbone. Nothing here turns gradients off: training runs the code of inference."""
@@ -27,6 +31,8 @@ class BaseModel(nn.Module, ABC):
         super().__init__()
         self.config = config
         self._by_level: dict[int, Backbone] = {}
+        self.recorder: StepRecorder | None = None
+        """What keeps the steps of the AR loop, where an engine does."""
 
     def _build_backbone(self) -> None:
         self.model = Backbone(self.config)

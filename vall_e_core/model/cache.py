@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,13 +12,23 @@ if TYPE_CHECKING:
     from .early_exit import ExitState
 
 
+def take_rows(tensor: Tensor, rows: Tensor) -> Tensor:
+    """The named rows [M] of a tensor [N, ...]; in its own memory where they are as many as before."""
+    taken = tensor[rows]
+    return tensor.copy_(taken) if len(taken) == len(tensor) else taken
+
+
 class KVCache:
     """Keys and values of N rows that stand at different lengths, allocated once and written in place.
 
     `keys`, `values`: [layers, N, H, max_T, head width]; `lengths`: [N] long, on the device: tokens that each row holds.
     `extent` is a host-side bound of the lengths (the longest prefill plus the steps since), so that attention can be
     cut to what is used without asking the device. `uniform`: all rows have exactly `extent` tokens, known on the host.
+    `bucket`: what is read is rounded up to a multiple of it, the rest masked, so that many steps in turn are the same.
     """
+
+    BUCKETS: ClassVar[Mapping[str, int]] = {"cuda": 128}
+    """By device type; 1 on all others. A GPU's time hardly depends on the length, but a step that is recorded does."""
 
     def __init__(
         self,
@@ -34,6 +45,7 @@ class KVCache:
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
         self.lengths = torch.zeros(rows, device=device, dtype=torch.long)
+        self.bucket = self.BUCKETS.get(self.keys.device.type, 1)
         self.extent = 0
         self.uniform = True
         self.exit: ExitState | None = None
@@ -52,6 +64,10 @@ class KVCache:
         """Check, on the host, that `tokens` more fit."""
         if self.extent + tokens > self.max_length:
             raise ValueError(f"the KV cache holds {self.max_length} tokens a row, {self.extent + tokens} are needed")
+
+    def reach(self, tokens: int) -> int:
+        """The places that attention reads when `tokens` more have been written: all in use, rounded up."""
+        return min(-(-(self.extent + tokens) // self.bucket) * self.bucket, self.max_length)
 
     def write(self, layer: int, keys: Tensor, values: Tensor, positions: Tensor) -> None:
         """Put new keys and values [N, H, T, head width] of one layer at `positions` [N, T]."""
@@ -76,12 +92,14 @@ class KVCache:
         else:
             self.lengths += lengths
             self.uniform = False
+        if self.bucket > 1:
+            self.uniform = False
         self.extent += tokens
 
     def select(self, rows: Tensor) -> None:
         """Keep the rows named by `rows` [M] long, in that order; a row may be named twice (beam search).
 
-        Fewer rows may be shorter ones, which the host then asks the device.
+        As many rows as before stay in their memory. Fewer may be shorter ones, which the host then asks the device.
         """
         if len(rows) == self.rows:
             self.keys[:, :, :, : self.extent] = self.keys[:, rows, :, : self.extent]
@@ -90,7 +108,7 @@ class KVCache:
             self.keys = self.keys.index_select(1, rows)
             self.values = self.values.index_select(1, rows)
         fewer = len(rows) < len(self.lengths)
-        self.lengths = self.lengths[rows]
+        self.lengths = take_rows(self.lengths, rows)
         if fewer and not self.uniform:
             self._measure()
         if self.exit is not None:

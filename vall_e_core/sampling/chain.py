@@ -74,6 +74,7 @@ class Chain:
         trace: Trace | None = None,
         needs: frozenset[str] = frozenset(),
         compact_selector: bool = False,
+        waits: bool = False,
     ) -> None:
         self.stages = tuple(stages)
         self.selector: Selector = StatelessSelector() if selector is None else selector
@@ -85,6 +86,8 @@ class Chain:
         self.trace = trace
         self.needs = needs
         """What steps must carry beside the logits (see `Sampler.needs`)."""
+        self.waits = waits
+        """Whether a member may wait for the device (see `Sampler.waits`)."""
         self._context = StateContext(torch.device(device), vocab_size, 0, stage)
 
     @property

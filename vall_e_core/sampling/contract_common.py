@@ -12,7 +12,7 @@ from . import state as states
 from .probes import Probe
 from .protocols import StateContext
 from .step import Step
-from .sync import NoSync, SyncError
+from .sync import NoSync, SyncError, no_transfer
 
 CLOSE = 1e-4
 """How far values may be apart, relative, where the same thing is computed for other rows beside it."""
@@ -62,12 +62,15 @@ def unsynced(call: Callable[[], object]) -> Iterator[str]:
 
 
 def on_meta(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], object]) -> Iterator[str]:  # noqa: ANN401
-    """What needs the values of tensors, or makes tensors on another device: the meta device has no values at all."""
+    """What needs the values of tensors, makes tensors on another device, or copies from the host, as no captured step
+    may: the meta device has no values at all."""
     step = probe.step()
     state = replayed(built, probe, step)
     moved = states.map_tensors(lambda each: each.to("meta"), step)
     try:
-        call(built, probe.logits.to("meta"), moved, states.map_tensors(lambda each: each.to("meta"), state))
+        logits, state = probe.logits.to("meta"), states.map_tensors(lambda each: each.to("meta"), state)
+        with no_transfer():
+            call(built, logits, moved, state)
     except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         yield f"host sync or tensors on another device: without values it fails ({reason})"

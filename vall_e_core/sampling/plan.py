@@ -116,6 +116,7 @@ class ChainPlan:
             stage=self.stage,
             needs=frozenset().union(*(each.needs for each in self.active)),
             compact_selector=self.selector is not None and "compact" in self.selector.invariances,
+            waits=any(each.waits for each in self.active),
         )
 
 

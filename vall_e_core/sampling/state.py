@@ -72,8 +72,27 @@ def put(state: _T, rows: Tensor, fresh: _T) -> _T:
 
 
 def copy_into(target: _T, source: _T) -> None:
-    """Write `source` into `target`'s tensors, in place, as a captured graph needs it."""
-    map_tensors(lambda left, right: left.copy_(right), target, source)
+    """Write `source` into `target`'s tensors, in place, as a captured graph needs it. They may share memory."""
+    taken = {each.untyped_storage().data_ptr() for each in tensors(target)}
+
+    def kept(own: Tensor, new: Tensor) -> Tensor:
+        apart = new is own or new.untyped_storage().data_ptr() not in taken
+        return new if apart else new.clone()  # it would be overwritten before it is read
+
+    map_tensors(lambda own, new: own.copy_(new), target, map_tensors(kept, target, source))
+
+
+def structure(state: object) -> object:
+    """What doesn't change from step to step: shapes and types of the tensors, and whatever else there is."""
+    if isinstance(state, Tensor):
+        return state.shape, state.dtype
+    if dataclasses.is_dataclass(state):
+        return type(state), [structure(getattr(state, each.name)) for each in dataclasses.fields(state) if each.init]
+    if isinstance(state, (list, tuple)):
+        return [structure(each) for each in state]
+    if isinstance(state, dict):
+        return {key: structure(each) for key, each in state.items()}
+    return state
 
 
 def tensors(state: object) -> list[Tensor]:
