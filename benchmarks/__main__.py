@@ -98,8 +98,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def prepare(threads: int | None) -> None:
-    """The number of threads; and, as in `vall-e`, idle threads sleep unless the user chose (torch reads it once)."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    """The number of threads; and what `vall-e` sets before torch is imported, unless the user chose."""
+    from vall_e_core.synthesis.device import set_library_defaults
+
+    set_library_defaults()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import pytest
 import torch
 from torch.nn import functional as F
 
-from vall_e_core.model.linear import Linear
+from vall_e_core.model.linear import _PRODUCT, EXACT, Linear, rounded_rows
 
 
 def layer(inputs: int, outputs: int) -> Linear:
@@ -41,6 +44,47 @@ def test_other_types(dtype: torch.dtype) -> None:
     x = torch.ones(2, 256, dtype=dtype)
     with torch.no_grad():
         assert torch.equal(made(x), F.linear(x, made.weight))
+
+
+def test_few_numbers_of_rows_are_multiplied() -> None:
+    """Those of steps as they are, others at most an eighth more, eight in each octave."""
+    rounded = [rounded_rows(rows) for rows in range(1, 4097)]
+    assert rounded[:EXACT] == list(range(1, EXACT + 1)) and rounded == sorted(rounded)
+    assert all(rows <= more <= rows * 9 / 8 for rows, more in enumerate(rounded, 1))
+    assert len(set(rounded)) == EXACT + 8 * 8
+    assert [rounded_rows(more) for more in rounded] == rounded
+
+
+@pytest.mark.skipif(sys.platform != "linux" or _PRODUCT is None, reason="asks glibc, and oneDNN on x86")
+def test_every_length_is_another_but_memory_is_bounded() -> None:
+    """300 lengths; oneDNN keeps 0.3 MB for each number of rows that it is given."""
+    made, x = layer(256, 520), torch.randn(600, 256, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        made(x)
+        before = allocated()
+        for rows in range(300, 600):
+            made(x[:rows])
+    assert allocated() - before < 15e6
+
+
+MALLINFO2 = (
+    "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+)  # fmt: skip
+
+
+def allocated() -> int:
+    """Bytes that malloc has handed out, of the heap and in blocks of their own."""
+
+    class Facts(ctypes.Structure):
+        _fields_ = tuple((name, ctypes.c_size_t) for name in MALLINFO2)
+
+    try:
+        ask = ctypes.CDLL(None).mallinfo2
+    except AttributeError:
+        pytest.skip("no glibc, or one before 2.33")
+    ask.restype = Facts
+    found = ask()
+    return int(found.uordblks + found.hblkhd)
 
 
 def test_gradients_reach_weight_and_input() -> None:

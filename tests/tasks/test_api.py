@@ -3,6 +3,8 @@
 # ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import soundfile
 
 from vall_e_core import AudioClip, InputError, ModelError, Registry, SpeechOptions, UsageError, VallE, read_audio
+from vall_e_core.synthesis.device import set_library_defaults
 
 
 @pytest.fixture
@@ -159,20 +162,45 @@ def test_a_run_does_not_import_torchs_compiler(environment: dict[str, str], mode
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("chosen", [None, "ACTIVE"])
-def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(
-    environment: dict[str, str], model_path: Path, chosen: str | None
+VARIABLES = ("OMP_WAIT_POLICY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")
+OURS = {"OMP_WAIT_POLICY": "PASSIVE", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({}, OURS),
+        ({"OMP_WAIT_POLICY": "ACTIVE", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "7"},) * 2,
+        ({"DNNL_PRIMITIVE_CACHE_CAPACITY": "7"}, {"OMP_WAIT_POLICY": "PASSIVE", "DNNL_PRIMITIVE_CACHE_CAPACITY": "7"}),
+    ],
+    ids=["ours", "the user's", "an older name"],
+)
+def test_libraries_have_our_settings_before_torch_is_there_unless_the_user_chose(
+    environment: dict[str, str], model_path: Path, chosen: dict[str, str], found: dict[str, str]
 ) -> None:
-    """Spinning threads made decoding a hundred times slower on a machine with something else to do."""
+    """Spinning threads made decoding a hundred times slower on a machine with something else to do, and a book filled
+    the memory with what oneDNN keeps for each shape. Both are read when torch is imported or first computes."""
     code = (
-        "import os, sys; from vall_e_core import VallE\n"
-        "VallE.load(sys.argv[1], device='cpu'); print(os.environ['OMP_WAIT_POLICY'])"
+        "import json, os, sys; from vall_e_core import VallE\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'torch': print(json.dumps(dict(os.environ))); sys.exit()\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "VallE.load(sys.argv[1], device='cpu')"
     )
-    inherited = {key: value for key, value in environment.items() if key != "OMP_WAIT_POLICY"}
-    given = inherited if chosen is None else {**inherited, "OMP_WAIT_POLICY": chosen}
+    given = {**{key: value for key, value in environment.items() if key not in VARIABLES}, **chosen}
     command = [sys.executable, "-c", code, str(model_path)]
     done = subprocess.run(command, env=given, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == (chosen or "PASSIVE")
+    seen = json.loads(done.stdout)
+    assert {key: seen[key] for key in VARIABLES if key in seen} == found
+
+
+def test_settings_come_too_late_where_torch_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has imported torch has settled them; a variable that does nothing would only mislead."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    set_library_defaults()
+    assert not any(name in os.environ for name in VARIABLES)
 
 
 def test_a_small_model_runs_on_one_thread_and_leaves_torchs_number_alone(engine: VallE) -> None:

@@ -14,6 +14,8 @@ from vall_e_core.errors import DeviceError, UsageError
 DTYPES: tuple[str, ...] = ("float32", "bfloat16", "float16")
 SHARED_FROM_WIDTH = 384
 """Models narrower than this run on one CPU thread."""
+CAPACITY, OLDER_CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY"
+"""The variable that bounds oneDNN's cache; it also reads the older name, where this one isn't set."""
 _NAME = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -84,11 +86,17 @@ def torch_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def let_threads_sleep() -> None:
-    """Have idle CPU threads sleep instead of spin, unless the user chose; only before torch is first imported.
+def set_library_defaults() -> None:
+    """Settings of the libraries below torch, each unless the user chose; only before torch is first imported.
 
-    Decoding is a long row of small products. When something else uses a core, threads that spin while they wait for
-    each other make it a hundred times slower; sleeping costs next to nothing.
+    Idle CPU threads sleep instead of spin. Decoding is a long row of small products. When something else uses a core,
+    threads that spin while they wait for each other make it a hundred times slower; sleeping costs next to nothing.
+
+    oneDNN keeps the last 64 operations it has made ready instead of 1,024. Each belongs to one shape and holds up to
+    0.6 MB, every sentence has shapes of its own, and a step needs fewer than ten.
     """
-    if "torch" not in sys.modules:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "torch" in sys.modules:
+        return
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if OLDER_CAPACITY not in os.environ:
+        os.environ.setdefault(CAPACITY, "64")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from vall_e_core.component import BuildContext
 
 from .chains import ChainRequest, parse_chain
-from .device import Device, choose_device, let_threads_sleep, set_threads, suitable_threads, torch_threads
+from .device import Device, choose_device, set_library_defaults, set_threads, suitable_threads, torch_threads
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
 from .loading import ModelPlace, build_codec, check_codec, find_model
@@ -104,7 +104,7 @@ class VallE:
         plugins = _installed() if registry is None else registry
         place = find_model(plugins, chosen)
         began = time.perf_counter()
-        let_threads_sleep()
+        set_library_defaults()
         from vall_e_core.checkpoint import load_model
 
         device = choose_device(chosen.device)
