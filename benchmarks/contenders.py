@@ -170,10 +170,19 @@ def run_by(shape: Shape, key: str) -> Model:
     return adopted(engine, shape, options.quantize)
 
 
-def adopted(engine: Engine, shape: Shape, quantize: str) -> Model:
+def captured(shape: Shape, device: str, dtype: str) -> Model:
+    """The same model whose steps are captured on a GPU. Raises UsageError, ModelError where they can't be."""
+    options = ModelOptions(engine="cuda-graph", device=device, dtype=dtype)
+    engine = choose_engine(Registry.load(third_party=False), options, device)
+    if engine is None:
+        raise ModelError("no engine captures steps")
+    return adopted(engine, shape, "none", device, dtype)
+
+
+def adopted(engine: Engine, shape: Shape, quantize: str, device: str = "cpu", dtype: str = "float32") -> Model:
     """A new model, run by `engine`."""
-    built = engine.build(BuildContext("cpu", quantize=quantize, threads=torch.get_num_threads()))
-    model = make_model(shape)
+    built = engine.build(BuildContext(device, dtype, quantize=quantize, threads=torch.get_num_threads()))
+    model = make_model(shape, device=device, dtype=getattr(torch, dtype))
     built.adopt(model, None)
     return model
 

@@ -18,6 +18,7 @@ from .settings import CLOCKS, CONTENDERS, Settings
 PART = "decode"
 LEAST_OVER_UPSTREAM, LEAST_OVER_PEER = 15.0, 1.0
 QUANTIZATIONS = ("none", "int8", "int4")
+CAPTURED = "captured"
 LEAST_INT8 = 75.0
 """Tokens a second of one row on two cores of an idle machine."""
 LEAST_INT8_OVER_PEER, LEAST_BATCH_16 = 5.0, 4.0
@@ -60,6 +61,11 @@ class _Decoding:
                     continue
                 self.contenders.append(Own(converted, settings.shape, key=key, name=name, clock=clock))
                 self.bytes[key] = rounded_bytes(model, made.BITS[key])
+        if device == "cuda" and CAPTURED in settings.contenders:
+            whole = made.captured(settings.shape, device, settings.dtype)
+            name = "vall-e --engine cuda-graph"
+            self.contenders.append(Own(whole, settings.shape, key=CAPTURED, name=name, device=device, clock=clock))
+            self.bytes[CAPTURED] = weight_bytes(whole)
         self.rates: dict[tuple[int, str], tuple[float, ...]] = {}
         if "transformers" not in settings.contenders:
             return

@@ -16,7 +16,7 @@ SENTENCES = (
     "They built a fire near the edge of the lake.",
 )
 """For `quality`."""
-CONTENDERS = ("vall-e", "onnx", "int8", "int4", "transformers")
+CONTENDERS = ("vall-e", "onnx", "int8", "int4", "captured", "transformers")
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ class Cuda:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.device = torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
+        self.stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def pool(self) -> Any:  # noqa: ANN401 - torch's handle
         """Memory that graphs share which never run at the same time, and of which none leaves anything there."""

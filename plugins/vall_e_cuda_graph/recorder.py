@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
+
 if TYPE_CHECKING:
     from vall_e_core import BaseModel
 
@@ -74,6 +76,8 @@ class GraphRecording:
         if key not in self._repeat:
             try:
                 self._repeat[key] = self._graphs.capture(work, self._pool)
+            except torch.cuda.OutOfMemoryError:
+                raise  # whoever called makes the batch smaller
             except RuntimeError as error:
                 self._failed = True
                 reason = (str(error).strip().splitlines() or ["no reason given"])[0]

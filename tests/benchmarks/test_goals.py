@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 
-from benchmarks.contenders import rivals
+from benchmarks.contenders import Own, captured, rivals
 from benchmarks.goals import GOALS, verdicts
 from benchmarks.length import average
 from benchmarks.report import Report, Row
 from benchmarks.settings import QUICK, Settings
+from vall_e_core import UsageError
 
 
 def test_goals_are_judged_by_a_run_of_the_full_size() -> None:
@@ -51,3 +53,16 @@ def test_auto_is_held_against_every_engine_that_does_the_same() -> None:
     chosen, others = rivals(QUICK, "none")
     assert chosen == "onnx" and list(others) == ["eager"]
     assert rivals(QUICK, "none", ["eager"]) == rivals(QUICK, "int8") == ("onnx", {})
+
+
+def test_steps_are_captured_on_a_gpu_alone() -> None:
+    with pytest.raises(UsageError, match="runs on cuda"):
+        captured(QUICK, "cpu", "float32")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_captured_steps_take_part() -> None:
+    """It has not run yet: where this was written there was no GPU."""
+    model = captured(QUICK, "cuda", "bfloat16")
+    assert model.recorder is not None
+    assert Own(model, QUICK, key="captured", name="captured", device="cuda").decode(2, 40).steps == 39

@@ -342,6 +342,19 @@ def test_a_step_is_tried_then_captured_then_repeated() -> None:
     assert done == [*first, "repeated", *first, "repeated"]
 
 
+def test_out_of_memory_is_the_caller_s_business() -> None:
+    class Full(Itself):
+        def capture(self, work: Work, pool: object) -> Work:
+            raise torch.cuda.OutOfMemoryError("no room")
+
+    heard: list[str] = []
+    recording = GraphRecorder(Full(), heard.append).start()
+    recording.run(1, lambda: None)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        recording.run(1, lambda: None)
+    assert heard == []
+
+
 def test_where_capturing_fails_steps_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     model, chain = small_model(layers=2), chain_of(OFTEN, "dry")
     expected = say(model, chain, 3)
@@ -360,7 +373,8 @@ def test_where_capturing_fails_steps_go_on(monkeypatch: pytest.MonkeyPatch) -> N
 
 ELSEWHERE: list[tuple[tuple[str, ...], dict[str, Any]]] = [
     ((OFTEN, "dry", "repetition-penalty", "top-k:12", "top-p:0.9", "min-p", "temperature:0.9"), {}),
-    (("mirostat:3",), {}), (("adaptive-p",), {}), ((OFTEN, "ras:4"), {}), (("entropix",), {}),
+    (("mirostat:3",), {}), (("mirostat:3,version=2",), {}), (("adaptive-p",), {}), ((OFTEN, "ras:4"), {}),
+    (("entropix",), {}),
     ((OFTEN, "no-repeat-ngram:3", "frequency-presence", "xtc", "length-penalty:0.5"), {}),
     (("top-n-sigma", "top-h", "tfs:0.9", "typical-p", "top-a:0.2", "epsilon:0.001", "eta:0.001", "quadratic:0.3"), {}),
     (("min-length:8", "dynamic-temperature", "greedy"), {"guidance": Guidance(2.0, 0.7)}),
