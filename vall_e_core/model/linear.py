@@ -56,8 +56,9 @@ class Linear(nn.Linear):
         usable = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() * self.out_features >= SMALL
         if _PRODUCT is None or not usable or torch.is_grad_enabled():
             return F.linear(x, self.weight)
-        flat = x.reshape(-1, self.in_features)
-        rows, room = len(flat), rounded_rows(len(flat))
-        if room > rows:
-            flat = F.pad(flat, (0, 0, 0, room - rows))
-        return _PRODUCT(flat, self.weight, None, "none", [], "")[:rows].view(*x.shape[:-1], self.out_features)
+        rows = x.numel() // self.in_features
+        more = rounded_rows(rows) - rows
+        if more == 0:
+            return _PRODUCT(x, self.weight, None, "none", [], "")
+        padded = F.pad(x.reshape(rows, self.in_features), (0, 0, 0, more))
+        return _PRODUCT(padded, self.weight, None, "none", [], "")[:rows].view(*x.shape[:-1], self.out_features)
