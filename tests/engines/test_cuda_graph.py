@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -62,6 +63,88 @@ def test_it_gives_a_model_its_recorder_and_leaves_the_rest() -> None:
         recorder = GraphRecorder(graphs, print)
         GraphEngine(recorder).adopt(model, None)
         assert model.recorder is recorder and model.backbones() == backbones
+
+
+# what is said to torch's CUDA part
+
+
+class Said:
+    """Stands in for what `torch.cuda` gives, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.streams = 0
+
+    def stream(self, device: object = None) -> Stream:
+        self.streams += 1
+        return Stream(self, "own" if self.streams == 1 else "now")
+
+    @contextmanager
+    def on(self, stream: Stream) -> Iterator[None]:
+        self.lines.append(f"on {stream.name}")
+        yield
+        self.lines.append("back")
+
+    def graph(self) -> Graph:
+        return Graph(self.lines)
+
+
+class Stream:
+    def __init__(self, said: Said, name: str) -> None:
+        self.said, self.name = said, name
+
+    def wait_stream(self, other: Stream) -> None:
+        self.said.lines.append(f"{self.name} waits for {other.name}")
+
+
+class Graph:
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def capture_begin(self, *, pool: object, capture_error_mode: str) -> None:
+        self.lines.append(f"begin in {pool}, {capture_error_mode}")
+
+    def capture_end(self) -> None:
+        self.lines.append("end")
+
+    def replay(self) -> None:
+        self.lines.append("replay")
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Said:
+    made = Said()
+    for name, stand_in in (
+        ("Stream", made.stream), ("current_stream", made.stream), ("stream", made.on), ("CUDAGraph", made.graph),
+        ("synchronize", lambda device: made.lines.append("synchronize")), ("current_device", lambda: 3),
+        ("graph_pool_handle", lambda: "pool"),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    return made
+
+
+def test_steps_are_tried_and_captured_on_one_stream_of_their_own(said: Said) -> None:
+    device = cuda.Cuda(torch.device("cuda"))
+    assert device.device == torch.device("cuda:3"), "the one that is current now, whatever becomes current"
+    device.run(lambda: said.lines.append("work"))
+    assert said.lines == ["own waits for now", "on own", "work", "back", "now waits for own"]
+    said.lines.clear()
+    repeat = device.capture(lambda: said.lines.append("work"), device.pool())
+    assert said.lines == ["synchronize", "on own", "begin in pool, thread_local", "work", "end", "back"]
+    said.lines.clear()
+    repeat()
+    assert said.lines == ["replay"], "in its turn on the stream that is current"
+
+
+def test_a_capture_ends_even_where_it_fails(said: Said) -> None:
+    device = cuda.Cuda(torch.device("cuda:1"))
+
+    def fails() -> None:
+        raise RuntimeError("not while capturing")
+
+    with pytest.raises(RuntimeError, match="not while capturing"):
+        device.capture(fails, device.pool())
+    assert said.lines[-1] == "end"
 
 
 # on a GPU; none of what follows has run yet
