@@ -105,7 +105,9 @@ def test_what_follows_sees_few_tokens_only_if_it_says_so() -> None:
     for compact, stop, width in ((True, STOP, 8), (True, None, 7), (False, STOP, SIZE), (True, 3, SIZE)):
         chain = Chain([Stage("top-k", top_k, compact=True), Stage("looks", Looks(), compact=compact)])
         step = Step.start([0], stop_token=stop)
-        chain.choose(torch.randn(1, SIZE), step, chain.init(1, step))
+        logits = torch.randn(1, SIZE)
+        logits[0, STOP] = -9.0  # one column more, for it isn't among the highest
+        chain.choose(logits, step, chain.init(1, step))
         assert seen.pop() == width
 
 
