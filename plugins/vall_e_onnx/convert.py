@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,7 @@ from vall_e_core import Backbone, BaseModel, ModelError
 
 from . import store
 from .blocks import StepBackbone, WideBlock
+from .cache import RoundedCache, Scales, measure, rounded_cache_works
 from .graph import PARTS, PRODUCTS, StepShape
 from .product import Wide, wide_works
 from .quantize import BLOCK4, BLOCK8, Eight, Four, block_size
@@ -55,25 +57,45 @@ class OnnxModel:
                     try_="--quantize int8" if wide_works() else "--quantize none",
                 )
             self.notify("the model's heads don't suit ONNX Runtime: its steps are made by torch, at 8 bits")
-        done: dict[int, StepBackbone] = {}
-        for level, backbone in model.backbones().items():
-            if id(backbone) not in done:
-                done[id(backbone)] = self._convert(backbone, shape, identity, level)
+        levels = model.backbones()
+        distinct: dict[int, tuple[int | None, Backbone]] = {}
+        for level, backbone in levels.items():
+            distinct.setdefault(id(backbone), (level, backbone))
+        if shape.exact:
+            done = {key: exact(backbone, shape, self.threads) for key, (_, backbone) in distinct.items()}
+        else:
+            done = self._rounded(model, distinct, shape, identity)
+        for level, backbone in levels.items():
             model.set_backbone(level, done[id(backbone)])
 
-    def _convert(
-        self, backbone: Backbone, shape: StepShape, identity: str | None, level: int | None
-    ) -> StepBackbone:
-        if shape.exact:
-            step = exact_step(backbone, shape, self.threads)
-            return StepBackbone(backbone.layers, backbone.norm, backbone.head_width, step)
+    def _rounded(
+        self, model: BaseModel, distinct: Mapping[int, tuple[int | None, Backbone]], shape: StepShape,
+        identity: str | None,
+    ) -> dict[int, StepBackbone]:  # fmt: skip
+        """The converted backbones by their keys; one cache suits them all."""
+        tensors = {key: self._tensors(model, *each, shape, identity) for key, each in distinct.items()}
+        if shape.rounded_cache:
+            scales = reduce(Scales.largest, (Scales(each["keys"], each["values"]) for each in tensors.values()))
+            model.cache_type = partial(RoundedCache, scales=scales)
+            for each in tensors.values():
+                each |= {"keys": scales.keys, "values": scales.values}
+        return {
+            key: built(backbone, shape, tensors[key], self.threads) for key, (_, backbone) in distinct.items()
+        }  # fmt: skip
+
+    def _tensors(
+        self, model: BaseModel, level: int | None, backbone: Backbone, shape: StepShape, identity: str | None
+    ) -> dict[str, Tensor]:
         path = None if identity is None else store.place(identity, {"bits": self.bits, "level": level})
         tensors = None if path is None else store.read(path, expected_tensors(shape))
         if tensors is None:
             tensors = rounded(backbone, shape, self.notify)
+            if shape.steps:
+                scales = measure(model, backbone)
+                tensors |= {"keys": scales.keys, "values": scales.values}
             if path is not None and not store.write(path, tensors):
                 self.notify(f"the converted weights can't be kept in {path.parent}; they will be made again next time")
-        return built(backbone, shape, tensors, self.threads)
+        return tensors
 
 
 def _heads(shape: StepShape, width: int) -> str:
@@ -86,12 +108,16 @@ def step_shape(model: BaseModel, bits: int) -> StepShape:
     config, most = model.config, BLOCK8 if bits == 8 else BLOCK4
     sizes = block_size(config.width, most), block_size(4 * config.width, most)
     fits = config.head_width % HEAD_MULTIPLE == 0  # the width, their multiple, then divides into blocks as well
-    return StepShape(config.layers, config.width, config.heads, config.final_norm, bits, sizes, fits)
+    kept = fits and bits < 32 and rounded_cache_works()
+    return StepShape(config.layers, config.width, config.heads, config.final_norm, bits, sizes, fits, kept)
 
 
 def expected_tensors(shape: StepShape) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of what a converted backbone consists of; its norms are not among them."""
+    """Names and shapes of what a converted backbone consists of; its norms are not among them. `keys`, `values`: the
+    scales of a cache of 8 bits."""
     found: dict[str, tuple[int, ...]] = {}
+    if shape.steps:
+        found = dict.fromkeys(("keys", "values"), (shape.layers, shape.heads, 1, shape.width // shape.heads))
     for i in range(shape.layers):
         for product in PRODUCTS:
             outputs, inputs, size = shape.sizes(product)
@@ -116,14 +142,14 @@ def weights_of(block: nn.Module) -> dict[str, list[nn.Parameter]]:
 
 
 @torch.inference_mode()
-def exact_step(backbone: Backbone, shape: StepShape, threads: int) -> Step:
-    """Steps with the layers' own weights, where they lie."""
+def exact(backbone: Backbone, shape: StepShape, threads: int) -> StepBackbone:
+    """The layers as they are, and steps with their weights where they lie."""
     found = gains(backbone, shape)
     for i, block in enumerate(backbone.layers):
         for product, weights in weights_of(block).items():
             for part, weight in zip(PARTS[product], weights, strict=True):
                 found[f"{i}.{part}.weight"] = weight.detach()
-    return Step(shape, found, threads)
+    return StepBackbone(backbone.layers, backbone.norm, backbone.head_width, Step(shape, found, threads))
 
 
 @torch.inference_mode()
@@ -167,6 +193,8 @@ def step_weights(backbone: Backbone, shape: StepShape, tensors: Mapping[str, Ten
     """The constants of the step's graph by name."""
     found = gains(backbone, shape)
     for i in range(shape.layers):
+        if shape.rounded_cache:
+            found[f"{i}.keys_scales"], found[f"{i}.values_scales"] = tensors["keys"][i], tensors["values"][i]
         for product in PRODUCTS:
             name, size = f"{i}.{product}", shape.sizes(product)[2]
             if shape.bits == 4:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .protobuf import CONTRIB, FLOAT, INT32, INT64, UINT8, Dimension, Graph
+from .protobuf import CONTRIB, FLOAT, INT8, INT32, INT64, UINT8, Attribute, Dimension, Graph
 
 PRODUCTS = ("qkv", "out", "gate_up", "down")
 """The four products of a layer: queries, keys and values together; gate and up together."""
@@ -36,6 +36,8 @@ class StepShape:
     """Inputs that share a scale, of a product that reads `width` inputs and of one that reads four times as many."""
     steps: bool = True
     """Whether the operators take the model's heads: else there is no graph."""
+    rounded_cache: bool = False
+    """Whether keys and values are kept in 8 bits."""
 
     def sizes(self, product: str) -> tuple[int, int, int]:
         """Outputs, inputs and block of a product."""
@@ -54,7 +56,8 @@ def step_graph(shape: StepShape) -> bytes:
 
     Inputs: `x` [N, 1, D], `places` int32 [N] (where each row's token goes), `extent` int32 [1] (places in use),
     `angles` int64 [N, 1] (rows of `cos` and `sin` [P, h / 2], P at least `extent`), and for each layer `keys.i`,
-    `values.i` [N, H, M, h]. Outputs: `y` [N, 1, D], and the same buffers as `new_keys.i`, `new_values.i`.
+    `values.i` [N, H, M, h], float32 or int8. Outputs: `y` [N, 1, D], and the same buffers as `new_keys.i`,
+    `new_values.i`.
     """
     graph, d, h = Graph("step"), shape.width, shape.heads
     graph.input("x", FLOAT, ["N", 1, d])
@@ -65,19 +68,15 @@ def step_graph(shape: StepShape) -> bytes:
         graph.input(name, FLOAT, ["P", d // h // 2])
     graph.output("y", FLOAT, ["N", 1, d])
     cache: list[Dimension] = ["N", h, "M", d // h]
+    kept = INT8 if shape.rounded_cache else FLOAT
     residual, added = "x", ""
     for i in range(shape.layers):
         residual = _norm(graph, residual, added, f"{i}.before", d)
         qkv = _product(graph, shape, i, "qkv", "before")
         for part in ("keys", "values"):
-            graph.input(f"{part}.{i}", FLOAT, cache)
-            graph.output(f"new_{part}.{i}", FLOAT, cache)
-        graph.node(
-            "GroupQueryAttention",
-            [*qkv, *[""] * (3 - len(qkv)), f"keys.{i}", f"values.{i}", "places", "extent", "cos", "sin", "angles"],
-            [f"{i}.seen", f"new_keys.{i}", f"new_values.{i}"],
-            CONTRIB, num_heads=h, kv_num_heads=h, do_rotary=1, rotary_interleaved=0,
-        )  # fmt: skip
+            graph.input(f"{part}.{i}", kept, cache)
+            graph.output(f"new_{part}.{i}", kept, cache)
+        _attention(graph, shape, i, qkv)
         _product(graph, shape, i, "out", "seen")
         residual = _norm(graph, residual, f"{i}.out", f"{i}.between", d)
         both = _product(graph, shape, i, "gate_up", "between")
@@ -106,6 +105,22 @@ def _norm(graph: Graph, residual: str, added: str, out: str, width: int) -> str:
         "SkipSimplifiedLayerNormalization", [residual, added, gain], [out, "", "", total], CONTRIB, epsilon=EPSILON
     )
     return total
+
+
+def _attention(graph: Graph, shape: StepShape, layer: int, qkv: list[str]) -> None:
+    """Rotate, write and attend; a cache of 8 bits has a scale for each channel of each head."""
+    h = shape.heads
+    given = [*qkv, *[""] * (3 - len(qkv)), *(f"{part}.{layer}" for part in ("keys", "values"))]
+    given += ["places", "extent", "cos", "sin", "angles"]
+    how: dict[str, Attribute] = {"num_heads": h, "kv_num_heads": h, "do_rotary": 1, "rotary_interleaved": 0}
+    if shape.rounded_cache:
+        scales = [f"{layer}.{part}_scales" for part in ("keys", "values")]
+        for name in scales:
+            graph.weight(name, FLOAT, [h, 1, shape.width // h])
+        given += ["", "", *scales]
+        how |= {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
+    made = [f"{layer}.seen", f"new_keys.{layer}", f"new_values.{layer}"]
+    graph.node("GroupQueryAttention", given, made, CONTRIB, **how)
 
 
 def _product(graph: Graph, shape: StepShape, layer: int, product: str, source: str) -> list[str]:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-FLOAT, UINT8, INT32, INT64 = 1, 2, 6, 7
+FLOAT, UINT8, INT8, INT32, INT64 = 1, 2, 3, 6, 7
 """Element types (TensorProto.DataType)."""
 IR_VERSION, OPSET = 10, 21
 CONTRIB = "com.microsoft"

@@ -15,7 +15,7 @@ from vall_e_core import KVCache
 
 from .graph import StepShape, step_graph
 
-_TYPES = {torch.float32: np.float32, torch.int32: np.int32, torch.int64: np.int64}
+_TYPES = {torch.float32: np.float32, torch.int8: np.int8, torch.int32: np.int32, torch.int64: np.int64}
 FATAL_ONLY = 4
 PACKED_BYTES = 64 << 20
 """Float32 weights of up to this size are packed by ONNX Runtime, which takes the same memory again and makes several

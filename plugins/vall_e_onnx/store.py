@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vall_e_core import cache_home
 
-VERSION = 1
+VERSION = 2
 """Of the conversion: a change of what the numbers are raises it."""
 SUFFIX = ".safetensors"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -33,6 +34,8 @@ class BaseModel(nn.Module, ABC):
         self._by_level: dict[int, Backbone] = {}
         self.recorder: StepRecorder | None = None
         """What keeps the steps of the AR loop, where an engine does."""
+        self.cache_type: Callable[..., KVCache] = KVCache
+        """What makes its caches; an engine may have its own."""
 
     def _build_backbone(self) -> None:
         self.model = Backbone(self.config)
@@ -102,7 +105,9 @@ class BaseModel(nn.Module, ABC):
     def new_cache(self, rows: int, max_length: int) -> KVCache:
         """An empty cache of this model's shape, device and dtype."""
         c = self.config
-        return KVCache(c.layers, rows, c.heads, max_length, c.head_width, device=self.sep.device, dtype=self.sep.dtype)
+        return self.cache_type(
+            c.layers, rows, c.heads, max_length, c.head_width, device=self.sep.device, dtype=self.sep.dtype
+        )
 
     def require(self, target: Target) -> None:
         """ModelError unless the model supports `target`."""

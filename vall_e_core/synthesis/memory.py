@@ -20,8 +20,8 @@ CGROUP = Path("/sys/fs/cgroup")
 
 def cache_bytes(model: BaseModel, tokens: int) -> int:
     """What the keys and values of one row of `tokens` take."""
-    config = model.config
-    return 2 * config.layers * config.width * tokens * model.sep.element_size()
+    one = model.new_cache(1, 1)
+    return (one.keys.nbytes + one.values.nbytes) * tokens
 
 
 def free_bytes(device: torch.device) -> int | None:
