@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vall_e_core import BuildContext, Chain, KVCache, StatelessTransform, Step, compile_chain
 from vall_e_core.decode import ArPass, ArResult, Guidance, Utterance, generate_ar, stream_ar, transcribe
-from vall_e_core.decode.pace import LEAST_STEPS, Pace, RecordedPace
+from vall_e_core.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
 from vall_e_core.model import BaseModel, EarlyExit, Model, Model7, ModelConfig
 from vall_e_core.sampling import Stage
 from vall_e_core.testing import as_sampler
@@ -169,10 +169,47 @@ def test_short_batches_are_not_worth_it(record: Record) -> None:
     recorder = record(model)
     loops = recorder.check.loops  # type: ignore[attr-defined]
     generate_ar(model, utterances()[:2], chain, max_steps=LEAST_STEPS, seed=1)
-    assert recorder.steps == 0 and type(loops[-1].pace) is Pace
+    assert recorder.steps == 0 and type(loops[-1].pace) is AheadPace
     generate_ar(model, utterances()[:2], chain, max_steps=LEAST_STEPS + 1, seed=1)
     assert recorder.steps == LEAST_STEPS + 1 and type(loops[-1].pace) is RecordedPace
     assert recorder.said == []
+
+
+@pytest.mark.parametrize("how", [{}, {"cache": False}, {"early_exit": EarlyExit(3, 2.0, 2.0)}, *WAYS], ids=str)
+def test_eager_may_go_ahead_of_the_look(monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]) -> None:
+    """As it does where steps may be recorded: the same operations on as many rows as a recorded step."""
+    model, chain = small_model(), chain_of(OFTEN, "dry")
+    loops = watch_loops(monkeypatch.setattr)
+    batches = (1, 3, None)
+    expected = [say(model, chain, batch, **how) for batch in batches]
+    assert {type(loop.pace) for loop in loops} == {Pace}
+    loops.clear()
+    buckets(monkeypatch.setattr, 16, 5)
+    for batch, each in zip(batches, expected, strict=True):
+        assert_same(say(model, chain, batch, **how), each)
+    assert {type(loop.pace) for loop in loops} == {AheadPace}
+
+
+def test_a_graph_runs_what_eager_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passes over as many rows and places, one after the other, where rows are dropped and join as well."""
+    buckets(monkeypatch.setattr, 16, 5)
+    model, chain = small_model(layers=2), chain_of(OFTEN, "dry")
+    seen: list[tuple[int, ...]] = []
+
+    def note(module: Any, given: tuple[Any, ...]) -> None:  # noqa: ANN401 - the backbone
+        embeds, attend = given
+        seen.append((*embeds.shape, attend.extent))
+
+    model.model.register_forward_pre_hook(note)
+    for batch in (3, None):
+        seen.clear()
+        say(model, chain, batch)
+        eager = list(seen)
+        seen.clear()
+        model.recorder = Repeating()
+        say(model, chain, batch)
+        assert seen == eager
+        model.recorder = None
 
 
 def test_room_is_checked_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:

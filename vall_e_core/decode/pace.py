@@ -7,7 +7,7 @@ so many steps, is written into the same tensors; where rows are dropped, those l
 of a step that still changes is how much of the cache is read, and that is rounded up: one recording for each such
 length.
 
-Both ways call `Loop.choose` and `Stepper.advance`, and nothing else knows of a step's contents.
+All ways call `Loop.choose` and `Stepper.advance`, and nothing else knows of a step's contents.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..model.cache import KVCache
 from ..sampling import state as states
 from .steppers import CachedStepper
 
@@ -61,6 +62,25 @@ class Pace:
             self.null[rows] = null
 
 
+class AheadPace(Pace):
+    """A token for every row and the next logits at once, before the host looks: the last ones are made for nothing.
+
+    What eager does where steps may be recorded, so that both run the same operations on as many rows.
+    """
+
+    def choose(self, loop: Loop) -> None:
+        """All of a step."""
+        super().choose(loop)
+        super().go_on(loop)
+
+    def keep(self, loop: Loop, rows: Tensor) -> None:
+        """Of the logits."""
+        self.logits, self.null = self.logits[rows], None if self.null is None else self.null[rows]
+
+    def go_on(self, loop: Loop) -> None:
+        """That has been done."""
+
+
 @dataclass
 class Still:
     """What a step reads and writes, in memory that stays; the first dimension of every tensor is the row."""
@@ -93,8 +113,8 @@ class Still:
         self.show(loop)
 
 
-class RecordedPace(Pace):
-    """A token for every row and the next logits at once, as an engine records them.
+class RecordedPace(AheadPace):
+    """The same, as an engine records it.
 
     It holds no loop, and hands out nothing that does, so that a batch's memory goes with the batch.
     """
@@ -118,20 +138,16 @@ class RecordedPace(Pace):
             super().choose(loop)
             return
         self.recording.run(stepper.reach(), lambda: self.work(loop, stepper))
-        if self.recording is not None:
+        if self.recording is None:
+            Pace.go_on(self, loop)
+        else:
             stepper.counted()
 
     def keep(self, loop: Loop, rows: Tensor) -> None:
         """As many as are left, laid out again."""
-        if self.recording is None:
-            super().keep(loop, rows)
-        else:
-            self.begin(loop, self.logits[rows], None if self.null is None else self.null[rows])
-
-    def go_on(self, loop: Loop) -> None:
-        """That has been done."""
-        if self.recording is None:
-            super().go_on(loop)
+        super().keep(loop, rows)
+        if self.recording is not None:
+            self.begin(loop, self.logits, self.null)
 
     def admit(self, loop: Loop, rows: Tensor, logits: Tensor, null: Tensor | None) -> None:
         """Write them into the memory that there is."""
@@ -159,13 +175,14 @@ class RecordedPace(Pace):
 
 def pace_of(loop: Loop, recorder: StepRecorder | None) -> Pace:
     """How a loop steps: recorded where an engine does so and the loop allows it. Says why where it doesn't."""
+    eager = AheadPace() if loop.device.type in KVCache.BUCKETS else Pace()
     if recorder is None or loop.most <= LEAST_STEPS:
-        return Pace()
+        return eager
     reason = obstacle(loop)
     if reason is None:
         return RecordedPace(recorder)
     recorder.decline(reason)
-    return Pace()
+    return eager
 
 
 def obstacle(loop: Loop) -> str | None:

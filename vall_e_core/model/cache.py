@@ -28,7 +28,7 @@ class KVCache:
     """
 
     BUCKETS: ClassVar[Mapping[str, int]] = {"cuda": 128}
-    """By device type; 1 on all others. A GPU's time hardly depends on the length, but a step that is recorded does."""
+    """Where steps may be recorded, by device type; 1 on all others. A GPU's time hardly depends on it."""
 
     def __init__(
         self,
