@@ -74,7 +74,8 @@ def engine(scoring: Registry, model_path: Path) -> VallE:
 
 
 def speak(engine: VallE, **settings: Any) -> Any:
-    return engine.synthesize(TEXT, voice="tim", **{"phonemizer": "letters", "seed": 1, **settings})
+    usual = {"phonemizer": "letters", "seed": 1, "max_ar_steps": "40"}
+    return engine.synthesize(TEXT, voice="tim", **{**usual, **settings})
 
 
 def scores(speech: Any) -> list[list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 # ruff: noqa: ANN401 - what fixtures give is typed where they are made
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,20 @@ PASSES: list[tuple[str, tuple[object, ...], Check]] = [
 ]  # fmt: skip
 
 
+RECORDS: dict[tuple[object, ...], Record] = {}
+"""Of runs that many tests compare theirs with, by their flags."""
+
+
+def plain(tts: Any, *flags: object) -> Record:
+    """The record of a run with these flags, which is made once."""
+    if flags not in RECORDS:
+        RECORDS[flags] = tts(*flags)
+    return copy.deepcopy(RECORDS[flags])
+
+
 @pytest.fixture
 def base(tts: Any) -> Record:
-    found: Record = tts()
-    return found
+    return plain(tts)
 
 
 @pytest.mark.parametrize(("name", "flags", "check"), SAMPLERS, ids=[each[0] for each in SAMPLERS])
@@ -151,7 +162,7 @@ def test_sampler_flag_has_its_effect(
 @pytest.mark.parametrize(("name", "flags", "check"), PASSES, ids=[each[0] for each in PASSES])
 def test_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check) -> None:
     if name.startswith("layer-skip"):
-        base = tts(*GREEDY)
+        base = plain(tts, *GREEDY)
     if name == "quantize" and not wide_works():
         assert "heads" in tts.run(*flags, code=4).stderr  # ones as narrow as the tiny model's need exact 8-bit products
         return

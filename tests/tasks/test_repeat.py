@@ -22,13 +22,13 @@ def repeat(tts: Any, record: Path, *flags: object, code: int = 0) -> Any:
     [
         (), ("--top-p", 0.7, "--min-ar-temp", 0.3), ("--sampler", "top-k:9", "--sampler", "temperature:0.7"),
         ("--nar-temp", 0.7), ("--nar-sampler", "top-k:5", "--ar-temp", 0.6), ("--refine-on-stop",),
-        ("--max-ar-steps", "2s"), ("--input-prompt-prefix", "--ref-text", "la la"),
+        ("--max-ar-steps", "0.8s"), ("--input-prompt-prefix", "--ref-text", "la la"),
         ("--language", "de", "--pause", 0.3), ("--set", "lang_mode=false"), ("--cfg-strength", 2),
         ("--layer-skip", "--layer-skip-exit-layer", 3), ("--codec", "tiny:gain=0.2"),
     ],
 )  # fmt: skip
 def test_a_run_is_repeated_bit_for_bit(tts: Any, flags: tuple[object, ...]) -> None:
-    before = tts(*flags, text=TEXT)
+    before = tts(*(() if "--max-ar-steps" in flags else ("--max-ar-steps", 30)), *flags, text=TEXT)
     audio, path = tts.out.read_bytes(), Path(f"{tts.out}.json")
     repeat(tts, path)
     after = tts.record()

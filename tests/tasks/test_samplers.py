@@ -9,7 +9,7 @@ import pytest
 
 from vall_e_core.testing import as_sampler, installed_samplers
 
-from .test_flags import chain, codes
+from .test_flags import chain, codes, plain
 
 AR_CHAIN = [
     "cfg:1.5", "logit-bias:3@2+5@-inf", "suppress:7+9", "min-length:0.3", "repetition-penalty", "frequency-presence",
@@ -44,9 +44,9 @@ def test_a_sampler_by_itself_has_an_effect(tts: Any, name: str) -> None:
     if name not in ALONE:
         pytest.skip("another package's tests")
     speaking = [] if name == "min-length" else ["--sampler", "min-length:0.4"]  # the random model likes to stop at once
-    plain = tts(*speaking, "--sampler", "multinomial", "--max-ar-steps", 40)
+    without = plain(tts, *speaking, "--sampler", "multinomial", "--max-ar-steps", 40)
     record = tts(*speaking, "--sampler", f"{name}:{ALONE[name]}", "--max-ar-steps", 40)
-    assert name in chain(record) and codes(record) != codes(plain)
+    assert name in chain(record) and codes(record) != codes(without)
 
 
 def test_a_plain_chain_is_the_ar_pass_s_alone(tts: Any) -> None:
