@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, KVCache, StatelessTransform, Step, compile_chain
+from vall_e_core import BuildContext, Chain, KVCache, StatelessTransform, Step, VallE, compile_chain
 from vall_e_core.decode import ArPass, ArResult, Guidance, Utterance, generate_ar, stream_ar, transcribe
 from vall_e_core.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
 from vall_e_core.model import BaseModel, EarlyExit, Model, Model7, ModelConfig
@@ -480,3 +480,48 @@ def test_a_capture_finds_what_a_graph_cannot_hold(monkeypatch: pytest.MonkeyPatc
         assert_same(say(model, chain, 2, count=2, device=NAME), expected)
         (line,) = heard
         assert says in line and graphs.captured == 0
+
+
+# the whole program
+
+
+TEXT = "The birch canoe slid. They built a fire near the lake, and a yellow bus stopped."
+ASKED: list[tuple[dict[str, Any], str]] = [
+    ({}, ""), ({"candidates": 2, "ar": ["dry", "top-p:0.9"]}, ""), ({"ar": ["beam:2"]}, ""),
+    ({"cfg_strength": 2.0}, ""), ({"layer_skip": True}, "layer skip"), ({"trace": True}, "a trace"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def voice() -> VallE:
+    return VallE.load(device="cpu", engine="eager")
+
+
+@pytest.mark.parametrize(("asked", "says"), ASKED, ids=str)
+def test_what_a_user_asks_for(
+    voice: VallE, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], says: str
+) -> None:
+    """Served by recorded steps, or by eager with one notice; the codes are the same."""
+    model = voice.loaded.model
+    if "layer_skip" in asked:
+        monkeypatch.setattr(model, "config", replace(model.config, layerskip=True))
+    expected = voice.synthesize(TEXT, voice="slt", seed=3, **asked)
+    buckets(monkeypatch.setattr, 64, 8)
+    recorder = Repeating()
+    monkeypatch.setattr(model, "recorder", recorder)
+    found = voice.synthesize(TEXT, voice="slt", seed=3, **asked)
+    assert [part.codes.tolist() for part in found.parts] == [part.codes.tolist() for part in expected.parts]
+    assert {line for line in recorder.said if says in line} == set(recorder.said) and bool(says) == bool(recorder.said)
+    assert bool(recorder.repeats) != bool(says)
+
+
+def test_a_stream_of_the_voice(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = list(voice.stream(TEXT, voice="slt", seed=3))
+    sound = torch.cat([torch.from_numpy(piece) for piece in pieces])
+    buckets(monkeypatch.setattr, 64, 8)
+    recorder = Repeating()
+    monkeypatch.setattr(voice.loaded.model, "recorder", recorder)
+    again = list(voice.stream(TEXT, voice="slt", seed=3))
+    assert len(again) == len(pieces) > 2
+    assert torch.allclose(torch.cat([torch.from_numpy(piece) for piece in again]), sound, atol=1e-4)
+    assert recorder.repeats > 50 and recorder.said == []
