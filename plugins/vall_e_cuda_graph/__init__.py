@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CudaGraph(Engine):
-    """Whole AR steps of a GPU in one launch each; as eager otherwise."""
+    """Whole AR steps in one launch each, for a GPU with CUDA; as eager otherwise. It has yet to run on one."""
 
     name = "cuda-graph"
     devices = frozenset({"cuda"})

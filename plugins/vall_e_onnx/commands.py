@@ -57,7 +57,7 @@ def list_engines(state: State, json_: bool) -> None:
         return
     for row in rows:
         ready = "ready" if row["available"] else "not installed"
-        click.echo(f"{row['name']:<8}  {ready:<13}  {row['summary']}")
+        click.echo(f"{row['name']:<10}  {ready:<13}  {row['summary']}")
     click.echo(f"\ncache: {folder()} ({len(kept)} files, {size / 1e6:.0f} MB)")
 
 
