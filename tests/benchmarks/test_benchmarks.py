@@ -34,41 +34,6 @@ def values(found: dict[str, Any]) -> dict[str, float | None]:
     return by_key
 
 
-def test_decoding_and_startup(tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
-    found, printed = measure(tmp_path, "decode", "startup", "--runs", "1", "--clock", "process")
-    assert found["format"] == 2
-    assert found["machine"]["threads"] == 1 and found["machine"]["torch"] and found["machine"]["transformers"]
-    assert found["settings"]["shape"]["context"] == 40 and found["settings"]["batches"] == [1, 2]
-    figures = values(found)
-    for batch in ("batch1", "batch2"):
-        for key in ("vall-e", "vall-e.whole", "transformers", "transformers.whole", "limit", "of_limit"):
-            assert figures[f"decode.cpu.{batch}.{key}"]
-        assert figures[f"decode.cpu.{batch}.over_transformers"]
-    pytest.importorskip("onnxruntime")
-    for key in ("int8", "int4"):
-        assert figures[f"decode.cpu.batch2.{key}.over_batch1"] and figures[f"decode.cpu.weights.{key}"]
-        for batch in ("batch1", "batch2"):
-            for what in ("", ".limit", ".of_limit", ".over_vall-e", ".over_transformers"):
-                assert figures[f"decode.cpu.{batch}.{key}{what}"]
-    for key in ("uncached", "upstream"):
-        assert figures[f"decode.cpu.batch1.{key}"] and figures[f"decode.cpu.batch1.over_{key}"]
-    assert figures["decode.cpu.bandwidth"] and figures["decode.cpu.weights"]
-    assert {"startup.help", "startup.plugins", "startup.python"} <= set(figures)
-    assert all(value is not None and math.isfinite(value) and value > 0 for value in figures.values())
-    assert all(set(row) == {*ROW, "met"} for row in found["rows"])
-    assert all(row["name"] in printed for row in found["rows"])
-    assert "processor" in printed and "torch" in printed
-
-
-def test_samplers(tmp_path: Path) -> None:
-    found, _ = measure(tmp_path, "samplers", "--runs", "1")
-    figures = values(found)
-    for batch in ("batch1", "batch32"):
-        for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
-            assert figures[f"samplers.{batch}.{key}"]
-
-
 ROW = {"part", "key", "name", "value", "unit", "note", "least", "most", "rounds"}
 
 
@@ -118,14 +83,18 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("onnxruntime")
     picture = tmp_path / "out.png"
-    found, printed = measure(tmp_path, "--runs", "1", "--batch", "1", "--plot", str(picture))
+    found, printed = measure(tmp_path, "--runs", "1", "--clock", "process", "--plot", str(picture))
     figures = values(found)
     parts = {row["part"] for row in found["rows"]}
     assert parts == {"startup", "cold", "memory", "voice", "samplers", "length", "decode", "quality"}
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
     machine = found["machine"]
+    assert found["format"] == 2 and machine["threads"] == 1 and machine["torch"] and machine["transformers"]
+    assert "processor" in printed and "torch" in printed
     assert machine["commit"] and machine["load"] and machine["load at the end"]
     assert machine["command"].startswith("python -m benchmarks") and "--plot" in machine["command"]
+    assert found["settings"]["shape"]["context"] == 40 and found["settings"]["batches"] == [1, 2]
+    assert all(set(row) == {*ROW, "met"} and row["name"] in printed for row in found["rows"])
     goals = {goal["key"]: goal for goal in found["goals"]}
     assert len(goals) == 11 and all(goal["name"] in printed for goal in found["goals"])
     assert {goal["status"] for goal in goals.values()} == {"not measured"}, "a tiny shape is no measurement"
@@ -133,6 +102,11 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     assert goals["memory.batch1.over_needed"]["value"] == figures["memory.batch1.over_needed"]
     base, peak = figures["memory.base"], figures["memory.batch1"]
     assert base is not None and peak is not None and 0 < base <= peak * 1.5
+    assert {"startup.help", "startup.plugins", "startup.python"} <= set(figures)
+    decoding_is_whole(figures)
+    for batch in ("batch1", "batch32"):
+        for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
+            assert figures[f"samplers.{batch}.{key}"]
     if figures.get("cold.wall") is not None:
         stages = [value for key, value in figures.items() if key.startswith("cold.") and key not in COLD_WHOLES]
         assert len(stages) == 12 and all(value is not None and value >= 0 for value in stages)
@@ -142,3 +116,21 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
 
 
 COLD_WHOLES = ("cold.wall", "cold.cpu")
+
+
+def decoding_is_whole(figures: dict[str, float | None]) -> None:
+    """Every figure that `decode` promises for a CPU is there, and a number."""
+    for batch in ("batch1", "batch2"):
+        for key in ("vall-e", "vall-e.whole", "transformers", "transformers.whole", "limit", "of_limit"):
+            assert figures[f"decode.cpu.{batch}.{key}"]
+        assert figures[f"decode.cpu.{batch}.over_transformers"]
+    for key in ("int8", "int4"):
+        assert figures[f"decode.cpu.batch2.{key}.over_batch1"] and figures[f"decode.cpu.weights.{key}"]
+        for batch in ("batch1", "batch2"):
+            for what in ("", ".limit", ".of_limit", ".over_vall-e", ".over_transformers"):
+                assert figures[f"decode.cpu.{batch}.{key}{what}"]
+    for key in ("uncached", "upstream"):
+        assert figures[f"decode.cpu.batch1.{key}"] and figures[f"decode.cpu.batch1.over_{key}"]
+    assert figures["decode.cpu.bandwidth"] and figures["decode.cpu.weights"]
+    mine = [value for key, value in figures.items() if key.startswith(("decode.cpu.", "startup."))]
+    assert all(value is not None and math.isfinite(value) and value > 0 for value in mine)

@@ -37,7 +37,7 @@ def same(new: Record, old: Record) -> bool:
 SAMPLERS: list[tuple[str, tuple[object, ...], Check]] = [
     ("ar-temp", ("--ar-temp", 0.5), lambda n, o: chain(n)["temperature"]["t"] == 0.5 and differs(n, o)),
     ("ar-temperature", ("--ar-temperature", 0.5), lambda n, o: chain(n)["temperature"]["t"] == 0.5),
-    ("ar-temp 0 is greedy", ("--ar-temp", 0), lambda n, o: list(chain(n)) == ["greedy"]),
+    ("ar-temp 0 is greedy", GREEDY, lambda n, o: list(chain(n)) == ["greedy"]),
     ("nar-temp", ("--nar-temp", 0.8), lambda n, o: chain(n, "nar")["temperature"]["t"] == 0.8 and differs(n, o)),
     ("nar-temperature", ("--nar-temperature", 0.8), lambda n, o: chain(n, "nar")["temperature"]["t"] == 0.8),
     ("min-ar-temp", ("--min-ar-temp", 0.1), lambda n, o: "dynamic-temperature" in chain(n) and differs(n, o)),
@@ -63,7 +63,10 @@ SAMPLERS: list[tuple[str, tuple[object, ...], Check]] = [
         lambda n, o: chain(n)["dry"]["allowed-length"] == 1 and differs(n, o),
     ),
     ("dry-base alone is off", ("--dry-base", 3), lambda n, o: "dry" not in chain(n) and same(n, o)),
-    ("length-penalty", ("--length-penalty", 5), lambda n, o: "length-penalty" in chain(n) and differs(n, o)),
+    (
+        "length-penalty", ("--length-penalty", 5, "--max-ar-steps", 100),
+        lambda n, o: "length-penalty" in chain(n) and [p["frames"] for p in o["parts"]] < [100] and differs(n, o),
+    ),
     ("sampler", ("--sampler", "top-k:4"), lambda n, o: "top-k" in chain(n) and "temperature" not in chain(n)),
     (
         "samplers keep their order", ("--sampler", "min-p:0.1", "--sampler", "top-k:5"),

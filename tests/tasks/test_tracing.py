@@ -23,7 +23,8 @@ def engine(registry: Registry, model_path: Path) -> VallE:
 
 
 def speak(engine: VallE, **settings: Any) -> Any:
-    return engine.synthesize(TEXT, voice="tim", **{"phonemizer": "letters", "seed": 1, "trace": True, **settings})
+    usual = {"phonemizer": "letters", "seed": 1, "trace": True, "max_ar_steps": "40"}
+    return engine.synthesize(TEXT, voice="tim", **{**usual, **settings})
 
 
 @pytest.mark.parametrize(
