@@ -451,6 +451,23 @@ def test_a_graph_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
         assert graphs.captured > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_graph_in_16_bits(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
+    """The chain gets float32 all the same."""
+    buckets(monkeypatch.setattr, 16, 5, NAME)
+    loops = watch_loops(monkeypatch.setattr)
+    plain = small_model(layers=2).to(dtype)
+    with pretended() as graphs:
+        model, chain = sent(plain), chain_of(OFTEN, "dry", "top-p:0.9", device=NAME)
+        expected = say(model, chain, 2, count=4, device=NAME)
+        GraphEngine(GraphRecorder(graphs, print)).adopt(model, None)
+        assert_same(say(model, chain, 2, count=4, device=NAME), expected)
+        assert graphs.captured > 0
+        still = loops[-1].pace.still  # type: ignore[attr-defined]
+        assert still.logits.dtype == torch.float32
+        assert loops[-1].stepper._cache.keys.dtype == dtype  # type: ignore[attr-defined]
+
+
 class Odd(StatelessTransform):
     def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
         self.change = change
