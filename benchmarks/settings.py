@@ -72,4 +72,6 @@ class Settings:
     @classmethod
     def small(cls) -> Settings:
         """A tiny shape and few runs."""
-        return cls(QUICK, tokens=6, uncached_tokens=3, runs=2, batches=(1, 2), seconds=(1, 5), quick=True)
+        return cls(
+            QUICK, tokens=6, uncached_tokens=3, runs=2, batches=(1, 2), seconds=(1, 5), quick=True, text="Good day."
+        )
