@@ -9,6 +9,7 @@ A sampler is given as a component or as a (name, mapping) pair; names are looked
 Logits and history may be tensors, arrays or lists.
 """
 
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -43,14 +44,14 @@ __all__ = [
 
 def apply_samplers(
     samplers: Sequence[SamplerLike],
-    logits: Any,  # noqa: ANN401 - whatever a tensor can be made of
-    history: Any = (),  # noqa: ANN401
+    logits: Any,
+    history: Any = (),
     stop_token: int | None = None,
     *,
     seed: int = 0,
     stage: str = "ar",
     frame_rate: float = 75.0,
-    unconditional_logits: Any = None,  # noqa: ANN401
+    unconditional_logits: Any = None,
 ) -> Tensor:
     """What a chain makes of logits: [V] -> [V], or [N, V] -> [N, V], float32.
 
@@ -70,8 +71,8 @@ def apply_samplers(
 
 def select_token(
     sampler: SamplerLike | Sequence[SamplerLike],
-    logits: Any,  # noqa: ANN401
-    history: Any = (),  # noqa: ANN401
+    logits: Any,
+    history: Any = (),
     uniforms: Sequence[float] | None = None,
     stop_token: int | None = None,
     *,
@@ -96,7 +97,7 @@ def select_token(
 
 def sampler_steps(
     sampler: SamplerLike | Sequence[SamplerLike],
-    logits_sequence: Any,  # noqa: ANN401
+    logits_sequence: Any,
     imposed_tokens: Sequence[int],
     history: Sequence[int] = (),
     stop_token: int | None = None,
@@ -164,7 +165,7 @@ class _Scripted(Step):
         return self.labels[label]
 
 
-def _rows(given: Any) -> Tensor:  # noqa: ANN401
+def _rows(given: Any) -> Tensor:
     found = torch.as_tensor(given)
     found = found if found.is_floating_point() else found.float()
     return found.unsqueeze(0) if found.dim() == 1 else found
@@ -172,8 +173,8 @@ def _rows(given: Any) -> Tensor:  # noqa: ANN401
 
 def _prepare(
     samplers: SamplerLike | Sequence[SamplerLike],
-    logits: Any,  # noqa: ANN401
-    history: Any,  # noqa: ANN401
+    logits: Any,
+    history: Any,
     stop_token: int | None,
     seed: int,
     stage: str,
@@ -202,7 +203,7 @@ def _prepare(
     return _Prepared(plan, chain, step, chain.init(rows.shape[0], step), rows, batched)
 
 
-def _histories(history: Any, rows: int) -> list[Tensor]:  # noqa: ANN401
+def _histories(history: Any, rows: int) -> list[Tensor]:
     nested = isinstance(history, Sequence) and len(history) > 0 and not isinstance(history[0], int)
     if nested and not (isinstance(history[0], Tensor) and history[0].dim() == 0):
         found = [torch.as_tensor(each).long().reshape(-1) for each in history]

@@ -1,5 +1,6 @@
 """What checks of transforms and of selectors share."""
 
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ def context(probe: Probe, step: Step) -> StateContext:
     )
 
 
-def replayed(built: Any, probe: Probe, step: Step) -> Any:  # noqa: ANN401
+def replayed(built: Any, probe: Probe, step: Step) -> Any:
     """The state of a built transform after the probe's histories."""
     rows = step.rows.shape[0]
     state = built.init(rows, context(probe, step))
@@ -61,7 +62,7 @@ def unsynced(call: Callable[[], object]) -> Iterator[str]:
         yield f"host sync: {error}"
 
 
-def on_meta(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], object]) -> Iterator[str]:  # noqa: ANN401
+def on_meta(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], object]) -> Iterator[str]:
     """What needs the values of tensors, makes tensors on another device, or copies from the host, as no captured step
     may: the meta device has no values at all."""
     step = probe.step()
@@ -76,7 +77,7 @@ def on_meta(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], o
         yield f"host sync or tensors on another device: without values it fails ({reason})"
 
 
-def on_cuda(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], object]) -> Iterator[str]:  # noqa: ANN401
+def on_cuda(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], object]) -> Iterator[str]:
     """What waits for a CUDA device, where there is one."""
     if not torch.cuda.is_available():
         return
@@ -101,7 +102,7 @@ def state_rows(state: object, rows: int) -> Iterator[str]:
             yield f"a state tensor of shape {tuple(each.shape)} doesn't have the {rows} rows first"
 
 
-def frozen(built: Any) -> list[tuple[str, int, object]]:  # noqa: ANN401
+def frozen(built: Any) -> list[tuple[str, int, object]]:
     """What an object holds, to see whether it changes: tensors by value, the rest by representation."""
     held = vars(built) if hasattr(built, "__dict__") else {}
     found: list[tuple[str, int, object]] = []

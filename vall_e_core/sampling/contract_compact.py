@@ -1,5 +1,6 @@
 """The contract of what sees only the tokens that are left: the same on a smaller vocabulary as on the whole one."""
 
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ NEVER = float("-inf")
 _COUNTS = (1, 7, 50)
 
 
-def check_compact_transform(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def check_compact_transform(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """What a transform that declares `compact`, or has `kept`, must do."""
     if isinstance(built, Narrowing):
         yield from _kept(built, probe)
@@ -39,7 +40,7 @@ def check_compact_transform(one: Sampler, built: Any, probe: Probe) -> Iterator[
             return
 
 
-def check_compact_selector(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def check_compact_selector(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """What a selector that declares `compact` must do."""
     if "compact" not in one.invariances:
         return
@@ -66,7 +67,7 @@ def _reduced(probe: Probe) -> Iterator[tuple[Candidates, Step]]:
                 yield Candidates.of(shown, ids, stop), probe.step(stop_token=stop)
 
 
-def _kept(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _kept(built: Any, probe: Probe) -> Iterator[str]:
     """`kept` says what `apply` does."""
     step = probe.step()
     state = replayed(built, probe, step)

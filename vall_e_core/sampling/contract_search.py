@@ -1,5 +1,6 @@
 """The contract of searches."""
 
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ UTTERANCES = 3
 _STEPS = 4
 
 
-def check_search(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
+def check_search(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:
     """All rules, on all probes."""
     for probe in (_spread(each, built.width) for each in tried):
         problems = list(_choice(built, probe))
@@ -44,7 +45,7 @@ def _spread(probe: Probe, width: int) -> Probe:
     return Probe(probe.name, torch.log_softmax(logits, -1), tuple(probe.histories[row] for row in rows), probe.stage)
 
 
-def _begin(built: Any, probe: Probe, utterances: Sequence[int] = range(UTTERANCES)) -> tuple[Step, Any]:  # noqa: ANN401
+def _begin(built: Any, probe: Probe, utterances: Sequence[int] = range(UTTERANCES)) -> tuple[Step, Any]:
     """A step and a fresh state of some utterances of a probe."""
     step = probe.step(stop_token=probe.size - 1)
     chosen = step.select(_rows_of(utterances, built.width))
@@ -56,10 +57,10 @@ def _rows_of(utterances: Sequence[int], width: int) -> Tensor:
 
 
 def _follow(
-    built: Any,  # noqa: ANN401
+    built: Any,
     probe: Probe,
     step: Step,
-    state: Any,  # noqa: ANN401
+    state: Any,
     count: int,
     utterances: Sequence[int] = range(UTTERANCES),
 ) -> tuple[list[Choice], Step, Any]:
@@ -74,7 +75,7 @@ def _follow(
     return seen, step, state
 
 
-def _choice(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _choice(built: Any, probe: Probe) -> Iterator[str]:
     rows = UTTERANCES * built.width
     step, state = _begin(built, probe)
     yield from state_rows(state, rows)
@@ -92,7 +93,7 @@ def _choice(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     yield from state_rows(after, rows)
 
 
-def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _purity(built: Any, probe: Probe) -> Iterator[str]:
     step, state = _begin(built, probe)
     logprobs, held, before = probe.logits.clone(), frozen(built), states.snapshot(step)
     kept = states.snapshot(state)
@@ -108,7 +109,7 @@ def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield "the object changes while it works: what changes belongs into the state"
 
 
-def _utterances(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _utterances(built: Any, probe: Probe) -> Iterator[str]:
     """An utterance gets what it gets alone, wherever in the batch it stands."""
     whole, _, _ = _follow(built, probe, *_begin(built, probe), _STEPS)
     for order in [*([each] for each in range(UTTERANCES)), list(reversed(range(UTTERANCES)))]:
@@ -122,7 +123,7 @@ def _utterances(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
                 return
 
 
-def _removed(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _removed(built: Any, probe: Probe) -> Iterator[str]:
     """With half of the tokens removed, hypotheses that go on take from the others."""
     low = probe.size // 2
     gone = torch.arange(probe.size) < low
@@ -132,23 +133,23 @@ def _removed(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield f"it chooses removed tokens ({probe.name})"
 
 
-def _rollback(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _rollback(built: Any, probe: Probe) -> Iterator[str]:
     _, step, state = _follow(built, probe, *_begin(built, probe), 2)
     marked, kept = states.snapshot(step), states.snapshot(state)
     first, _, _ = _follow(built, probe, step, state, 2)
     again, _, _ = _follow(built, probe, marked, kept, 2)
-    if not all(torch.equal(*pair) for left, right in zip(first, again, strict=True) for pair in zip(left, right)):  # noqa: B905
+    if not all(torch.equal(*pair) for left, right in zip(first, again, strict=True) for pair in zip(left, right)):
         yield "rolled back and replayed, it chooses otherwise"
 
 
-def _without_sync(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _without_sync(built: Any, probe: Probe) -> Iterator[str]:
     class Started:
         """Stands in for what has a state of its own: the search's is fresh here."""
 
-        def init(self, rows: int, ctx: Any) -> Any:  # noqa: ANN401
+        def init(self, rows: int, ctx: Any) -> Any:
             return None
 
-    def call(_: Any, logits: Tensor, step: Step, state: Any) -> None:  # noqa: ANN401
+    def call(_: Any, logits: Tensor, step: Step, state: Any) -> None:
         fresh = built.init(UTTERANCES, context(replace(probe, logits=logits), step))
         built.advance(logits, step, fresh)
 

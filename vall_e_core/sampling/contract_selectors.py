@@ -1,5 +1,6 @@
 """The contract of selectors."""
 
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from .step import Step
 NEVER = float("-inf")
 
 
-def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
+def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:
     """All rules, on all probes."""
     for probe in tried:
         yield from _choice(one, built, probe)
@@ -34,12 +35,12 @@ def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str
             yield from _rollback(built, probe)
 
 
-def fresh(built: Any, probe: Probe, step: Step) -> Any:  # noqa: ANN401
+def fresh(built: Any, probe: Probe, step: Step) -> Any:
     """A selector's state before its first step."""
     return built.init(step.rows.shape[0], context(probe, step))
 
 
-def _choice(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _choice(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     step = probe.step()
     state = fresh(built, probe, step)
     tokens = built.select(probe.logits.clone(), step, state)
@@ -67,7 +68,7 @@ def _choice(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: A
         yield f"it declares that a constant added to all logits changes nothing, but it does ({probe.name})"
 
 
-def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _purity(built: Any, probe: Probe) -> Iterator[str]:
     step, logits = probe.step(), probe.logits.clone()
     state = fresh(built, probe, step)
     held, kept, before = frozen(built), states.snapshot(state), states.snapshot(step)
@@ -90,7 +91,7 @@ def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield "the object changes while it works: what changes belongs into the state"
 
 
-def _rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _rows(built: Any, probe: Probe) -> Iterator[str]:
     step, count = probe.step(), probe.logits.shape[0]
     whole = built.select(probe.logits.clone(), step, fresh(built, probe, step))
     for rows in [*([row] for row in range(count)), list(reversed(range(count)))]:
@@ -103,21 +104,21 @@ def _rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     yield from state_rows(fresh(built, probe, step), count)
 
 
-def _without_sync(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
-    def call(built: Any, logits: Tensor, step: Step, state: Any) -> None:  # noqa: ANN401
+def _without_sync(built: Any, probe: Probe) -> Iterator[str]:
+    def call(built: Any, logits: Tensor, step: Step, state: Any) -> None:
         built.support(logits, step, state)
         built.accept(logits, built.select(logits, step, state), step, state)
 
     class Started:
         """The selector, whose state is only ever fresh here."""
 
-        def init(self, rows: int, ctx: Any) -> Any:  # noqa: ANN401
+        def init(self, rows: int, ctx: Any) -> Any:
             return None
 
     step = probe.step()
     yield from unsynced(lambda: call(built, probe.logits, step, fresh(built, probe, step)))
 
-    def started(_: Any, logits: Tensor, step: Step, state: Any) -> None:  # noqa: ANN401
+    def started(_: Any, logits: Tensor, step: Step, state: Any) -> None:
         own = fresh(built, Probe(probe.name, logits, probe.histories, probe.stage), step)
         call(built, logits, step, own)
 
@@ -125,8 +126,8 @@ def _without_sync(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     yield from on_cuda(Started(), probe, started)
 
 
-def _rollback(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
-    def follow(step: Step, state: Any, count: int) -> tuple[list[Tensor], Any]:  # noqa: ANN401
+def _rollback(built: Any, probe: Probe) -> Iterator[str]:
+    def follow(step: Step, state: Any, count: int) -> tuple[list[Tensor], Any]:
         seen: list[Tensor] = []
         for _ in range(count):
             logits = probe.logits[: step.rows.shape[0]].roll(int(step.index), dims=1)

@@ -1,5 +1,6 @@
 """The contract of transforms."""
 
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from .step import Step
 NEVER = float("-inf")
 
 
-def run(built: Any, probe: Probe, step: Step | None = None) -> Tensor:  # noqa: ANN401
+def run(built: Any, probe: Probe, step: Step | None = None) -> Tensor:
     """The probe's logits after one application, with the state that its histories lead to."""
     step = probe.step() if step is None else step
     rows = [int(row) for row in range(step.rows.shape[0])]
@@ -30,7 +31,7 @@ def run(built: Any, probe: Probe, step: Step | None = None) -> Tensor:  # noqa: 
     return result
 
 
-def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:  # noqa: ANN401
+def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:
     """All rules, on all probes."""
     for probe in tried:
         yield from state_rows(replayed(built, probe, probe.step()), probe.logits.shape[0])
@@ -54,7 +55,7 @@ def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[st
         yield from _rollback(built, probe)
 
 
-def _result(one: Sampler, built: Any, probe: Probe, filtering: bool) -> Iterator[str]:  # noqa: ANN401
+def _result(one: Sampler, built: Any, probe: Probe, filtering: bool) -> Iterator[str]:
     result = run(built, probe)
     if result.shape != probe.logits.shape or result.dtype != torch.float32:
         yield f"it returns {tuple(result.shape)} {result.dtype} for {tuple(probe.logits.shape)} float32 ({probe.name})"
@@ -73,7 +74,7 @@ def _result(one: Sampler, built: Any, probe: Probe, filtering: bool) -> Iterator
         yield f"it is neutral, but changes logits ({probe.name})"
 
 
-def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _purity(built: Any, probe: Probe) -> Iterator[str]:
     step, logits = probe.step(), probe.logits.clone()
     state = replayed(built, probe, step)
     held, before, kept = frozen(built), states.snapshot(step), states.snapshot(state)
@@ -98,7 +99,7 @@ def _purity(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield f"it reads the history behind the rows' lengths ({probe.name})"
 
 
-def _rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _rows(built: Any, probe: Probe) -> Iterator[str]:
     whole, count = run(built, probe), probe.logits.shape[0]
     for row in range(count):
         lone = Probe(probe.name, probe.logits[row : row + 1], probe.histories[row : row + 1], probe.stage)
@@ -117,7 +118,7 @@ def _rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
         yield f"permuted rows don't give permuted logits ({probe.name})"
 
 
-def _protected(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _protected(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """Within a chain the stop token survives, and is never alone."""
     if one.bans or one.takes_maximum():
         return
@@ -134,8 +135,8 @@ def _protected(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa
             yield f"in a chain only the stop token is left ({probe.name}, stop {stop})"
 
 
-def _without_sync(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
-    def call(built: Any, logits: Tensor, step: Step, state: Any) -> None:  # noqa: ANN401
+def _without_sync(built: Any, probe: Probe) -> Iterator[str]:
+    def call(built: Any, logits: Tensor, step: Step, state: Any) -> None:
         built.apply(logits, step, state)
         built.accept(step.lengths * 0, step, state)
 
@@ -146,7 +147,7 @@ def _without_sync(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
     yield from on_cuda(built, probe, call)
 
 
-def _declared(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _declared(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     result = run(built, probe)
     if "argmax" in one.invariances and not torch.equal(result.argmax(-1), probe.logits.argmax(-1)):
         yield f"it declares the argmax invariant, but moves it ({probe.name})"
@@ -156,7 +157,7 @@ def _declared(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa:
             yield f"it declares that a constant added to all logits changes nothing, but it does ({probe.name})"
 
 
-def _ties(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _ties(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """A filter that takes from the bottom takes the higher ids first among equals."""
     if "argmax" not in one.invariances:
         return
@@ -167,7 +168,7 @@ def _ties(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN
         yield f"among equal logits it removes lower ids and keeps higher ones ({probe.name})"
 
 
-def _half(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _half(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """A model's half precision gives what the same numbers give in float32."""
     chain = Chain([Stage(one.name, built, one.bans or one.takes_maximum(), one.removes)])
     for dtype in (torch.float16, torch.bfloat16):
@@ -178,12 +179,12 @@ def _half(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN
             yield f"{dtype} logits give something else than their values in float32 ({probe.name})"
 
 
-def _rollback(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401
+def _rollback(built: Any, probe: Probe) -> Iterator[str]:
     """Rolled back and replayed, selected and run on, a state gives what it gave before."""
     rows = probe.logits.shape[0]
     tokens = torch.arange(6 * rows).reshape(6, rows) % 3
 
-    def follow(step: Step, state: Any, first: int, last: int) -> tuple[list[Tensor], Any]:  # noqa: ANN401
+    def follow(step: Step, state: Any, first: int, last: int) -> tuple[list[Tensor], Any]:
         seen: list[Tensor] = []
         for each in tokens[first:last]:
             seen.append(built.apply(probe.logits[: step.rows.shape[0]].clone(), step, state).clone())

@@ -7,6 +7,7 @@ In `apply`, `support`, `select` and `advance` nothing may wait for the device: n
 `nonzero`; shapes are static. They never write to the logits they are given; the chain may write to what they return.
 """
 
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -37,15 +38,15 @@ class StateContext:
 class Transform(Protocol):
     """Penalties, filters, temperatures: logits in, logits out."""
 
-    def init(self, rows: int, ctx: StateContext) -> Any:  # noqa: ANN401 - each transform has a state of its own
+    def init(self, rows: int, ctx: StateContext) -> Any:
         """State of `rows` rows, or None."""
         ...
 
-    def apply(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+    def apply(self, logits: Tensor, step: Step, state: Any) -> Tensor:
         """Logits [N, V] float32, finite or -inf (removed) -> [N, V]."""
         ...
 
-    def accept(self, tokens: Tensor, step: Step, state: Any) -> Any:  # noqa: ANN401
+    def accept(self, tokens: Tensor, step: Step, state: Any) -> Any:
         """The state after tokens [N] were chosen; they are not yet in `step.history`."""
         ...
 
@@ -58,7 +59,7 @@ class Narrowing(Protocol):
     as [N, K] logits.
     """
 
-    def kept(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+    def kept(self, logits: Tensor, step: Step, state: Any) -> Tensor:
         """The ids [N, K] int64, in rising order, of the tokens of logits [N, V] that `apply` would keep; K is the same
         for the same V. Removed tokens may be among them."""
         ...
@@ -71,7 +72,7 @@ class RowTransform(Protocol):
     On a CPU the chain then asks it instead of `apply` (and `kept_row` instead of `kept`, if there is one) at batch 1.
     """
 
-    def apply_row(self, logits: Array, step: Step, state: Any) -> Array:  # noqa: ANN401
+    def apply_row(self, logits: Array, step: Step, state: Any) -> Array:
         """What `apply` does with these logits [1, V]: [V] float32 -> [V], an array of its own or the one given."""
         ...
 
@@ -80,19 +81,19 @@ class RowTransform(Protocol):
 class Selector(Protocol):
     """Chooses the token. `select_row(logits [V], step, state) -> int`, if it has one, is asked as `apply_row` is."""
 
-    def init(self, rows: int, ctx: StateContext) -> Any:  # noqa: ANN401
+    def init(self, rows: int, ctx: StateContext) -> Any:
         """State of `rows` rows, or None."""
         ...
 
-    def support(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+    def support(self, logits: Tensor, step: Step, state: Any) -> Tensor:
         """Its truncation alone, [N, V] -> [N, V]; what a Search builds on."""
         ...
 
-    def select(self, logits: Tensor, step: Step, state: Any) -> Tensor:  # noqa: ANN401
+    def select(self, logits: Tensor, step: Step, state: Any) -> Tensor:
         """The tokens [N] int64. `logits` is what the chain made, before `support`."""
         ...
 
-    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Any) -> Any:  # noqa: ANN401
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Any) -> Any:
         """The state after tokens [N], drawn or imposed, were chosen from `logits`."""
         ...
 
@@ -111,11 +112,11 @@ class Search(Protocol):
 
     width: int
 
-    def init(self, utterances: int, ctx: StateContext) -> Any:  # noqa: ANN401
+    def init(self, utterances: int, ctx: StateContext) -> Any:
         """State of `utterances * width` rows."""
         ...
 
-    def advance(self, logprobs: Tensor, step: Step, state: Any) -> tuple[Choice, Any]:  # noqa: ANN401
+    def advance(self, logprobs: Tensor, step: Step, state: Any) -> tuple[Choice, Any]:
         """Log-probabilities [N, V] -> the choice, and the state of the rows after it."""
         ...
 
@@ -124,7 +125,7 @@ class Search(Protocol):
 class Detailed(Protocol):
     """A selector that has numbers of its own to show in a trace."""
 
-    def details(self, logits: Tensor, tokens: Tensor, step: Step, state: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    def details(self, logits: Tensor, tokens: Tensor, step: Step, state: Any) -> dict[str, Tensor]:
         """Numbers [N] by name, of the step in which tokens [N] were chosen from logits [N, V]."""
         ...
 

@@ -1,5 +1,6 @@
 """Finds waits for the device and copies to it, on a machine without one."""
 
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -35,8 +36,8 @@ class NoSync(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leave
         super().__init__()  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         """Look at one operation, then do it."""
         name = func.overloadpacket.__name__
         if name in WAITS:
@@ -60,8 +61,8 @@ class NoTransfer(NoSync):  # type: ignore[no-untyped-call]  # torch leaves it un
     COPYING = frozenset({"where", "copy_", "index", "index_put", "index_put_", "_index_put_impl_", "_to_copy", "to"})
 
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         """Look at one operation, then do it."""
         given = {} if kwargs is None else kwargs
         name = func.overloadpacket.__name__
@@ -74,7 +75,7 @@ class NoTransfer(NoSync):  # type: ignore[no-untyped-call]  # torch leaves it un
         return super().__torch_dispatch__(func, types, args, kwargs)
 
 
-def _flat(values: Any) -> Iterator[object]:  # noqa: ANN401 - an operator's arguments
+def _flat(values: Any) -> Iterator[object]:
     for each in values:
         if isinstance(each, (list, tuple)):
             yield from _flat(each)
@@ -86,8 +87,8 @@ class _NoMaking(TorchFunctionMode):
     """Tensors of the host's values on a device: the dispatcher doesn't see them made."""
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         """Look at one call, then do it."""
         made = func(*args, **({} if kwargs is None else kwargs))
         if func in (torch.tensor, torch.as_tensor) and isinstance(made, Tensor) and made.device.type != "cpu":
