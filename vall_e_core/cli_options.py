@@ -34,7 +34,7 @@ class Value(_ParamType):
         self.option = option
         self.name = option.param.placeholder()
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ANN401 - as click has it
         """One occurrence of the option."""
         try:
             if not self.option.param.multiple:
@@ -61,7 +61,7 @@ class Value(_ParamType):
 class ShownOption(click.Option):
     """An option whose help shows neither the negative spelling nor what can be told from the text."""
 
-    def __init__(self, option: Option, declarations: list[str], **settings: Any) -> None:
+    def __init__(self, option: Option, declarations: list[str], **settings: Any) -> None:  # noqa: ANN401 - as click has it
         super().__init__(declarations, **settings)
         self.option = option
         self.default_text: str | None = None
@@ -78,7 +78,7 @@ class ShownOption(click.Option):
         return names, self.help or "" if default is None else f"{self.help}  [default: {default}]"
 
 
-def click_parameter(option: Option, **settings: Any) -> click.Parameter:
+def click_parameter(option: Option, **settings: Any) -> click.Parameter:  # noqa: ANN401 - as click has it
     """Our option as click's. It has no default: what isn't given stays absent."""
     param = option.param
     if param.positional:

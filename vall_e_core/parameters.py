@@ -64,7 +64,7 @@ class Param:
     hidden: bool = False
 
     @classmethod
-    def of(cls, field: dataclasses.Field[Any], annotation: Any) -> Param:
+    def of(cls, field: dataclasses.Field[Any], annotation: Any) -> Param:  # noqa: ANN401 - an annotation
         """What `param()` declared. Raises TypeError where the field wasn't made by it or its type is unsupported."""
         declared = field.metadata.get("vall_e")
         if declared is None:
@@ -159,7 +159,7 @@ class Param:
 
 
 def param(
-    default: Any = MISSING,
+    default: Any = MISSING,  # noqa: ANN401 - of the field's own type
     *,
     help: str,
     primary: bool = False,
@@ -167,7 +167,7 @@ def param(
     max: float | None = None,
     exclusive_min: bool = False,
     choices: Sequence[object] | None = None,
-    neutral: Any = MISSING,
+    neutral: Any = MISSING,  # noqa: ANN401 - of the field's own type
     unit: str | None = None,
     flags: tuple[Flag, ...] = (),
     aliases: tuple[str, ...] = (),
@@ -175,7 +175,7 @@ def param(
     positional: bool = False,
     multiple: bool = False,
     hidden: bool = False,
-) -> Any:
+) -> Any:  # noqa: ANN401 - stands for a value of the field's type, as dataclasses.field does
     """A field of a component.
 
     Args:

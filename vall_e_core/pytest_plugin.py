@@ -63,7 +63,7 @@ class Contract(pytest.File):
 class Check(pytest.Item):
     """One check: it fails with a line for each thing that is wrong."""
 
-    def __init__(self, *, run: Callable[[], Sequence[str]], **rest: Any) -> None:
+    def __init__(self, *, run: Callable[[], Sequence[str]], **rest: Any) -> None:  # noqa: ANN401 - pytest's own
         super().__init__(**rest)
         self._run = run
 
@@ -73,7 +73,7 @@ class Check(pytest.Item):
         if problems:
             raise BrokenContract("\n".join(f"- {each}" for each in problems))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ANN401 - as pytest has it
         """Only what is wrong; where a check itself fails, the trace."""
         if isinstance(excinfo.value, BrokenContract):
             return f"{self.name} breaks the contract (docs/writing-samplers.md):\n{excinfo.value}"

@@ -8,7 +8,7 @@
 A sampler is given as a component or as a (name, mapping) pair; names are looked up among the installed plugins.
 Logits and history may be tensors, arrays or lists.
 """
-
+# ruff: noqa: ANN401 - whatever a tensor can be made of
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class ValueType:
     choices: tuple[object, ...] | None = None
 
     @classmethod
-    def of(cls, annotation: Any) -> ValueType:
+    def of(cls, annotation: Any) -> ValueType:  # noqa: ANN401 - an annotation has no type of its own
         """Understand an annotation. Raises TypeError where it is none of the supported ones."""
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         if origin in (typing.Union, types.UnionType):
@@ -56,7 +56,7 @@ class ValueType:
         return cls("scalar", cls._scalar(annotation, annotation))
 
     @staticmethod
-    def _scalar(annotation: Any, whole: Any) -> type:
+    def _scalar(annotation: Any, whole: Any) -> type:  # noqa: ANN401 - an annotation
         if annotation in _SCALARS:
             return typing.cast(type, annotation)
         raise TypeError(f"unsupported parameter type {whole}")

@@ -1,6 +1,6 @@
 """Chains in `generate()` of a small random model: batch, beams, several calls."""
 
-# ruff: noqa: ANN401 - transformers, which may be absent, is untyped here
+
 
 from __future__ import annotations
 

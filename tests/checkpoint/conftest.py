@@ -41,7 +41,7 @@ def write(tmp_path: Path) -> Write:
         config: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         name: str = "model.sft",
-        **fields: Any,  # noqa: ANN401 - ModelConfig's own fields
+        **fields: Any,
     ) -> Path:
         from safetensors.torch import load_file, save_file
 

@@ -26,7 +26,7 @@ LATER: dict[str, Any] = {"layout": "later", "capabilities": frozenset({"ar", "na
 LATER_NAMES = sorted(Model(ModelConfig(**(BASE | LATER | {"text_tokens": 30})), seed=None).state_dict())
 
 
-def refused(path: Path, *words: str, **options: Any) -> CheckpointError:  # noqa: ANN401 - of load_model
+def refused(path: Path, *words: str, **options: Any) -> CheckpointError:
     """Load, expect the one error, in less than a second."""
     started = time.monotonic()
     with pytest.raises(CheckpointError) as caught:

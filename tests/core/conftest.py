@@ -74,7 +74,7 @@ class Done:
     out: str
     err: str
 
-    def json(self) -> Any:  # noqa: ANN401 - whatever the program printed
+    def json(self) -> Any:
         """Standard output, read as JSON."""
         return json.loads(self.out)
 

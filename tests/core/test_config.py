@@ -20,7 +20,7 @@ def shout(site: Site, run: Run) -> Callable[..., Any]:
     """The task of the test's plugin, from the command line: what reached it."""
     site.add("shouting", {"shout": "shout_plugin"}, {"shout_plugin": TASK})
 
-    def call(*args: object, before: tuple[object, ...] = ()) -> Any:  # noqa: ANN401 - the record
+    def call(*args: object, before: tuple[object, ...] = ()) -> Any:
         done = run(*before, "shout", "--json", *args)
         assert done.code == 0, done.err
         return done.json()

@@ -223,7 +223,7 @@ class Model:
 
     given: list[object] = field(default_factory=list)
 
-    def generate(self, prompts: object, **settings: Any) -> list[object]:  # noqa: ANN401
+    def generate(self, prompts: object, **settings: Any) -> list[object]:
         self.given = [prompts, settings["logits_processor"]]
         return self.given
 

@@ -28,17 +28,17 @@ pytestmark = pytest.mark.network
 
 
 @pytest.fixture
-def place(web: Any, tmp_path: Path) -> Path:  # noqa: ANN401 - the fixture's own class
+def place(web: Any, tmp_path: Path) -> Path:
     """Where the download goes; the server has the file."""
     web.files[f"/{NAME}"] = DATA
     return tmp_path / "models" / NAME
 
 
-def get(web: Any, place: Path, **settings: Any) -> bool:  # noqa: ANN401
+def get(web: Any, place: Path, **settings: Any) -> bool:
     return fetch(f"{web.url}/{NAME}", place, **{"pause": 0.0, "attempts": 2, "timeout": 5.0, **settings})
 
 
-def failed(web: Any, place: Path, **settings: Any) -> DownloadError:  # noqa: ANN401
+def failed(web: Any, place: Path, **settings: Any) -> DownloadError:
     with pytest.raises(DownloadError) as caught:
         get(web, place, **settings)
     assert caught.value.exit_code == 4
@@ -52,7 +52,7 @@ def left(place: Path) -> list[str]:
     return sorted(each.name for each in place.parent.iterdir() if not each.name.endswith(".lock"))
 
 
-def test_a_whole_file_is_fetched_once(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_whole_file_is_fetched_once(web: Any, place: Path) -> None:
     told: list[tuple[int, int | None]] = []
     assert get(web, place, sha256=SHA256, size=len(DATA), progress=lambda *step: told.append(step)) is True
     assert place.read_bytes() == DATA and left(place) == [NAME]
@@ -60,14 +60,14 @@ def test_a_whole_file_is_fetched_once(web: Any, place: Path) -> None:  # noqa: A
     assert get(web, place, sha256=SHA256[:8].upper()) is False and len(web.asked) == 1
 
 
-def test_a_file_that_is_not_the_expected_one_is_fetched_again(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_file_that_is_not_the_expected_one_is_fetched_again(web: Any, place: Path) -> None:
     place.parent.mkdir()
     place.write_bytes(OTHER)
     assert get(web, place, sha256=SHA256) is True and place.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("calls", [1, 2])
-def test_a_cut_transfer_goes_on_where_it_stopped(web: Any, place: Path, calls: int) -> None:  # noqa: ANN401
+def test_a_cut_transfer_goes_on_where_it_stopped(web: Any, place: Path, calls: int) -> None:
     """By itself, and by the next call."""
     web.cuts = [300_000]
     if calls == 2:
@@ -78,13 +78,13 @@ def test_a_cut_transfer_goes_on_where_it_stopped(web: Any, place: Path, calls: i
     assert (web.asked[1]["Range"], web.asked[1]["If-Range"]) == ("bytes=300000-", '"one"')
 
 
-def test_it_goes_on_as_often_as_it_takes(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_it_goes_on_as_often_as_it_takes(web: Any, place: Path) -> None:
     web.cuts = [100_000] * 5
     get(web, place, attempts=6)
     assert place.read_bytes() == DATA and [each.get("Range") for each in web.asked][-1] == "bytes=500000-"
 
 
-def test_a_server_that_gives_no_parts_gives_the_whole_again(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_server_that_gives_no_parts_gives_the_whole_again(web: Any, place: Path) -> None:
     web.cuts, web.ranges = [300_000], False
     told: list[tuple[int, int | None]] = []
     get(web, place, size=len(DATA), progress=lambda *step: told.append(step))
@@ -93,7 +93,7 @@ def test_a_server_that_gives_no_parts_gives_the_whole_again(web: Any, place: Pat
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": 'W/"weak"'}])
 def test_without_a_sure_mark_of_the_version_nothing_is_joined(
-    web: Any, place: Path, headers: dict[str, str]  # noqa: ANN401
+    web: Any, place: Path, headers: dict[str, str]
 ) -> None:
     web.cuts, web.headers, web.honest = [300_000], headers, False
     get(web, place)
@@ -103,7 +103,7 @@ def test_without_a_sure_mark_of_the_version_nothing_is_joined(
 @pytest.mark.parametrize("honest", [True, False])
 @pytest.mark.parametrize("size", [700_000, 200_000])
 def test_a_file_that_changed_meanwhile_is_not_joined_to_the_old(
-    web: Any, place: Path, honest: bool, size: int  # noqa: ANN401
+    web: Any, place: Path, honest: bool, size: int
 ) -> None:
     """Whether the server looks at `If-Range` or sends the asked part of the new file all the same."""
     web.cuts = [300_000]
@@ -113,7 +113,7 @@ def test_a_file_that_changed_meanwhile_is_not_joined_to_the_old(
     assert place.read_bytes() == OTHER[:size] and left(place) == [NAME]
 
 
-def test_a_part_of_another_address_is_not_gone_on_with(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_part_of_another_address_is_not_gone_on_with(web: Any, place: Path) -> None:
     web.cuts = [300_000]
     failed(web, place, attempts=1)
     web.files["/other"] = OTHER
@@ -122,7 +122,7 @@ def test_a_part_of_another_address_is_not_gone_on_with(web: Any, place: Path) ->
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"url": 3}', b"\xff\xfe"])
-def test_a_part_whose_origin_is_unknown_is_not_gone_on_with(web: Any, place: Path, note: bytes) -> None:  # noqa: ANN401
+def test_a_part_whose_origin_is_unknown_is_not_gone_on_with(web: Any, place: Path, note: bytes) -> None:
     place.parent.mkdir()
     place.with_name(f".{NAME}.part").write_bytes(OTHER)
     place.with_name(f".{NAME}.part.json").write_bytes(note)
@@ -131,7 +131,7 @@ def test_a_part_whose_origin_is_unknown_is_not_gone_on_with(web: Any, place: Pat
 
 
 @pytest.mark.parametrize("length", [True, False])
-def test_a_wrong_hash_leaves_nothing(web: Any, place: Path, length: bool) -> None:  # noqa: ANN401
+def test_a_wrong_hash_leaves_nothing(web: Any, place: Path, length: bool) -> None:
     web.length = length
     error = failed(web, place, sha256="0" * 64)
     assert "isn't the expected file" in error.message and SHA256 in str(error.cause) and "0" * 64 in str(error.cause)
@@ -140,20 +140,20 @@ def test_a_wrong_hash_leaves_nothing(web: Any, place: Path, length: bool) -> Non
 
 @pytest.mark.parametrize("size", [699_999, 700_001])
 @pytest.mark.parametrize("length", [True, False])
-def test_a_wrong_size_leaves_nothing(web: Any, place: Path, size: int, length: bool) -> None:  # noqa: ANN401
+def test_a_wrong_size_leaves_nothing(web: Any, place: Path, size: int, length: bool) -> None:
     web.length = length
     error = failed(web, place, size=size)
     assert "isn't the expected file" in error.message and str(size) in str(error.cause)
     assert left(place) == [] and len(web.asked) == 1
 
 
-def test_a_wrong_size_is_seen_before_the_transfer(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_wrong_size_is_seen_before_the_transfer(web: Any, place: Path) -> None:
     told: list[int] = []
     failed(web, place, size=5, progress=lambda done, total: told.append(done))
     assert told == []
 
 
-def test_an_error_page_is_no_file(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_an_error_page_is_no_file(web: Any, place: Path) -> None:
     del web.files[f"/{NAME}"]
     error = failed(web, place)
     assert "404" in error.message and str(place) in str(error.try_) and len(web.asked) == 1 and left(place) == []
@@ -162,7 +162,7 @@ def test_an_error_page_is_no_file(web: Any, place: Path) -> None:  # noqa: ANN40
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_servers_trouble_is_waited_out(web: Any, place: Path, status: int) -> None:  # noqa: ANN401
+def test_a_servers_trouble_is_waited_out(web: Any, place: Path, status: int) -> None:
     web.statuses = [status]
     get(web, place)
     assert place.read_bytes() == DATA
@@ -171,7 +171,7 @@ def test_a_servers_trouble_is_waited_out(web: Any, place: Path, status: int) -> 
     assert str(status) in str(error.cause) and place.read_bytes() == DATA
 
 
-def test_redirects_are_followed_with_the_part_that_is_missing(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_redirects_are_followed_with_the_part_that_is_missing(web: Any, place: Path) -> None:
     web.redirects, web.cuts = {f"/{NAME}": "/elsewhere"}, [300_000]
     web.files = {"/elsewhere": DATA}
     get(web, place)
@@ -180,7 +180,7 @@ def test_redirects_are_followed_with_the_part_that_is_missing(web: Any, place: P
 
 
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "/around"])
-def test_redirects_that_lead_nowhere_good_are_not_followed(web: Any, place: Path, target: str) -> None:  # noqa: ANN401
+def test_redirects_that_lead_nowhere_good_are_not_followed(web: Any, place: Path, target: str) -> None:
     web.redirects = {f"/{NAME}": target, "/around": f"/{NAME}"}
     failed(web, place)
     assert left(place) == []
@@ -198,7 +198,7 @@ def test_from_secure_to_insecure_is_not_followed() -> None:
         )
 
 
-def test_nobody_answers(web: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_nobody_answers(web: Any, tmp_path: Path) -> None:
     import socket
 
     with socket.socket() as unused:
@@ -210,7 +210,7 @@ def test_nobody_answers(web: Any, tmp_path: Path) -> None:  # noqa: ANN401
     assert not (tmp_path / "x").exists()
 
 
-def test_a_server_that_falls_silent_is_given_up(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_server_that_falls_silent_is_given_up(web: Any, place: Path) -> None:
     web.open.clear()
     began = time.monotonic()
     assert "timed out" in str(failed(web, place, timeout=0.2).cause)
@@ -218,7 +218,7 @@ def test_a_server_that_falls_silent_is_given_up(web: Any, place: Path) -> None: 
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_full_disk_leaves_nothing(web: Any, place: Path, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+def test_a_full_disk_leaves_nothing(web: Any, place: Path, known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen beforehand where the length is known, else when a write fails."""
     if known:
         usage = type("Usage", (), {"free": 1_000})
@@ -233,12 +233,12 @@ def test_a_full_disk_leaves_nothing(web: Any, place: Path, known: bool, monkeypa
     assert "no room" in error.message and "VALL_E_HOME" in str(error.try_) and left(place) == []
 
 
-def test_a_place_that_cannot_be_written_is_named(web: Any, tmp_path: Path) -> None:  # noqa: ANN401
+def test_a_place_that_cannot_be_written_is_named(web: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert "can't write" in failed(web, tmp_path / "file" / NAME).message and web.asked == []
 
 
-def test_offline_refuses_and_says_why(web: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+def test_offline_refuses_and_says_why(web: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "--offline" in str(failed(web, place, offline=True).cause)
     for name in ("VALL_E_OFFLINE", "HF_HUB_OFFLINE"):
         with monkeypatch.context() as patch:
@@ -252,7 +252,7 @@ def test_offline_refuses_and_says_why(web: Any, place: Path, monkeypatch: pytest
     assert get(web, place, offline=True) is False  # it is here already
 
 
-def test_force_keeps_the_old_file_until_the_new_one_is_whole(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_force_keeps_the_old_file_until_the_new_one_is_whole(web: Any, place: Path) -> None:
     get(web, place)
     web.files[f"/{NAME}"] = OTHER
     seen: list[bool] = []
@@ -264,7 +264,7 @@ def test_force_keeps_the_old_file_until_the_new_one_is_whole(web: Any, place: Pa
     assert all(seen) and seen and place.read_bytes() == OTHER and left(place) == [NAME]
 
 
-def test_a_mirror_takes_the_place_of_the_host(web: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+def test_a_mirror_takes_the_place_of_the_host(web: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web.files[f"/mirror/{NAME}"] = DATA
     monkeypatch.setenv("VALL_E_MODELS_URL", f"{web.url}/mirror/")
     fetch(f"https://models.invalid/{NAME}", place)
@@ -279,20 +279,20 @@ print(fetch(sys.argv[1], Path(sys.argv[2]), sha256=sys.argv[3], notify=lambda li
 """
 
 
-def start(web: Any, place: Path) -> subprocess.Popen[str]:  # noqa: ANN401
+def start(web: Any, place: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", FETCH, f"{web.url}/{NAME}", str(place), SHA256]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
-def wait_for(condition: Any) -> None:  # noqa: ANN401
+def wait_for(condition: Any) -> None:
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def test_two_processes_share_one_transfer(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_two_processes_share_one_transfer(web: Any, place: Path) -> None:
     web.open.clear()
     first = start(web, place)
     wait_for(lambda: web.asked)
@@ -305,7 +305,7 @@ def test_two_processes_share_one_transfer(web: Any, place: Path) -> None:  # noq
     assert place.read_bytes() == DATA and left(place) == [NAME] and len(web.asked) == 1
 
 
-def test_a_killed_process_leaves_a_part_that_is_gone_on_with(web: Any, place: Path) -> None:  # noqa: ANN401
+def test_a_killed_process_leaves_a_part_that_is_gone_on_with(web: Any, place: Path) -> None:
     """And no lock that nobody holds."""
     web.first = 300_000
     web.open.clear()

@@ -40,7 +40,7 @@ class Elsewhere(Tensor):
         self.held = held
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         raise AssertionError(f"{func} on the device, which isn't on")
 
 
@@ -56,7 +56,7 @@ class Dispatch(TorchDispatchMode):
         self.written: dict[int, tuple[Tensor, Tensor]] = {}
         """While a graph is captured: memory that was written to, by its address, and what was there before."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = (args, {} if kwargs is None else kwargs)
         leaves = tree_leaves(given)
         tensors = [each for each in leaves if isinstance(each, Tensor)]
@@ -72,14 +72,14 @@ class Dispatch(TorchDispatchMode):
             self.tape.append((func, plain_args, plain_kwargs, out))
         same = {id(each.held): each for each in tensors if isinstance(each, Elsewhere)}
 
-        def shown(each: Any) -> Any:  # noqa: ANN401
+        def shown(each: Any) -> Any:
             if not isinstance(each, Tensor) or not here:
                 return each
             return same[id(each)] if id(each) in same else Elsewhere(each)
 
         return tree_map(shown, out)
 
-    def _keep(self, func: Any, args: Any, kwargs: Any) -> None:  # noqa: ANN401
+    def _keep(self, func: Any, args: Any, kwargs: Any) -> None:
         for at, each in enumerate(func._schema.arguments):
             given = args[at] if at < len(args) else kwargs.get(each.name)
             if each.alias_info is not None and each.alias_info.is_write and isinstance(given, Tensor):
@@ -92,7 +92,7 @@ class Dispatch(TorchDispatchMode):
 class Making(TorchFunctionMode):
     """What doesn't go through the dispatcher."""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = {} if kwargs is None else dict(kwargs)
         device = given.get("device")
         if func is torch.tensor and device is not None and torch.device(device).type == NAME:
@@ -102,13 +102,13 @@ class Making(TorchFunctionMode):
         return func(*args, **given)
 
 
-def _held(each: Any) -> Any:  # noqa: ANN401 - any argument of an operation
+def _held(each: Any) -> Any:
     if isinstance(each, Elsewhere):
         return each.held
     return torch.device("cpu") if isinstance(each, torch.device) else each
 
 
-def _memory(value: Any) -> set[int]:  # noqa: ANN401
+def _memory(value: Any) -> set[int]:
     return {each.untyped_storage().data_ptr() for each in tree_leaves(value) if isinstance(each, Tensor)}
 
 

@@ -61,7 +61,7 @@ def more(registry: Registry) -> Registry:
     return registry
 
 
-def name(registry: Registry, device: str = "cpu", **options: Any) -> str | None:  # noqa: ANN401
+def name(registry: Registry, device: str = "cpu", **options: Any) -> str | None:
     found = choose_engine(registry, ModelOptions(**options), device)
     return None if found is None else found.name
 

@@ -171,7 +171,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     counts = [0]
     capture = cuda.Cuda.capture
 
-    def noted(self: cuda.Cuda, work: Callable[[], None], pool: Any) -> Callable[[], None]:  # noqa: ANN401
+    def noted(self: cuda.Cuda, work: Callable[[], None], pool: Any) -> Callable[[], None]:
         repeat = capture(self, work, pool)
 
         def quiet() -> None:
@@ -239,7 +239,7 @@ def test_a_batch_s_memory_is_free_again(adopt: Adopt) -> None:
 def test_ordinary_steps_on_a_gpu_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Eager's, too: only the look every so many steps does."""
     def quietly(work: Callable[..., None]) -> Callable[..., None]:
-        def quiet(*given: Any) -> None:  # noqa: ANN401
+        def quiet(*given: Any) -> None:
             torch.cuda.set_sync_debug_mode("error" if warm else "default")
             try:
                 work(*given)

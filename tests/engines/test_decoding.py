@@ -44,7 +44,7 @@ def utterances(count: int = 3) -> list[Utterance]:
 
 
 def say(
-    model: Model, items: list[Utterance], use: Chain | None = None, **settings: Any,  # noqa: ANN401
+    model: Model, items: list[Utterance], use: Chain | None = None, **settings: Any,
 ) -> list[list[int]]:
     made = generate_ar(model, items, chain() if use is None else use, max_steps=STEPS, seed=5, **settings)
     return [each.codes.tolist() for each in made]
@@ -59,7 +59,7 @@ class Counter:
         assert isinstance(backbone, StepBackbone) and backbone.step is not None
         step = backbone.step
 
-        def counted(*args: Any) -> torch.Tensor:  # noqa: ANN401
+        def counted(*args: Any) -> torch.Tensor:
             self.calls += 1
             return step(*args)
 

@@ -62,7 +62,7 @@ def utterances(device: str = "cpu") -> list[Utterance]:
 
 
 def say(
-    model: Model, chain: Chain, batch: int | None, *, count: int = len(LIMITS), device: str = "cpu", **how: Any  # noqa: ANN401
+    model: Model, chain: Chain, batch: int | None, *, count: int = len(LIMITS), device: str = "cpu", **how: Any
 ) -> list[ArResult]:
     """The first `count` utterances."""
     mine, limits = utterances(device)[:count], LIMITS[:count]
@@ -196,7 +196,7 @@ def test_a_graph_runs_what_eager_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     model, chain = small_model(layers=2), chain_of(OFTEN, "dry")
     seen: list[tuple[int, ...]] = []
 
-    def note(module: Any, given: tuple[Any, ...]) -> None:  # noqa: ANN401 - the backbone
+    def note(module: Any, given: tuple[Any, ...]) -> None:
         embeds, attend = given
         seen.append((*embeds.shape, attend.extent))
 
@@ -232,7 +232,7 @@ def test_a_batch_s_memory_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
         GraphEngine(GraphRecorder(graphs, print)).adopt(model, None)
         fresh = model.new_cache
 
-        def noted(*given: Any) -> KVCache:  # noqa: ANN401
+        def noted(*given: Any) -> KVCache:
             cache = fresh(*given)
             gone.append(weakref.ref(cache))
             return cache
@@ -260,12 +260,12 @@ def growing(chain: Chain) -> Chain:
     """The chain with a transform whose state gets longer."""
     fresh, accept = chain.init, chain.accept
 
-    def init(*given: Any, **more: Any) -> Any:  # noqa: ANN401 - as Chain.init
+    def init(*given: Any, **more: Any) -> Any:
         state = fresh(*given, **more)
         state.stages = [*state.stages, Growing(torch.zeros(len(state.degenerate), 1))]
         return state
 
-    def accepted(tokens: Tensor, step: Any, state: Any, logits: Tensor | None = None) -> Any:  # noqa: ANN401
+    def accepted(tokens: Tensor, step: Any, state: Any, logits: Tensor | None = None) -> Any:
         *own, last = state.stages
         state.stages = own
         made = accept(tokens, step, state, logits)

@@ -1,5 +1,5 @@
 """Keys and values in 8 bits: what is kept of them, and what a step sees."""
-# ruff: noqa: ANN401 - stands in for untyped code
+
 
 from __future__ import annotations
 

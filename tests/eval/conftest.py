@@ -23,7 +23,7 @@ class Done:
     out: str
     err: str
 
-    def json(self) -> Any:  # noqa: ANN401 - whatever the program printed
+    def json(self) -> Any:
         """Standard output, read as JSON."""
         return json.loads(self.out)
 
@@ -59,7 +59,7 @@ def evaluate(
 ) -> Run:
     """`evaluate("tts", …)`: the program in this process, without loading the model every time."""
 
-    def load(**settings: Any) -> VallE:  # noqa: ANN401 - VallE.load's own
+    def load(**settings: Any) -> VallE:
         return loaded
 
     monkeypatch.setattr(VallE, "load", load)

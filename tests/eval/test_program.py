@@ -47,7 +47,7 @@ QUICK = ("--judge", "pitch", "--no-pictures")
 SLICE = ("--ref", "slt", "--ref", "rms", "--bend", "none", "--bend", "rate=0.85", "-n", 2)
 
 
-def figures(report: Any) -> dict[str, float]:  # noqa: ANN401 - JSON
+def figures(report: Any) -> dict[str, float]:
     """The means of a report by key."""
     return {key: each["means"]["all"]["mean"] for key, each in report["figures"].items() if "all" in each["means"]}
 
@@ -166,7 +166,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     flags = ("--ref", "slt", "--ref", "rms", "-n", 1, *QUICK)
     speak, calls = VallE.speak, 0
 
-    def interrupted(self: VallE, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 - speak's own
+    def interrupted(self: VallE, *args: Any, **settings: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == 3:  # the first one warms up

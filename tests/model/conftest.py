@@ -28,7 +28,7 @@ SMALL: dict[str, Any] = {
 def make() -> Make:
     """A model of a small configuration, weights enlarged."""
 
-    def build(*, scale: float = 8.0, seed: int = 3, **changes: Any) -> Model:  # noqa: ANN401
+    def build(*, scale: float = 8.0, seed: int = 3, **changes: Any) -> Model:
         model = Model(ModelConfig(**(SMALL | changes)), seed=seed).eval()
         with torch.no_grad():
             for name, parameter in model.named_parameters():

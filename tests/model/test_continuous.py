@@ -51,7 +51,7 @@ def utterances() -> list[Utterance]:
     ]  # fmt: skip
 
 
-def say(model: Model, chain: Chain, items: Sequence[int], batch: int | None, **how: Any) -> list[ArResult]:  # noqa: ANN401 - of generate_ar
+def say(model: Model, chain: Chain, items: Sequence[int], batch: int | None, **how: Any) -> list[ArResult]:
     every = utterances()
     mine, limits = [every[i] for i in items], [LIMITS[i] for i in items]
     return generate_ar(model, mine, chain, max_steps=limits, seed=5, batch_size=batch, **how)
@@ -123,7 +123,7 @@ def test_state_that_belongs_to_all_rows_keeps_newcomers_out(make: Make) -> None:
     shared = chain_of()
     fresh = shared.init
 
-    def init(*given: Any, **more: Any) -> Any:  # noqa: ANN401 - as Chain.init's
+    def init(*given: Any, **more: Any) -> Any:
         state = fresh(*given, **more)
         state.stages = [_Shared(torch.zeros(()))]
         return state

@@ -73,7 +73,7 @@ def parts(codes: Tensor, sizes: Iterable[int]) -> Iterator[Tensor]:
     yield from torch.split(codes, list(sizes))
 
 
-def grown(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any) -> Tensor:  # noqa: ANN401 - of what is tested
+def grown(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any) -> Tensor:
     """All that comes out, put together."""
     given: dict[str, Any] = {"seed": 0, "schedule": SHORT} | settings
     growing = GrowingLevels(model, spoken(), chain(), **given)
@@ -84,12 +84,12 @@ def grown(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any
     return torch.cat(found)
 
 
-def streamed(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any) -> list[Piece]:  # noqa: ANN401 - of what is tested
+def streamed(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any) -> list[Piece]:
     given: dict[str, Any] = {"seed": 0, "schedule": SHORT, "codec": Smear()} | settings
     return list(stream_part(parts(codes, sizes), model, spoken(), chain(), given.pop("codec"), **given))
 
 
-def whole(model: BaseModel, codes: Tensor, **settings: Any) -> Tensor:  # noqa: ANN401 - of what is tested
+def whole(model: BaseModel, codes: Tensor, **settings: Any) -> Tensor:
     return generate_nar(model, [spoken()], [codes], chain(), seed=0, **settings)[0]
 
 

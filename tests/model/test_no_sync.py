@@ -21,11 +21,11 @@ class NoQuestions(TorchDispatchMode):
 
     def __torch_dispatch__(
         self,
-        func: Any,  # noqa: ANN401
+        func: Any,
         types: Sequence[type],
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         name = func.name().split("::")[1].split(".")[0]
         assert name not in ASKING, f"{func.name()} makes the host wait"
         return func(*args, **(kwargs or {}))

@@ -32,7 +32,7 @@ class Done:
     out: str
     err: str
 
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:
         """Standard output, read as JSON."""
         return json.loads(self.out)
 
@@ -60,7 +60,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(web: Any, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:  # noqa: ANN401
+def run(web: Any, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
     """The program, with a registry file of our own beside the real one."""
     entry = {
         "title": "A model", "kind": "checkpoint", "licence": "MIT", "page": "https://models.invalid", "file": "a.sft",
@@ -140,14 +140,14 @@ def test_download_prints_where_the_file_lies(run: Run, home: Path, name: str) ->
     assert models(run, "verify", name).out.startswith("sure-b-8: ok")
 
 
-def test_download_as_json(run: Run, home: Path, web: Any) -> None:  # noqa: ANN401
+def test_download_as_json(run: Run, home: Path, web: Any) -> None:
     expected = {"name": "bare", "path": str(place(home, "bare"))}
     assert models(run, "download", "bare", "--json").json() == {**expected, "fetched": True}
     assert run("--json", "models", "download", "bare").json() == {**expected, "fetched": False}
     assert len(web.asked) == 1
 
 
-def test_a_cut_download_is_taken_up_again(run: Run, home: Path, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+def test_a_cut_download_is_taken_up_again(run: Run, home: Path, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vall_e_core.download.time.sleep", lambda seconds: None)
     web.cuts = [1_000] * 4
     done = models(run, "download", "sure-b-8", code=4)
@@ -164,7 +164,7 @@ def test_a_wrong_file_is_never_kept(run: Run, home: Path) -> None:
     assert "404" in models(run, "download", "lost", code=4).err
 
 
-def test_force_never_loses_the_good_file(run: Run, home: Path, web: Any) -> None:  # noqa: ANN401
+def test_force_never_loses_the_good_file(run: Run, home: Path, web: Any) -> None:
     """Regression: the old file was deleted before the new one was there."""
     models(run, "download", "sure-b-8")
     web.files["/a%2Bb/a.sft"] = OTHER
@@ -177,7 +177,7 @@ def test_force_never_loses_the_good_file(run: Run, home: Path, web: Any) -> None
     assert models(run, "download", "sure-b-8", "--force", "--json").json()["fetched"] is True
 
 
-def test_offline_refuses(run: Run, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+def test_offline_refuses(run: Run, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     done = models(run, "download", "sure-b-8", "--offline", code=4)
     assert "--offline was given" in done.err and "put the file at" in done.err
     monkeypatch.setenv("VALL_E_OFFLINE", "1")
@@ -185,14 +185,14 @@ def test_offline_refuses(run: Run, web: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert web.asked == []
 
 
-def test_only_download_asks_anything(run: Run, web: Any) -> None:  # noqa: ANN401
+def test_only_download_asks_anything(run: Run, web: Any) -> None:
     models(run, "download", "sure-b-8")
     for command in (["list"], ["info", "sure-b-8"], ["path", "sure-b-8"], ["verify"], ["verify", "sure-b-8"]):
         models(run, *command)
     assert len(web.asked) == 1
 
 
-def test_what_cannot_be_checked_is_said(run: Run, home: Path, web: Any) -> None:  # noqa: ANN401
+def test_what_cannot_be_checked_is_said(run: Run, home: Path, web: Any) -> None:
     """The file is then held against what was downloaded, as `sha256sum -c` would."""
     assert "publisher's hash isn't known" in models(run, "download", "unsure").err
     file = place(home, "unsure")
@@ -247,7 +247,7 @@ def test_a_model_of_another_plugin(run: Run, home: Path) -> None:
     assert models(run, "path", "foreign").out == f"{place(home, 'foreign', 'far.sft')}\n"
 
 
-def test_a_packaged_model_needs_no_download(run: Run, web: Any) -> None:  # noqa: ANN401
+def test_a_packaged_model_needs_no_download(run: Run, web: Any) -> None:
     if models(run, "info", "mini", "--json").json()["path"] is None:
         assert "install vall-e again" in models(run, "download", "mini", code=4).err
     else:

@@ -171,7 +171,7 @@ class Tts:
             "--phonemizer", "letters", "--device", "cpu", "-y", *chosen, *flags, code=code,
         )  # fmt: skip
 
-    def __call__(self, *flags: object, **settings: Any) -> dict[str, Any]:  # noqa: ANN401
+    def __call__(self, *flags: object, **settings: Any) -> dict[str, Any]:
         """Run, and the record it wrote."""
         self.run(*flags, **settings)
         return self.record()

@@ -1,6 +1,6 @@
 """The Python API: load once, then any number of calls."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import json

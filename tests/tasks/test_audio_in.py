@@ -1,6 +1,6 @@
 """References through the command line: the rows A of the reliability list, for speech."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import os

@@ -1,6 +1,6 @@
 """Every flag of `vall-e tts` does what it says: each run is held against one without the flag."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import copy

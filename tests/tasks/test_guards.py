@@ -1,6 +1,6 @@
 """Generation that goes wrong is noticed, tried again, and said: the rows E of the reliability list."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import signal

@@ -1,6 +1,6 @@
 """Recordings to be transcribed, and where the words go: the rows A, B5 and D of the reliability list, for `stt`."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import os

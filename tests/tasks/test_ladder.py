@@ -1,6 +1,6 @@
 """What a try after a bad take changes."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 from typing import Any

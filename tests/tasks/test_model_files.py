@@ -3,7 +3,7 @@
 `tests/checkpoint` goes through the damages one by one.
 """
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import io

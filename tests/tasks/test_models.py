@@ -1,6 +1,6 @@
 """Flags that say which model, read how, where: each as the command line takes it."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import json

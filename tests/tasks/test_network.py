@@ -1,6 +1,6 @@
 """`--model PATH` works with the network blocked and tries no connection; `models download` alone opens one."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import subprocess

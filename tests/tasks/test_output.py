@@ -1,6 +1,6 @@
 """What is written, and how: the rows D of the reliability list."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import json

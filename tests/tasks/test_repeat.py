@@ -1,6 +1,6 @@
 """`--from OUT.wav.json` repeats a run bit for bit, and says when it can't."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import json

@@ -1,6 +1,6 @@
 """Every sampler does its work from the command line, in chains of any length."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 from typing import Any

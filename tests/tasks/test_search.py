@@ -1,6 +1,6 @@
 """Beam search and stateful selectors from the command line, and through the engine in batches."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 from collections.abc import Sequence

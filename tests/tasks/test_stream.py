@@ -1,6 +1,6 @@
 """Speech that is handed out while it is made: the same speech, in order, nothing kept, nothing half written."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import gc

@@ -1,6 +1,6 @@
 """`vall-e stt`: several inputs, long audio, silence, formats, exit codes."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import io

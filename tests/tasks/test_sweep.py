@@ -1,6 +1,6 @@
 """`vall-e sweep`."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 from pathlib import Path

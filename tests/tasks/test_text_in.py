@@ -1,6 +1,6 @@
 """Text through the command line: the rows B of the reliability list."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import unicodedata

@@ -1,6 +1,6 @@
 """`--trace`, `samplers explain` and `samplers plot`, through the program and the API."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import json

@@ -1,6 +1,6 @@
 """Saved voices: made once, then as good as the recording; `vall-e voices`; files that may come from anywhere."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import io

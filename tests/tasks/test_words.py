@@ -1,6 +1,6 @@
 """Arguments: text, references and output from words or flags, files and pipes."""
 
-# ruff: noqa: ANN401 - what fixtures give is typed where they are made
+
 from __future__ import annotations
 
 import io

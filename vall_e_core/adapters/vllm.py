@@ -84,7 +84,7 @@ class ChainLogitsProcessor:
     settings: ClassVar[dict[str, Any]] = {}
 
     @classmethod
-    def validate_params(cls, sampling_params: Any) -> None:
+    def validate_params(cls, sampling_params: Any) -> None:  # noqa: ANN401 - vLLM's SamplingParams
         """Refuse a request whose own chain can't be used. Raises ValueError, as vLLM asks."""
         try:
             cls._requested(sampling_params)
@@ -92,7 +92,7 @@ class ChainLogitsProcessor:
             raise ValueError(error.render()) from error
 
     @classmethod
-    def _requested(cls, params: Any) -> tuple[str, ChainPlan] | None:
+    def _requested(cls, params: Any) -> tuple[str, ChainPlan] | None:  # noqa: ANN401 - vLLM's own
         """The chain of a request, and what tells it from others; None where nothing is to be done."""
         written = (getattr(params, "extra_args", None) or {}).get(ARGUMENT)
         if written is None:
@@ -100,7 +100,7 @@ class ChainLogitsProcessor:
         specs = written.split() if isinstance(written, str) else [str(each) for each in written]
         return ("\n".join(specs), plan_guest(specs, "vLLM")) if specs else None
 
-    def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:
+    def __init__(self, vllm_config: Any, device: torch.device, is_pin_memory: bool) -> None:  # noqa: ANN401 - vLLM's own
         self.device = torch.device(device)
         self.longest = int(vllm_config.model_config.max_model_len)
         self.requests: dict[int, tuple[str, _Request]] = {}
@@ -112,7 +112,7 @@ class ChainLogitsProcessor:
         """Whether greedy requests may skip it. No: a request may bring a chain of its own."""
         return False
 
-    def update_state(self, batch_update: Any) -> None:
+    def update_state(self, batch_update: Any) -> None:  # noqa: ANN401 - vLLM's BatchUpdate
         """Follow the batch: requests removed, added, then moved."""
         if batch_update is None:
             return

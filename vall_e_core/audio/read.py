@@ -196,7 +196,7 @@ def _binary(source: Source, label: str) -> Iterator[BinaryIO]:
             raise InputError(f"{label} is a folder, not an audio file")
         if not stat.S_ISREG(mode):
             raise InputError(f"{label} is not a regular file", try_="- to read from standard input")
-        file = open(source, "rb")
+        file = open(source, "rb")  # noqa: SIM115 - closed below; only opening belongs under this try
     except FileNotFoundError as error:
         raise InputError(f"no such audio file: {label}") from error
     except (OSError, ValueError) as error:
@@ -213,7 +213,7 @@ def _drain(stream: BinaryIO, label: str) -> bytes:
     return data
 
 
-def _blocks(file: Any, label: str, limit: int | None) -> Iterator[Samples]:
+def _blocks(file: Any, label: str, limit: int | None) -> Iterator[Samples]:  # noqa: ANN401 - soundfile is untyped
     """[n, C] until the end, or `limit` frames."""
     size = max(1, _BLOCK_SAMPLES // file.channels)
     left = limit
@@ -225,7 +225,7 @@ def _blocks(file: Any, label: str, limit: int | None) -> Iterator[Samples]:
         left = None if left is None else left - len(block)
 
 
-def _read(file: Any, frames: int, label: str) -> Samples:
+def _read(file: Any, frames: int, label: str) -> Samples:  # noqa: ANN401 - soundfile is untyped
     import soundfile
 
     try:
@@ -236,7 +236,7 @@ def _read(file: Any, frames: int, label: str) -> Samples:
     return block
 
 
-def _report(file: Any, container: Container, label: str, frames: int, more: bool, notify: Notify) -> None:
+def _report(file: Any, container: Container, label: str, frames: int, more: bool, notify: Notify) -> None:  # noqa: ANN401 - soundfile's, which is untyped
     seconds = frames / file.samplerate
     if container.truncated and not more:
         notify(f"{label} is cut off: its header promises more than the {seconds:.1f} s that are there")

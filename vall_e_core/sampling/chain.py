@@ -267,7 +267,7 @@ class Chain:
 
 
 def _applied(
-    stage: Stage, narrowing: Narrowing | None, before: Tensor | Candidates, step: Step, own: Any
+    stage: Stage, narrowing: Narrowing | None, before: Tensor | Candidates, step: Step, own: Any  # noqa: ANN401 - each transform's own
 ) -> Tensor | Candidates:
     """What one stage makes of logits or candidates. The stop token stays, unless it bans."""
     if isinstance(before, Candidates):

@@ -1,5 +1,5 @@
 """What checks of transforms and of selectors share."""
-
+# ruff: noqa: ANN401 - what a component builds, and its state, are of its own types
 
 from __future__ import annotations
 

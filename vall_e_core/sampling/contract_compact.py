@@ -1,5 +1,5 @@
 """The contract of what sees only the tokens that are left: the same on a smaller vocabulary as on the whole one."""
-
+# ruff: noqa: ANN401 - what a component builds, and its state, are of its own types
 
 from __future__ import annotations
 

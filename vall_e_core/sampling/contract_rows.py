@@ -19,7 +19,7 @@ from .step import Step
 Array = NDArray[Any]
 
 
-def check_transform_rows(built: Any, probe: Probe) -> Iterator[str]:
+def check_transform_rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401 - a plugin's own object
     """`apply_row` and `kept_row`, if a built transform has its own, on each row of a probe."""
     apply, kept = own_method(built, "apply_row", "apply"), own_method(built, "kept_row", "kept")
     if apply is None and kept is None:
@@ -42,7 +42,7 @@ def check_transform_rows(built: Any, probe: Probe) -> Iterator[str]:
             yield "a method for one row changes the state: only accept() may"
 
 
-def check_selector_rows(built: Any, probe: Probe) -> Iterator[str]:
+def check_selector_rows(built: Any, probe: Probe) -> Iterator[str]:  # noqa: ANN401 - a plugin's own object
     """`select_row`, if a built selector has its own, on each row of a probe."""
     select = own_method(built, "select_row", "select")
     for row in range(len(probe.logits) if select is not None else 0):

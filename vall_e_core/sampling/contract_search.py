@@ -1,5 +1,5 @@
 """The contract of searches."""
-
+# ruff: noqa: ANN401 - what a component builds, and its state, are of its own types
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _rollback(built: Any, probe: Probe) -> Iterator[str]:
     marked, kept = states.snapshot(step), states.snapshot(state)
     first, _, _ = _follow(built, probe, step, state, 2)
     again, _, _ = _follow(built, probe, marked, kept, 2)
-    if not all(torch.equal(*pair) for left, right in zip(first, again, strict=True) for pair in zip(left, right)):
+    if not all(torch.equal(*pair) for left, right in zip(first, again, strict=True) for pair in zip(left, right)):  # noqa: B905
         yield "rolled back and replayed, it chooses otherwise"
 
 

@@ -1,5 +1,5 @@
 """The contract of selectors."""
-
+# ruff: noqa: ANN401 - what a component builds, and its state, are of its own types
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ nothing that changes during a run: what does change is its state, which the engi
 In `apply`, `support`, `select` and `advance` nothing may wait for the device: no `.item()`, no `if tensor`, no
 `nonzero`; shapes are static. They never write to the logits they are given; the chain may write to what they return.
 """
-
+# ruff: noqa: ANN401 - each member's state is of its own type
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class RowPath:
                 values = made
         return Row(values, ids, size) if _sound(values, place) else None
 
-    def select(self, row: Row, step: Step, state: Any) -> Tensor:
+    def select(self, row: Row, step: Step, state: Any) -> Tensor:  # noqa: ANN401 - each selector has its own
         """The token [1] for what `left` left."""
         ids = row.ids
         if ids is not None and not self._compact:
@@ -105,7 +105,7 @@ def own_method(of: object, name: str, instead: str) -> Callable[..., Any] | None
     return None
 
 
-def _by_tensor(stage: Stage, values: Array, step: Step, state: Any) -> Array:
+def _by_tensor(stage: Stage, values: Array, step: Step, state: Any) -> Array:  # noqa: ANN401 - each transform's own
     given = _tensor(values)
     made = stage.transform.apply(given, step, state)
     return values if made is given else made.detach().numpy()[0]

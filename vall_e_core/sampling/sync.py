@@ -1,5 +1,5 @@
 """Finds waits for the device and copies to it, on a machine without one."""
-
+# ruff: noqa: ANN401 - as torch has the hook
 
 from __future__ import annotations
 

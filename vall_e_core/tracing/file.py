@@ -116,12 +116,12 @@ def _line(path: Path, number: int, found: Mapping[str, Any]) -> TraceLine:
         raise InputError(f"a damaged trace: {path}", cause=f"line {number}: {type(error).__name__} {error}") from error
 
 
-def _whole(value: Any) -> int:
+def _whole(value: Any) -> int:  # noqa: ANN401 - a value of JSON
     found = int(value)
     if not -(1 << 63) <= found < 1 << 63:
         raise ValueError(f"no such number: {value}")
     return found
 
 
-def _real(value: Any) -> float | None:
+def _real(value: Any) -> float | None:  # noqa: ANN401 - what JSON holds
     return None if value is None else float(value)

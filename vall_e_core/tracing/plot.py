@@ -27,7 +27,7 @@ PASSES = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 def require_matplotlib() -> None:
     """Raises ModelError where it isn't installed."""
     try:
-        import matplotlib
+        import matplotlib  # noqa: F401
     except ImportError as error:
         raise ModelError(
             "drawing needs matplotlib, which isn't installed", cause=str(error), try_='pip install "vall-e[plot]"'
@@ -220,7 +220,7 @@ def _heat(
     bar.ax.tick_params(labelsize=8)
 
 
-def _colours() -> Any:
+def _colours() -> Any:  # noqa: ANN401 - matplotlib's own type
     from matplotlib import colormaps
 
     return colormaps["YlOrRd"].with_extremes(under="#f6f6f6", bad="#a0a0a0")
