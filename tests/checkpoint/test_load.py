@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vall_e_core.checkpoint import inspect_model, load_model, save_model
+from vall_e_core.checkpoint.container import read_safetensors
 from vall_e_core.errors import CheckpointError, DeviceError, UsageError
 from vall_e_core.model import Inputs, Model, ModelConfig, Target
 
@@ -204,6 +206,36 @@ def test_devices_and_types_that_are_none(write: Write) -> None:
         load_model(path, dtype="float12")
     with pytest.raises(UsageError):
         load_model()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.int64, torch.uint8])
+def test_tensors_are_read_as_safetensors_reads_them(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Into memory of their own: no page of the file stays mapped and counts beside what was made of it."""
+    given = {
+        "matrix": torch.arange(35).view(5, 7).to(dtype), "odd": torch.ones(3, dtype=torch.uint8),
+        "one": torch.tensor(7).to(dtype), "none": torch.zeros(0, 4, dtype=dtype),
+    }  # fmt: skip
+    save_file(given, tmp_path / "some.safetensors")
+    container = read_safetensors(tmp_path / "some.safetensors")
+    with container.open() as read:
+        found = {name: read(name) for name in ("one", "matrix", "none", "odd")}
+        maps = Path("/proc/self/maps")
+        assert not maps.exists() or "some.safetensors" not in maps.read_text("utf-8")
+    expected = load_file(tmp_path / "some.safetensors")
+    for name, values in expected.items():
+        assert found[name].dtype == values.dtype and torch.equal(found[name], values)
+
+
+def test_a_file_that_is_cut_after_it_was_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "some.safetensors"
+    save_file({"a": torch.ones(100), "b": torch.ones(100)}, path)
+    container = read_safetensors(path)
+    path.write_bytes(path.read_bytes()[:-8])
+    with container.open() as read:
+        assert read("a").sum() == 100
+        with pytest.raises(CheckpointError, match="not a valid safetensors file") as caught:
+            read("b")
+    assert "cut in tensor b" in str(caught.value.cause)
 
 
 def test_hash_and_inspection(write: Write) -> None:

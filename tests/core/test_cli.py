@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import vall_e_core
+from vall_e_core.cli import main
 
 from .conftest import SAMPLER, TASK, Run, Site
 
@@ -312,6 +314,18 @@ def test_schema(run: Run, kind: str, name: str, key: str) -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["title"] == name.replace("_", "-") and schema["additionalProperties"] is False
     assert schema["properties"][key]["description"]
+
+
+def test_the_program_collects_garbage_more_seldom_and_a_call_leaves_that_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = gc.get_threshold()
+    try:
+        assert main(["--version"]) == 0 and gc.get_threshold() == before
+        monkeypatch.setattr(sys, "argv", ["vall-e", "--version"])
+        assert main() == 0 and gc.get_threshold()[0] == 50_000
+    finally:
+        gc.set_threshold(*before)
 
 
 # doctor

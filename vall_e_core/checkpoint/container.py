@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,11 @@ DTYPE_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2,
     "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
 }  # fmt: skip
+TORCH_NAMES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+    "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+}  # fmt: skip
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 
 
@@ -32,10 +38,12 @@ class TensorInfo:
 
     dtype: str
     shape: tuple[int, ...]
+    start: int = field(default=0, compare=False, repr=False)
+    """Where the data begin in a safetensors file, in bytes."""
 
 
 class TensorSource(Protocol):
-    """A file's tensors, read one at a time."""
+    """A file's tensors, read one at a time, each into memory of its own."""
 
     def __call__(self, name: str) -> Tensor: ...
 
@@ -64,13 +72,12 @@ class Container:
 
     @contextmanager
     def open(self) -> Iterator[TensorSource]:
-        """Read tensors: the memory-mapped file, closed at the end."""
-        from safetensors import SafetensorError, safe_open
-
+        """Read tensors. Not from a mapping: pages that were read count as used beside what is made of them, so that a
+        model took twice its size while it was loaded."""
         try:
-            with safe_open(str(self.path), framework="pt") as file:
-                yield file.get_tensor
-        except (SafetensorError, OSError) as e:
+            with self.path.open("rb", buffering=0) as file:
+                yield lambda name: _read(self.path, file, name, self.tensors[name])
+        except OSError as e:
             raise CheckpointError(f"can't read {self.path}", cause=str(e)) from e
 
 
@@ -115,7 +122,7 @@ def read_safetensors(path: Path) -> Container:
     stored = entries.pop("__metadata__", {})
     infos, spans = {}, []
     for name, entry in entries.items():
-        infos[name], span = _entry(path, name, entry)
+        infos[name], span = _entry(path, name, entry, 8 + length)
         spans.append((*span, name))
     _check_layout(path, spans, size - 8 - length)
     return Container(path, infos, parse_metadata(stored))
@@ -149,8 +156,24 @@ def damaged(path: Path, cause: str) -> CheckpointError:
     return CheckpointError(f"not a valid safetensors file: {path}", cause=cause, try_="fetch the file again")
 
 
-def _entry(path: Path, name: str, entry: object) -> tuple[TensorInfo, tuple[int, int]]:
-    """One tensor's entry of the header, checked -> its dtype and shape, and its place in the data."""
+def _read(path: Path, file: RawIOBase, name: str, info: TensorInfo) -> Tensor:
+    """One tensor's data."""
+    import torch
+
+    data = torch.empty(math.prod(info.shape) * DTYPE_BYTES[info.dtype], dtype=torch.uint8)
+    into = data.numpy().data
+    file.seek(info.start)
+    while len(into) > 0:
+        count = file.readinto(into)
+        if not count:
+            raise damaged(path, f"the file is cut in tensor {name}")
+        into = into[count:]
+    kind: torch.dtype = getattr(torch, TORCH_NAMES[info.dtype])
+    return data.view(kind).view(info.shape)
+
+
+def _entry(path: Path, name: str, entry: object, data: int) -> tuple[TensorInfo, tuple[int, int]]:
+    """One tensor's entry of the header, checked -> what it is, and its place in the data, which begin at `data`."""
     try:
         if not isinstance(entry, dict):
             raise TypeError("not an object")
@@ -165,7 +188,7 @@ def _entry(path: Path, name: str, entry: object) -> tuple[TensorInfo, tuple[int,
     begin, end = span
     if (expected := math.prod(shape) * DTYPE_BYTES[dtype]) != end - begin:
         raise damaged(path, f"tensor {name}, {dtype} {shape}: expected {expected} bytes of data, found {end - begin}")
-    return TensorInfo(dtype, tuple(shape)), (begin, end)
+    return TensorInfo(dtype, tuple(shape), data + begin), (begin, end)
 
 
 def _check_layout(path: Path, spans: list[tuple[int, int, str]], size: int) -> None:

@@ -106,7 +106,7 @@ def fill(
                 continue
             values = read(names[name])
             check_finite(container.path, name, values)
-            state[name] = values.to(device=device, dtype=dtype, copy=True).contiguous()
+            state[name] = values.to(device=device, dtype=dtype).contiguous()
             if torch.finfo(dtype).max < torch.finfo(values.dtype).max:
                 check_finite(container.path, f"{name} (as {dtype})", state[name])
     model.load_state_dict(state, assign=True)

@@ -63,9 +63,10 @@ def read_adapter(path: Path, model: nn.Module, *, allow_pickle: bool = False) ->
     with container.open() as read:
         deltas = {}
         for weight, found in sides.items():
-            for name in found.values():
-                check_finite(path, name, read(name))
-            deltas[weight] = (read(found["A"]).float().clone(), read(found["B"]).float().clone())
+            values = {side: read(name) for side, name in found.items()}
+            for side, name in found.items():
+                check_finite(path, name, values[side])
+            deltas[weight] = (values["A"].float(), values["B"].float())
     rank = next(iter(deltas.values()))[0].shape[0]
     alpha = config.get("alpha", DEFAULT_ALPHA if config else rank)
     stated = config.get("rank", rank)

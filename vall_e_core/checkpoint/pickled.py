@@ -38,9 +38,9 @@ class PickledContainer(Container):
 
     @contextmanager
     def open(self) -> Iterator[TensorSource]:
-        """Hand out the tensors."""
+        """Hand out copies: several may lie in one storage, or in a mapped file."""
         values = self.values
-        yield lambda name: (values or {})[name]
+        yield lambda name: (values or {})[name].clone()
 
 
 def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
