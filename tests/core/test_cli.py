@@ -328,6 +328,24 @@ def test_the_program_collects_garbage_more_seldom_and_a_call_leaves_that_alone(
         gc.set_threshold(*before)
 
 
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("atexit.register(print, 'asked for', end='')", "said, asked for"),
+        ("threading.Thread(target=lambda: (time.sleep(0.3), print('worked', end=''))).start()", "said, worked"),
+        ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "said, "),
+        ("sys.stderr.close()", "said, "), ("sys.stderr = None", "said, "),
+    ],
+)  # fmt: skip
+def test_the_process_ends_at_once_but_loses_nothing(before: str, expected: str) -> None:
+    code = (
+        f"import atexit, sys, threading, time\n{before}\nfrom vall_e_core.__main__ import leave\n"
+        "print('said', end=', ')\nleave(6)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (6, expected)
+
+
 # doctor
 
 
