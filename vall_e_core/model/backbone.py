@@ -105,7 +105,9 @@ class GatedMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [..., D] -> [..., D]
         """Gate, multiply, project."""
-        out: Tensor = self.down_proj(F.gelu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = F.gelu(self.gate_proj(x)), self.up_proj(x)
+        hidden = gate * up if torch.is_grad_enabled() else gate.mul_(up)  # the largest tensors of a prefill
+        out: Tensor = self.down_proj(hidden)
         return out
 
 
