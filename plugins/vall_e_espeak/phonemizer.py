@@ -1,28 +1,24 @@
-"""The phonemizer object: the phonemizer package's espeak backend, one instance per voice."""
+"""The phonemizer object: what is done to a text before and behind the library."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vall_e_core import InputError, PluginError
 
 from . import languages
-from .library import Library, find_library, short_data_path
+from .library import find_library
+from .loaded import Loaded, loaded
 from .prepare import chunks, has_han, katakana_to_hiragana, prepare
 
 _TONES = str.maketrans("12345", "ˇˉˊˋ_")
-_loading = threading.Lock()
-"""The phonemizer package keeps the library's path in class attributes."""
 
 
 def build(library: Path | None, *, tones: str, notify: Callable[[str], None]) -> EspeakPhonemizerModel:
     """Find the library and load it. Raises PluginError."""
-    return EspeakPhonemizerModel(find_library(library), tones=tones, notify=notify)
+    return EspeakPhonemizerModel(loaded(find_library(library)), tones=tones, notify=notify)
 
 
 class EspeakPhonemizerModel:
@@ -30,21 +26,17 @@ class EspeakPhonemizerModel:
 
     name = "espeak"
 
-    def __init__(self, library: Library, *, tones: str, notify: Callable[[str], None]) -> None:
+    def __init__(self, espeak: Loaded, *, tones: str, notify: Callable[[str], None]) -> None:
         """`tones`: `marks` or `digits`, for Mandarin. `notify` takes one-line notices."""
-        self.library = library
+        self.library = espeak.library
+        self._espeak = espeak
         self._tones = tones
         self._notify = notify
-        self._data = short_data_path(library.data)
-        self._lock = threading.Lock()
-        self._backends: dict[str, Any] = {}
         self._kakasi: Any = None
-        with self._loaded() as espeak:
-            self._voices: tuple[str, ...] = tuple(espeak.supported_languages())
 
     def languages(self) -> Sequence[str]:
         """Every code that `phonemize` takes, `auto` among them."""
-        return languages.known(self._voices)
+        return languages.known(self._espeak.voices)
 
     def detect(self, texts: Sequence[str]) -> str:
         """The language that `auto` stands for. Raises PluginError where langdetect isn't installed."""
@@ -58,14 +50,14 @@ class EspeakPhonemizerModel:
         """
         if language.strip().lower() == languages.AUTO:
             language = self.detect(texts)
-        voice = languages.voice_for(language, self._voices)
+        voice = languages.voice_for(language, self._espeak.voices)
         return [self._one(text, voice) for text in texts]
 
     def _one(self, text: str, voice: str) -> str:
         prepared = prepare(self._hiragana(text) if voice == "ja" else text)
         self._report_foreign(prepared, voice)
-        with self._lock:
-            backend = self._backend(voice)
+        with self._espeak.lock:
+            backend = self._espeak.backend(voice)
             parts = [" ".join(backend.phonemize([chunk], strip=True)) for chunk in chunks(prepared) if chunk]
         result = " ".join(part.strip() for part in parts).strip()
         if not any(char.isalpha() for char in result) and any(char.isalnum() for char in prepared):
@@ -92,43 +84,3 @@ class EspeakPhonemizerModel:
                 self._kakasi = pykakasi.kakasi()
             text = "".join(item["hira"] for item in self._kakasi.convert(text))
         return katakana_to_hiragana(text)
-
-    def _backend(self, voice: str) -> Any:  # noqa: ANN401 - an untyped package's class
-        if voice not in self._backends:
-            with self._loaded() as espeak:
-                self._backends[voice] = espeak(
-                    voice,
-                    preserve_punctuation=True,
-                    with_stress=True,
-                    language_switch="remove-flags",
-                    words_mismatch="ignore",
-                    logger=_quiet_logger(),
-                )
-        return self._backends[voice]
-
-    @contextmanager
-    def _loaded(self) -> Iterator[Any]:
-        """The backend class, told which library to load for as long as the block lasts. Raises PluginError."""
-        from phonemizer.backend.espeak.espeak import EspeakBackend
-        from phonemizer.backend.espeak.wrapper import EspeakWrapper
-
-        with _loading:
-            before = EspeakWrapper._ESPEAK_LIBRARY, EspeakWrapper._ESPEAK_DATA_PATH
-            EspeakWrapper.set_library(str(self.library.path))
-            EspeakWrapper.set_data_path(str(self._data))
-            try:
-                yield EspeakBackend
-            except RuntimeError as error:
-                where = f"{self.library.path} ({self.library.source}), data in {self.library.data}"
-                raise PluginError(f"espeak-ng can't be loaded: {where}", cause=str(error)) from error
-            finally:
-                EspeakWrapper.set_library(before[0])
-                EspeakWrapper.set_data_path(before[1])
-
-
-def _quiet_logger() -> logging.Logger:
-    """The package announces itself and every language switch; neither is news to our user."""
-    logger = logging.getLogger("vall_e.espeak")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger

@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import espeakng_loader
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from vall_e_core import BuildContext, InputError, PhonemizerModel, PluginError, UsageError
 from vall_e_espeak import EspeakPhonemizer
 from vall_e_espeak.library import find_library, short_data_path
-from vall_e_espeak.phonemizer import EspeakPhonemizerModel
+from vall_e_espeak.phonemizer import EspeakPhonemizerModel, build
 from vall_e_espeak.prepare import CALL_LIMIT, chunks, prepare
 
 LIBRARY = Path(espeakng_loader.get_library_path())
@@ -157,7 +158,7 @@ def test_b9_the_library_is_only_given_bounded_pieces(espeak: PhonemizerModel, mo
             sizes.extend(len(text) for text in texts)
             return ["a"]
 
-    monkeypatch.setattr(espeak, "_backend", lambda voice: Recorder())
+    monkeypatch.setattr(espeak._espeak, "backend", lambda voice: Recorder())
     one(espeak, "(" * 400_000 + "word " * 100_000 + "x" * 100_000)
     assert sizes and max(sizes) <= CALL_LIMIT
 
@@ -261,3 +262,20 @@ def test_the_phonemizer_package_keeps_its_own_settings(espeak: PhonemizerModel) 
 
     EspeakPhonemizer().build(BuildContext()).phonemize(["hello"], "de")
     assert EspeakWrapper._ESPEAK_LIBRARY is None and EspeakWrapper._ESPEAK_DATA_PATH is None
+
+
+def test_the_library_is_loaded_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each loading left seven megabytes behind, and every call of `synthesize` loaded it anew."""
+    from phonemizer.backend.espeak.api import EspeakAPI
+
+    first = build(None, tones="marks", notify=print).phonemize(["Hello."], "en-us")
+    loads: list[object] = []
+    begin = EspeakAPI.__init__
+
+    def counted(self: Any, *given: Any) -> None:
+        loads.append(given)
+        begin(self, *given)
+
+    monkeypatch.setattr(EspeakAPI, "__init__", counted)
+    again = [build(None, tones="marks", notify=print).phonemize(["Hello."], "en-us") for _ in range(3)]
+    assert again == [first] * 3 and loads == []
