@@ -66,7 +66,7 @@ class TopPTransform(StatelessTransform):
             return logits
         ids, made = descending_row(logits), logits.copy()
         reached = cumulated_row(logits.take(ids))
-        made[ids[1:][reached[:-1] >= self.least]] = NEVER
+        made[ids[1 + reached[:-1].searchsorted(self.least) :]] = NEVER
         return made
 
 

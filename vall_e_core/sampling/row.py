@@ -73,7 +73,7 @@ class RowPath:
                 if narrows and ids is None and narrower is not None:
                     ids = keep(values, step, state) if keep else narrower.kept(_tensor(values), step, state).numpy()[0]
                     if stop is not None and ids[-1] != stop:
-                        ids = np.append(ids, stop)
+                        ids = np.concatenate((ids, (stop,)))
                     values, place = values.take(ids), None if stop is None else len(ids) - 1
                     continue
                 made = apply(values, step, state) if apply else _by_tensor(stage, values, step, state)
@@ -130,5 +130,7 @@ def _sound(values: Array, place: int | None) -> bool:
         return bool(NEVER < values.max() < MOST)
     if not values[place] < MOST:
         return False
+    if place == values.size - 1:
+        return place > 0 and bool(NEVER < values[:place].max() < MOST)
     sides = [each.max() for each in (values[:place], values[place + 1 :]) if each.size > 0]
     return all(each < MOST for each in sides) and any(each > NEVER for each in sides)

@@ -40,15 +40,15 @@ def extend_matches(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | N
 
 def _extend_row(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | None) -> Tensor:
     """The same for one row on a CPU, where a call of numpy's costs a third of one of torch's."""
-    known, history = matches.numpy(), step.history.numpy()
-    made = np.zeros(known.shape, known.dtype)
-    length = min(step.lengths.tolist()[0], history.shape[1])
+    known, history = matches.numpy()[0], step.history.numpy()[0]
+    made = np.zeros(known.size, known.dtype)
+    length = min(step.lengths.tolist()[0], history.size)
     if length > 0 and (ends is None or not ends.tolist()[0]):
-        places = (history[0, :length] == tokens.tolist()[0]).nonzero()[0]
-        made[0, places] = known[0, places - 1] + 1
+        places = (history[:length] == tokens.tolist()[0]).nonzero()[0]
+        made[places] = known.take(places - 1) + 1
         if places.size > 0 and places[0] == 0:  # nothing comes before it
-            made[0, 0] = 1
-    return torch.from_numpy(made)
+            made[0] = 1
+    return torch.from_numpy(made[None])
 
 
 def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tensor]:
