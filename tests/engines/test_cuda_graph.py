@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,8 +52,9 @@ def test_it_is_for_a_gpu_and_for_weights_as_they_are(registry: Registry) -> None
         CudaGraph().build(BuildContext("cpu"))
 
 
-def test_the_command_line_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["tts", "Hello.", "--voice", "slt", "--engine", "cuda-graph", "--device", "cpu", "-o", "out.wav"]) == 2
+def test_the_command_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "out.wav")
+    assert main(["tts", "Hello.", "--voice", "slt", "--engine", "cuda-graph", "--device", "cpu", "-o", out]) == 2
     assert "cuda-graph runs on cuda, not cpu" in capsys.readouterr().err
 
 
