@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vall_e_core.model import Inputs, Model, Target, pad
+from vall_e_core.model.backbone import GatedMLP
 
 from .conftest import Make, utterance
 
@@ -85,3 +86,18 @@ def test_task_tokens_in_a_prompt_make_a_sequence_not_incremental(make: Make) -> 
     grown = Inputs(plain.phonemes, 1, ["ns", plain.prompt], torch.cat((plain.response, torch.tensor([1]))))
     before, after = model.embed(marked, AR).positions, model.embed(grown, AR).positions
     assert not torch.equal(before, after[: len(before)])
+
+
+def test_many_rows_go_through_a_layer_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a batch's prefill does: the result is that of all at once, and no hidden tensor is larger than it may be."""
+    layer = GatedMLP(32)
+    x = torch.randn(3, 7, 32, generator=torch.Generator().manual_seed(1))
+    rows: list[int] = []
+    layer.down_proj.register_forward_hook(lambda module, given, made: rows.append(given[0].numel() // 128))
+    with torch.inference_mode():
+        expected = layer(x)
+        monkeypatch.setattr("vall_e_core.model.backbone.MOST_ROWS", 8)
+        found = layer(x)
+    assert found.shape == x.shape and torch.allclose(found, expected, atol=1e-6)
+    assert rows == [21, 8, 8, 5]
+    assert torch.allclose(layer(x), expected, atol=1e-6) and rows[-1] == 21, "training takes them together"

@@ -14,6 +14,8 @@ from .linear import Linear
 
 ROPE_BASE = 10000.0
 NORM_EPS = 1e-6
+MOST_ROWS = 2048
+"""Rows that a CPU takes through a layer's MLP at a time."""
 
 
 class RMSNorm(nn.Module):
@@ -104,9 +106,17 @@ class GatedMLP(nn.Module):
         self.down_proj = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:  # [..., D] -> [..., D]
-        """Gate, multiply, project."""
+        """Gate, multiply, project. A CPU takes so many rows at a time, whose results don't depend on each other: of a
+        batch's prefill the hidden tensors would be the largest there are."""
+        rows = x.numel() // x.shape[-1]
+        if rows <= MOST_ROWS or x.device.type != "cpu" or torch.is_grad_enabled():
+            return self._some(x)
+        parts = torch.split(x.reshape(rows, -1), MOST_ROWS)
+        return torch.cat([self._some(part) for part in parts]).view_as(x)
+
+    def _some(self, x: Tensor) -> Tensor:
         gate, up = F.gelu(self.gate_proj(x)), self.up_proj(x)
-        hidden = gate * up if torch.is_grad_enabled() else gate.mul_(up)  # the largest tensors of a prefill
+        hidden = gate * up if torch.is_grad_enabled() else gate.mul_(up)
         out: Tensor = self.down_proj(hidden)
         return out
 
