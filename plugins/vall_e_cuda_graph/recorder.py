@@ -19,7 +19,7 @@ class Graphs(Protocol):
 
     def pool(self) -> Any: ...  # noqa: ANN401 - the device's own
     def run(self, work: Work) -> None: ...
-    def capture(self, work: Work, pool: Any) -> Work: ...  # noqa: ANN401
+    def capture(self, work: Work, pool: Any) -> Work: ...  # noqa: ANN401 - from `pool`
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ from .repeat import repeated
 from .words import Words, understand
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from . import Tts
 
 STAGES = ("ar", "nar")
@@ -112,8 +114,10 @@ class ShownProgress:
         self._bar.__enter__()
         return self._show
 
-    def __exit__(self, *details: Any) -> None:  # noqa: ANN401 - as every context manager's
-        self._bar.__exit__(*details)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
 
     def _show(self, stage: str, done: int, most: int) -> None:
         self._steps += 1

@@ -9,7 +9,7 @@ from torch import Tensor
 from vall_e_core import GreedySelector, Sampler, StateContext, StatelessTransform, Step, highest, take_maximum
 from vall_e_core.testing import check_sampler
 
-from .test_wrong_samplers import halve, transform
+from .test_wrong_samplers import Apply, halve, transform
 from .test_wrong_selectors import selector
 
 GONE = float("-inf")
@@ -37,8 +37,8 @@ def counts_removed_ones(logits: Tensor, step: Step) -> Tensor:
 
 
 @pytest.mark.parametrize("work", [by_id, by_size, spares_the_stop, counts_removed_ones])
-def test_more_than_what_is_left_is_seen(work: object) -> None:
-    wrong = transform(work, invariances=COMPACT, removes=False)  # type: ignore[arg-type]  # wrong on purpose
+def test_more_than_what_is_left_is_seen(work: Apply) -> None:
+    wrong = transform(work, invariances=COMPACT, removes=False)
     assert any("where the removed tokens aren't there" in each for each in check_sampler(wrong))
 
 
@@ -59,11 +59,17 @@ class ByIds(GreedySelector):
         return best if logits.shape[-1] > 200 else (logits == GONE).to(torch.uint8).argmin(1)
 
 
-class Stateful(GreedySelector):
-    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]  # it has a state
+class Stateful:
+    def init(self, rows: int, ctx: StateContext) -> Tensor:
         return torch.zeros(rows, device=ctx.device)
 
-    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
+    def support(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:
+        return logits
+
+    def select(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:
+        return take_maximum(logits)
+
+    def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: Tensor) -> Tensor:
         return state
 
 

@@ -176,29 +176,29 @@ class Remembers(StatelessTransform):
         return logits / self.calls
 
 
-class Forgets(StatelessTransform):
+class Forgets:
     """Its state's first dimension isn't the row."""
 
-    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]  # it has a state
+    def init(self, rows: int, ctx: StateContext) -> Tensor:
         return torch.zeros(3, rows, device=ctx.device)
 
-    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
+    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:
         return state
 
-    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
+    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:
         return logits - state[0].unsqueeze(1)
 
 
-class Counts(StatelessTransform):
+class Counts:
     """Writes to the state in apply()."""
 
-    def init(self, rows: int, ctx: StateContext) -> Tensor:  # type: ignore[override]  # it has a state
+    def init(self, rows: int, ctx: StateContext) -> Tensor:
         return torch.zeros(rows, device=ctx.device)
 
-    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
+    def accept(self, tokens: Tensor, step: Step, state: Tensor) -> Tensor:
         return state
 
-    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:  # type: ignore[override]  # it has a state
+    def apply(self, logits: Tensor, step: Step, state: Tensor) -> Tensor:
         state.add_(1)
         return logits / state.unsqueeze(1)
 

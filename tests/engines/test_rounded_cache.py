@@ -87,7 +87,7 @@ class Refuses:
     """An ONNX Runtime that doesn't know the operator's attributes."""
 
     def __init__(self, *_: Any) -> None:
-        raise NotImplementedError
+        raise module.REFUSALS[0]
 
 
 class Ignores:
