@@ -34,6 +34,7 @@ class Codes:
         rng = np.random.default_rng(0)
         self._codes = [rng.integers(0, CODES, (n, LEVELS)).astype(np.uint16) for n in (40, 33, 60, 37)]
         self.items = [{"speaker": "a", "ipa": ipa} for ipa in IPA]
+        self.octaves = {"a": 0.3}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,7 +69,7 @@ def test_the_exported_file_computes_what_was_trained(
         items = [(1,), (2, 3), (3, 1, 2)]
         batch = sampler.batch(kind, items, np.random.default_rng(seed))
         with torch.inference_mode():
-            logits, _ = trained(batch)
+            logits = trained(batch).logits
         target = Target("nar", batch.level) if kind == "nar" else Target(kind)  # type: ignore[arg-type]
         sequences = []
         for item in items:
@@ -136,6 +137,32 @@ def test_a_run_is_configured_by_known_keys() -> None:
         build(Config, {"model": {"wdith": 64}})
 
 
+def test_variants_may_differ_from_their_voice_in_nothing_but_the_pitch() -> None:
+    from tools.train_mini.config import CorpusConfig
+    from tools.train_mini.corpus import speakers
+
+    found = speakers(CorpusConfig(variants=400, own_formants_share=0.5, bent_share=0.5, variant_voices=("slt", "rms")))
+    variants = [s for s, _ in found if s.pitch is not None]
+    assert [s.voice for s in variants] == ["slt", "rms"] * 200
+    assert 0.4 < np.mean([s.formants == 1.0 for s in variants]) < 0.6
+    assert all(s.bent for s in variants if s.voice == "rms"), "flite can't move its pitch"
+    assert 0.4 < np.mean([s.bent for s in variants if s.voice == "slt"]) < 0.6
+    assert sum(share for _, share in found) == pytest.approx(1.0)
+    raised = next(s for s in variants if s.formants > 1.1)
+    assert raised.octaves == pytest.approx(np.log2(raised.pitch * raised.formants / 100.0))
+    assert found[0][0].octaves == pytest.approx(np.log2(1.7)), "slt as it is speaks at 170 Hz"
+
+
+def test_the_pitch_that_is_told_is_the_prompts(trained: LanguageModel) -> None:
+    """NAR outputs are asked for their speaker's pitch, a number for each judged row; the other kinds aren't."""
+    corpus = Codes()
+    sampler = Sampler(corpus, ModelConfig(), RATE, LEVELS, CODES)
+    for kind in ("ar", "nar", "stt"):
+        batch = sampler.batch(kind, [(1,), (2, 3)], np.random.default_rng(0))
+        assert batch.octaves.tolist() == pytest.approx([0.3] * len(batch.targets))
+        assert (float(trained(batch).pitch_error.detach()) > 0.0) == (kind == "nar")
+
+
 def test_logs_become_a_picture(tmp_path: Path) -> None:
     from tools.train_mini.plot import curves, run
 
@@ -163,11 +190,12 @@ def test_a_run_may_begin_with_the_shipped_weights(tmp_path: Path) -> None:
     assert state is not None
     shape = LanguageModelShape(**json.loads(state["shape"]))
     model = LanguageModel(shape)
-    model.load_state_dict(state["network"])
+    assert set(model.state_dict()) - set(state["network"]) == {"pitch_head.weight", "pitch_head.bias"}
+    model.load_state_dict(state["network"], strict=False)
     shipped = load_model(DATA / "model.sft")
     assert shape.whole_prompt == shipped.config.whole_prompt
     weights = shipped.model.state_dict()
-    assert all(torch.equal(value, weights[name].float()) for name, value in model.state_dict().items())
+    assert all(torch.equal(value, weights[name].float()) for name, value in state["network"].items())
     trainer, sizes = load_trainer(tmp_path)
     wave = torch.randn(1, 8 * sizes.frame_samples) * 0.05
     codec = load(DATA / "codec.safetensors", BuildContext())._network

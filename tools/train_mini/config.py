@@ -28,6 +28,12 @@ class CorpusConfig:
     """The variants' formants are moved by up to so many octaves."""
     pitch: float = 0.4
     """The variants' pitch is moved by up to so many octaves before the formants are."""
+    own_formants_share: float = 0.0
+    """The part of the variants that keep their voice's formants, so that nothing but the pitch tells them from it."""
+    bent_share: float = 0.0
+    """The part of the variants whose pitch is moved in flite's recording, as references are bent, not by flite."""
+    variant_voices: tuple[str, ...] = ("slt", "rms", "awb", "rms", "awb", "kal16")
+    """The voices that variants are of, in turn."""
     stretch: float = 0.3
     """The variants' rate is changed by up to so many octaves."""
     room_share: float = 0.12
@@ -86,6 +92,10 @@ class ModelConfig:
     """The parts of a step's rows."""
     weights: dict[str, float] = field(default_factory=lambda: {"ar": 1.0, "nar": 0.6, "stt": 0.8})
     """The parts of a step's loss."""
+    level_power: float = 0.5
+    """A NAR batch is of level q with a probability of q to the minus this power."""
+    pitch_weight: float = 0.0
+    """Weight of the error with which a NAR batch's outputs tell the speaker's mean pitch; 0: they aren't asked."""
     joined_share: float = 0.35
     """How often an utterance gets another one of its speaker behind it."""
     joined_seconds: float = 9.0

@@ -47,6 +47,13 @@ class Speaker:
     """Reverberation time of the room (RT60) in seconds; 0: none."""
     noise: float | None = None
     """Level of the background noise under that of the speech, in dB (None: no noise)."""
+    bent: bool = False
+    """The pitch is moved in the recording of the voice as it is."""
+
+    @property
+    def octaves(self) -> float:
+        """Mean pitch over 100 Hz, in octaves."""
+        return math.log2((self.pitch or PITCH[self.voice]) * self.formants / 100.0)
 
 
 def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
@@ -54,11 +61,14 @@ def speakers(config: CorpusConfig) -> list[tuple[Speaker, float]]:
     rng = random.Random(config.seed)
     found = [(Speaker(v, v), share) for v, share in config.voices.items()]
     for i in range(config.variants):
-        voice = ("slt", "rms", "awb", "rms", "awb", "kal16")[i % 6]
+        voice = config.variant_voices[i % len(config.variant_voices)]
         formants = round(2 ** rng.uniform(-config.formants, config.formants), 3)
+        if config.own_formants_share > 0.0 and rng.random() < config.own_formants_share:
+            formants = 1.0
         pitch = round(PITCH[voice] * 2 ** rng.uniform(-config.pitch, config.pitch), 1)
         stretch = round(formants * 2 ** rng.uniform(-config.stretch, config.stretch), 3)
-        speaker = Speaker(f"{voice}-{config.seed}-{i:03d}", voice, pitch, stretch, formants)
+        bent = voice == FIXED_PITCH or (config.bent_share > 0.0 and rng.random() < config.bent_share)
+        speaker = Speaker(f"{voice}-{config.seed}-{i:03d}", voice, pitch, stretch, formants, bent=bent)
         if rng.random() < config.room_share:
             speaker = replace(speaker, echo=round(rng.uniform(0.1, 0.4), 2), noise=round(rng.uniform(25.0, 40.0), 1))
         found.append((speaker, config.variant_share / config.variants))
@@ -87,7 +97,7 @@ def speak(
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         wav = f"{folder}/a.wav"
         command = ["flite", "-voice", speaker.voice, "-psdur"]
-        if speaker.pitch is not None and speaker.voice != FIXED_PITCH:
+        if speaker.pitch is not None and not speaker.bent:
             command += ["--setf", f"int_f0_target_mean={speaker.pitch}"]
         if speaker.stretch != 1.0:
             command += ["--setf", f"duration_stretch={speaker.stretch}"]
@@ -95,7 +105,7 @@ def speak(
         wave, rate = soundfile.read(wav, dtype="float32")
     if rate != RATE:
         raise RuntimeError(f"flite's {speaker.voice} speaks at {rate} Hz, not {RATE}")
-    if speaker.pitch is not None and speaker.voice == FIXED_PITCH:
+    if speaker.pitch is not None and speaker.bent:
         wave = Bend(pitch=12.0 * math.log2(speaker.pitch / PITCH[speaker.voice]), formant=0.0)(wave, RATE)
     phones = [(p, float(t)) for p, _, t in (item.rpartition(":") for item in out.split())]
     if speaker.formants != 1.0:
@@ -177,6 +187,11 @@ class Corpus:
 
     def __init__(self, run_dir: Path) -> None:
         self.items: list[dict] = []
+        self.octaves = {
+            s["name"]: Speaker(**{k: v for k, v in s.items() if k != "share"}).octaves
+            for s in json.loads((run_dir / "corpus" / "speakers.json").read_text())
+        }
+        """Mean pitch of each speaker over 100 Hz, in octaves."""
         self._maps: dict[int, np.ndarray] = {}
         for path in sorted((run_dir / "corpus").glob("*.jsonl")):
             for line in path.read_text().splitlines():

@@ -74,6 +74,7 @@ def write_model(
     path: Path, shape: LanguageModelShape, weights: dict[str, Tensor], stats: dict[str, int], advice: dict[str, Any]
 ) -> None:
     """`path`: a checkpoint that the product's loader reads like any other, in half precision."""
+    weights = {k: v for k, v in weights.items() if not k.startswith("pitch_head.")}
     model = Model(product_config(shape), seed=None)
     state = model.state_dict()
     given = {k: weights[k] if k in weights else torch.zeros(v.shape) for k, v in state.items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,8 @@ class Batch:
     """[R] flat (N * T) places whose outputs are judged."""
     targets: Tensor
     """[R]."""
+    octaves: Tensor
+    """[R] float: the speakers' mean pitch over 100 Hz."""
 
     def to(self, device: str) -> Batch:
         """The same batch elsewhere."""
@@ -58,9 +61,29 @@ class Batch:
             self.level,
             *(
                 t.to(device)
-                for t in (self.text, self.prompt, self.response, self.index, self.positions, self.rows, self.targets)
+                for t in (
+                    self.text,
+                    self.prompt,
+                    self.response,
+                    self.index,
+                    self.positions,
+                    self.rows,
+                    self.targets,
+                    self.octaves,
+                )
             ),
         )
+
+
+class Output(NamedTuple):
+    """What a batch gives."""
+
+    logits: Tensor
+    """[R, classes]."""
+    loss: Tensor
+    """Cross-entropy."""
+    pitch_error: Tensor
+    """Mean squared error in octaves of the pitch that the outputs tell, of a NAR batch; else 0."""
 
 
 class Norm(nn.Module):
@@ -171,6 +194,7 @@ class LanguageModel(nn.Module):
         self.model = Backbone(shape)
         self.classifiers = Heads([ids + 1] + [ids] * (levels - 1) + [shape.vocabulary], width)
         self.reset()
+        self.pitch_head = nn.Linear(width, 1)  # asked in training alone, so that the backbone hears the prompt's pitch
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -203,8 +227,8 @@ class LanguageModel(nn.Module):
         pieces += [audio, self.rvq_l_emb.weight[q : q + 1], self.sep[None], torch.zeros_like(self.sep)[None]]
         return torch.cat(pieces)
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """A batch -> (logits [R, classes], cross-entropy loss)."""
+    def forward(self, batch: Batch) -> Output:
+        """The judged rows' logits and errors."""
         shape = self.shape
         flat = self.flat(batch)
         x = flat[batch.index]
@@ -217,5 +241,9 @@ class LanguageModel(nn.Module):
         for layer in self.model.layers:
             x = layer(x, cos, sin, mask)
         head = self.classifiers.proj[shape.levels if batch.kind == "stt" else batch.level]
-        logits = head(self.model.norm(x.flatten(0, 1)[batch.rows]))
-        return logits, functional.cross_entropy(logits.float(), batch.targets)
+        hidden = self.model.norm(x.flatten(0, 1)[batch.rows])
+        logits = head(hidden)
+        error = hidden.new_zeros(())
+        if batch.kind == "nar":
+            error = functional.mse_loss(self.pitch_head(hidden)[:, 0].float(), batch.octaves)
+        return Output(logits, functional.cross_entropy(logits.float(), batch.targets), error)

@@ -105,7 +105,7 @@ class Sampler:
         """The sequences of these items."""
         q = 0
         if kind == "nar":
-            weights = 1.0 / np.sqrt(np.arange(1, self.levels))
+            weights = np.arange(1, self.levels) ** -self.config.level_power
             q = int(rng.choice(np.arange(1, self.levels), p=weights / weights.sum()))
         whole = [self.text(item) for item in items]
         texts = [text[:-1] for text in whole] if kind == "stt" else whole
@@ -144,7 +144,9 @@ class Sampler:
         flat = np.concatenate([p + n * longest for n, p in enumerate(places)])
         codes = np.concatenate(prompts) if prompts else np.zeros((0, self.levels), np.int64)
         arrays = (np.concatenate(texts), codes, np.concatenate(responses), table, where, flat, np.concatenate(targets))
-        return Batch(kind, q, *(torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)) for a in arrays))
+        pitch = [self.corpus.octaves[self.corpus.items[item[0]]["speaker"]] for item in items]
+        octaves = torch.tensor(pitch).repeat_interleave(torch.tensor([len(t) for t in targets]))
+        return Batch(kind, q, *(torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)) for a in arrays), octaves)
 
 
 def split(model: LanguageModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -159,14 +161,13 @@ def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
     """Loss and accuracy on held-out batches, by kind."""
     found: dict[str, list[tuple[float, float]]] = {}
     for batch in batches:
-        logits, loss = model(batch)
-        found.setdefault(batch.kind, []).append(
-            (float(loss), float((logits.argmax(-1) == batch.targets).float().mean()))
-        )
+        out = model(batch)
+        accuracy = float((out.logits.argmax(-1) == batch.targets).float().mean())
+        found.setdefault(batch.kind, []).append((float(out.loss), accuracy, float(out.pitch_error)))
     return {
         f"held_{k}{s}": float(np.mean([v[j] for v in values]))
         for k, values in found.items()
-        for j, s in enumerate(("", "_accuracy"))
+        for j, s in enumerate(("", "_accuracy", "_pitch")[: 3 if k == "nar" else 2])
     }
 
 
@@ -185,11 +186,12 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     average = Average(model, c.ema)
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "model.pt", device):
-        model.load_state_dict(state["network"])
+        model.load_state_dict(state["network"], strict="muon" in state)
         if "muon" in state:
             muon.load_state_dict(state["muon"])
             adam.load_state_dict(state["adam"])
-        average.values, average.steps, step = state["average"], state["step"], state["step"]
+        average.values |= state["average"]
+        average.steps = step = state["step"]
         clock = Clock(c.minutes, state["seconds"])
     if c.compiled:
         for layer in model.model.layers:
@@ -222,11 +224,13 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         for kind, stream in streams.items():
             batch = next(stream).to(device)
             with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=c.bf16):
-                logits, loss = model(batch)
-            (loss * c.weights[kind]).backward()
+                out = model(batch)
+            (out.loss * c.weights[kind] + out.pitch_error * c.pitch_weight).backward()
             seen += batch.index.numel()
-            figures[kind] = loss.detach()
-            figures[f"{kind}_accuracy"] = (logits.detach().argmax(-1) == batch.targets).float().mean()
+            figures[kind] = out.loss.detach()
+            figures[f"{kind}_accuracy"] = (out.logits.detach().argmax(-1) == batch.targets).float().mean()
+            if kind == "nar":
+                figures["pitch"] = out.pitch_error.detach()
         nn.utils.clip_grad_norm_(others, 1.0)
         set_rate(muon, rate(c.muon_lr, step, c.warmup, clock.progress, c.decay_share))
         set_rate(adam, rate(c.lr, step, c.warmup, clock.progress, c.decay_share))
