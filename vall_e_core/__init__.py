@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .cache import cache_home, cached_model, sha256_file
     from .checkpoint import Loaded, inspect_model, load_model, save_model
     from .cli_task import TaskGroup
+    from .codes import codebook_ids, mono_samples
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
@@ -101,6 +102,8 @@ if TYPE_CHECKING:
 
 _LAZY: dict[str, str] = {
     "Console": ".console",
+    "codebook_ids": ".codes",
+    "mono_samples": ".codes",
     "Registry": ".registry",
     "SamplerSpec": ".config",
     "Session": ".session",
@@ -298,6 +301,7 @@ __all__ = [
     "check_output",
     "check_unchanged",
     "check_voice_name",
+    "codebook_ids",
     "compile_chain",
     "continuations",
     "cumulated_row",
@@ -319,6 +323,7 @@ __all__ = [
     "load_strictly",
     "make_voice",
     "model_codec",
+    "mono_samples",
     "no_matches",
     "normalise_text",
     "param",

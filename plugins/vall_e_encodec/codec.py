@@ -16,7 +16,9 @@ from vall_e_core import (
     BuildContext,
     ModelError,
     cached_model,
+    codebook_ids,
     load_strictly,
+    mono_samples,
     read_tensors,
     sha256_tensors,
     without_torchaudio,
@@ -60,12 +62,10 @@ class EncodecModel24:
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:
         """wave [samples] float32 at 24 kHz -> codes [T, 8] int64, T = ceil(samples / 320)."""
-        if wave.dim() != 1:
-            raise ValueError(f"expected one channel [samples], found {list(wave.shape)}")
-        if wave.numel() == 0:
+        samples = mono_samples(wave, self._device)
+        if samples.numel() == 0:
             return torch.zeros(0, self.levels, dtype=torch.int64, device=self._device)
-        signal = wave.to(device=self._device, dtype=torch.float32)[None, None]  # [1, 1, samples]
-        codes: Tensor = self._network.encode(signal)[0][0]  # [1, Q, T]
+        codes: Tensor = self._network.encode(samples[None, None])[0][0]  # [1, Q, T]
         return codes[0].transpose(0, 1).to(torch.int64).contiguous()
 
     @torch.inference_mode()
@@ -74,12 +74,9 @@ class EncodecModel24:
 
         An id outside the code book, such as a stop token that slipped through, is read as 0.
         """
-        if codes.dim() != 2 or not 1 <= codes.shape[1] <= self.levels:
-            raise ValueError(f"expected codes [T, 1..{self.levels}], found {list(codes.shape)}")
-        if codes.shape[0] == 0:
+        ids = codebook_ids(codes, self, self._device)
+        if ids.shape[0] == 0:
             return torch.zeros(0, device=self._device)
-        ids = codes.to(device=self._device, dtype=torch.int64)
-        ids = torch.where((ids < 0) | (ids >= self.codebook_size), 0, ids)
         wave: Tensor = self._network.decode([(ids.transpose(0, 1)[None], None)])  # [1, 1, samples]
         return wave[0, 0]
 

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vall_e_core import BuildContext, ModelError, sha256_tensors
+from vall_e_core import BuildContext, ModelError, codebook_ids, mono_samples, sha256_tensors
 
 from .shape import Shape, shape_from
 
@@ -52,13 +52,11 @@ class MiniCodecModel:
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:
         """wave [samples] float32 at 16 kHz -> codes [T, Q] int64, T = ceil(samples / 512)."""
-        if wave.dim() != 1:
-            raise ValueError(f"expected one channel [samples], found {list(wave.shape)}")
-        if wave.numel() == 0:
+        samples = mono_samples(wave, self._device)
+        if samples.numel() == 0:
             return torch.zeros(0, self.levels, dtype=torch.int64, device=self._device)
-        wave = wave.to(device=self._device, dtype=torch.float32)
-        wave = torch.nn.functional.pad(wave, (0, -wave.numel() % self._frame))
-        codes: Tensor = self._network.encode(levelled(wave, self._frame)[None])[0]
+        padded = torch.nn.functional.pad(samples, (0, -samples.numel() % self._frame))
+        codes: Tensor = self._network.encode(levelled(padded, self._frame)[None])[0]
         return codes.to(torch.int64)
 
     @torch.inference_mode()
@@ -67,12 +65,9 @@ class MiniCodecModel:
 
         An id outside the code book, such as a stop token that slipped through, is read as 0.
         """
-        if codes.dim() != 2 or not 1 <= codes.shape[1] <= self.levels:
-            raise ValueError(f"expected codes [T, 1..{self.levels}], found {list(codes.shape)}")
-        if codes.shape[0] == 0:
+        ids = codebook_ids(codes, self, self._device)
+        if ids.shape[0] == 0:
             return torch.zeros(0, device=self._device)
-        ids = codes.to(device=self._device, dtype=torch.int64)
-        ids = torch.where((ids < 0) | (ids >= self.codebook_size), 0, ids)
         return self._network.decode(ids[None])[0].clamp(-1.0, 1.0)
 
 

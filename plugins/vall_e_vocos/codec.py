@@ -15,6 +15,7 @@ from vall_e_core import (
     CheckpointError,
     ModelError,
     cached_model,
+    codebook_ids,
     load_strictly,
     read_tensors,
     without_torchaudio,
@@ -72,12 +73,9 @@ class VocosModel:
 
         The bandwidth is the smallest trained one that holds q levels. An id outside the code book is read as 0.
         """
-        if codes.dim() != 2 or not 1 <= codes.shape[1] <= self.levels:
-            raise ValueError(f"expected codes [T, 1..{self.levels}], found {list(codes.shape)}")
-        if codes.shape[0] == 0:
+        ids = codebook_ids(codes, self, self._device)
+        if ids.shape[0] == 0:
             return torch.zeros(0, device=self._device)
-        ids = codes.to(device=self._device, dtype=torch.int64)
-        ids = torch.where((ids < 0) | (ids >= self.codebook_size), 0, ids)
         return cast(Tensor, self._network(ids, bandwidth_id(codes.shape[1])))
 
 
