@@ -163,6 +163,16 @@ def test_the_pitch_that_is_told_is_the_prompts(trained: LanguageModel) -> None:
         assert (float(trained(batch).pitch_error.detach()) > 0.0) == (kind == "nar")
 
 
+def test_the_configurations_of_shipped_runs_can_be_used_again(tmp_path: Path) -> None:
+    from tools.train_mini.config import load
+
+    kept = sorted((ROOT / "tools" / "train_mini" / "runs").glob("*.yaml"))
+    assert kept
+    for path in kept:
+        (tmp_path / "config.yaml").write_text(path.read_text("utf-8"), "utf-8")
+        assert load(tmp_path) != Config(), path.name
+
+
 def test_logs_become_a_picture(tmp_path: Path) -> None:
     from tools.train_mini.plot import curves, run
 
