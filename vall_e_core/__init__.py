@@ -48,7 +48,18 @@ if TYPE_CHECKING:
     from .config import SamplerSpec
     from .console import Console
     from .download import DownloadError, fetch
-    from .model import Attend, Backbone, BaseModel, EarlyExit, Inputs, KVCache, Model, ModelConfig, Target
+    from .model import (
+        Attend,
+        Backbone,
+        BaseModel,
+        EarlyExit,
+        Inputs,
+        KVCache,
+        Model,
+        ModelConfig,
+        Target,
+        in_pieces,
+    )  # fmt: skip
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
@@ -127,6 +138,7 @@ _LAZY: dict[str, str] = {
     "save_model": ".checkpoint",
     "Attend": ".model",
     "Backbone": ".model",
+    "in_pieces": ".model",
     "BaseModel": ".model",
     "EarlyExit": ".model",
     "Inputs": ".model",
@@ -318,6 +330,7 @@ __all__ = [
     "highest",
     "highest_row",
     "hookimpl",
+    "in_pieces",
     "inspect_model",
     "load_model",
     "load_strictly",

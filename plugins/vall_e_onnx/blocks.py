@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vall_e_core import Attend, Backbone
+from vall_e_core import Attend, Backbone, in_pieces
 
 from .product import Wide
 
@@ -31,8 +31,11 @@ class WideBlock(nn.Module):
         n, t, d = x.shape
         q, k, v = self.qkv(self.before(x)).view(n, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         x = x + self.out(attend(layer, q, k, v).transpose(1, 2).reshape(n, t, d))
-        gate, up = self.gate_up(self.between(x)).chunk(2, -1)
-        out: Tensor = x + self.down(F.gelu(gate).mul_(up))
+        return x + in_pieces(self._mlp, self.between(x))
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        gate, up = self.gate_up(x).chunk(2, -1)
+        out: Tensor = self.down(F.gelu(gate).mul_(up))
         return out
 
 

@@ -114,6 +114,25 @@ def test_rows_of_a_wide_product_do_not_depend_on_each_other() -> None:
     assert not together[3].any()
 
 
+def test_a_batch_goes_through_the_layers_a_few_rows_at_a_time(
+    converted: Converted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prefill's hidden tensors are no larger than so many rows, and its numbers those of all at once."""
+    if not wide_works():
+        pytest.skip("this machine has no exact products of 8 bits")
+    loaded = converted()
+    rows: list[int] = []
+    for block in loaded.model.layers:
+        block.down.register_forward_hook(lambda module, given, made: rows.append(given[0].numel() // 256))
+    expected, _ = run(loaded, steps=1)
+    assert set(rows) == {60}
+    rows.clear()
+    monkeypatch.setattr("vall_e_core.model.backbone.MOST_ROWS", 16)
+    found, _ = run(loaded, steps=1)
+    assert torch.equal(found, expected)
+    assert set(rows) == {16, 12} and len(rows) == 4 * len(loaded.model.layers)
+
+
 @pytest.mark.parametrize("bits", [8, 4])
 def test_steps_are_those_of_the_rounded_weights(converted: Converted, bits: int) -> None:
     _, found = run(converted(bits))

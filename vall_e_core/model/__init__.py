@@ -1,6 +1,6 @@
 """The language model: configuration, sequences, backbone, KV cache, early exit, heads."""
 
-from .backbone import Attend, Backbone
+from .backbone import Attend, Backbone, in_pieces
 from .base import BaseModel
 from .cache import KVCache
 from .config import LEN_STOP, PHONEME_BOS, PHONEME_EOS, TASK_IDS, ModelConfig
@@ -26,6 +26,7 @@ __all__ = [
     "ModelConfig",
     "Target",
     "entropy_and_varentropy",
+    "in_pieces",
     "pad",
     "pad_blocks",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,15 @@ ROPE_BASE = 10000.0
 NORM_EPS = 1e-6
 MOST_ROWS = 2048
 """Rows that a CPU takes through a layer's MLP at a time."""
+
+
+def in_pieces(work: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """`work` [R, D] -> [R, D], whose rows don't depend on each other, done on x [..., D], by a CPU so many rows at a
+    time: of a batch's prefill an MLP's hidden tensors would be the largest there are."""
+    rows = x.numel() // x.shape[-1]
+    if rows <= MOST_ROWS or x.device.type != "cpu" or torch.is_grad_enabled():
+        return work(x)
+    return torch.cat([work(part) for part in torch.split(x.reshape(rows, -1), MOST_ROWS)]).view_as(x)
 
 
 class RMSNorm(nn.Module):
@@ -106,13 +116,8 @@ class GatedMLP(nn.Module):
         self.down_proj = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:  # [..., D] -> [..., D]
-        """Gate, multiply, project. A CPU takes so many rows at a time, whose results don't depend on each other: of a
-        batch's prefill the hidden tensors would be the largest there are."""
-        rows = x.numel() // x.shape[-1]
-        if rows <= MOST_ROWS or x.device.type != "cpu" or torch.is_grad_enabled():
-            return self._some(x)
-        parts = torch.split(x.reshape(rows, -1), MOST_ROWS)
-        return torch.cat([self._some(part) for part in parts]).view_as(x)
+        """Gate, multiply, project."""
+        return in_pieces(self._some, x)
 
     def _some(self, x: Tensor) -> Tensor:
         gate, up = F.gelu(self.gate_proj(x)), self.up_proj(x)
