@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
@@ -112,6 +114,31 @@ def test_rows_of_a_wide_product_do_not_depend_on_each_other() -> None:
     together = product(x)
     assert torch.equal(together, torch.cat([product(row[None]) for row in x]))
     assert not together[3].any()
+
+
+def test_products_are_those_of_whole_numbers_whatever_their_signs() -> None:
+    if not wide_works():
+        pytest.skip("this machine has no exact products of 8 bits")
+    weight = Eight.of(torch.randn(48, 64))
+    x = torch.randint(-127, 128, (9, 64)).float()
+    x[:, 0] = 127.0  # the scale is 1
+    x[1], x[2, 1:] = -127.0, -127.0
+    expected = (x.double() @ weight.values.double().T).float() * weight.scales
+    assert torch.equal(Wide(weight)(x), expected)
+
+
+def test_products_that_nothing_but_a_reference_makes_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On some processors oneDNN has a path for every number and every sign, and it takes a second a layer."""
+    ask: Callable[[], bool] = wide_works.__wrapped__
+    assert ask() == wide_works()
+    usual = Wide.forward
+
+    def slow(product: Wide, x: Tensor) -> Tensor:
+        time.sleep(0.02)
+        return usual(product, x)
+
+    monkeypatch.setattr(Wide, "forward", slow)
+    assert not ask()
 
 
 def test_a_batch_goes_through_the_layers_a_few_rows_at_a_time(
