@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         ModelConfig,
         Target,
         in_pieces,
-    )  # fmt: skip
+    )
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
