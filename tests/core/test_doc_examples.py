@@ -246,7 +246,7 @@ def test_pages_with_python_that_is_tested_otherwise() -> None:
 @pytest.mark.parametrize("page", RUN_HERE)
 def test_the_python_on_a_page_runs(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("transformers")
-    from vall_e_soft_cap import SoftCap  # type: ignore[import-not-found, unused-ignore]
+    from vall_e_soft_cap import SoftCap  # type: ignore[import-not-found, unused-ignore]  # made by the page
 
     model = Model()
     names: dict[str, Any] = {"__name__": "example", "MySampler": SoftCap, "model": model, "prompts": [1]}

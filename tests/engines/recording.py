@@ -22,7 +22,7 @@ def standing(loop: Loop) -> list[Tensor]:
     stepper = loop.stepper
     cache: KVCache = stepper._cache  # type: ignore[attr-defined]  # only cached ones are recorded
     found = [*states.tensors(loop.pace.still), cache.keys, cache.values, cache.lengths, stepper._positions]  # type: ignore[attr-defined]
-    running = stepper._guided.running  # type: ignore[attr-defined]
+    running = stepper._guided.running  # type: ignore[attr-defined]  # only guided ones are recorded
     return found if running is None else [*found, running._count, running._mean, running._m2]
 
 
@@ -88,7 +88,7 @@ def watch_loops(patch: Callable[..., None]) -> list[Loop]:
     begin = Loop.__init__
 
     def noted(self: Loop, *given: object, **more: object) -> None:
-        begin(self, *given, **more)  # type: ignore[arg-type]
+        begin(self, *given, **more)  # type: ignore[arg-type]  # handed on as they came
         made.append(self)
 
     patch(Loop, "__init__", noted)

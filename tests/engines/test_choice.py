@@ -56,7 +56,7 @@ def more(registry: Registry) -> Registry:
     def vall_e_engines() -> Iterable[type[Engine]]:
         return [Exact, Absent]
 
-    module.vall_e_engines = vall_e_engines  # type: ignore[attr-defined]
+    module.vall_e_engines = vall_e_engines  # type: ignore[attr-defined]  # a module made here
     registry.register(module, name="more")
     return registry
 
