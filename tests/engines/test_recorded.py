@@ -311,7 +311,7 @@ def test_what_cannot_be_recorded_is_done_step_by_step_and_said_once(
     for _ in range(2):
         assert_same(say(model, chain(), batch, **how), expected)
     (line,) = heard
-    assert line.startswith("the engine cuda-graph leaves steps to eager: ") and says in line
+    assert line.startswith("the engine cuda-graph leaves work to eager: ") and says in line
     assert graphs.captured == 0
 
 
@@ -401,7 +401,7 @@ def test_where_capturing_fails_steps_go_on(monkeypatch: pytest.MonkeyPatch) -> N
     assert_same(say(model, chain, 3), expected)
     assert_same(say(model, chain, 3), expected)
     assert heard == [
-        "the engine cuda-graph leaves steps to eager: a step can't be captured (operation not permitted)"
+        "the engine cuda-graph leaves work to eager: it can't be captured (operation not permitted)"
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..model import Inputs, Target, pad_blocks
+from ..model import Inputs, KVCache, Target, pad_blocks
 from ..sampling import Step
 from .guidance import Guidance, mix, rescale
 from .steppers import Batch
@@ -61,14 +61,15 @@ def response_logits(
     out: list[Tensor | None] = [None] * len(sequences)
     for group in groups([len(s.embeds) for s in sequences]):
         members = [sequences[i] for i in group]
-        batch = Batch.of(members)
+        bucket = KVCache.BUCKETS.get(members[0].embeds.device.type, 1)  # so that an engine may repeat a pass
+        batch = Batch.of(members, bucket)
         hidden = model(
             batch.embeds,
             batch.positions,
             causal=model.causal(target),
             lengths=batch.padded,
             target=target,
-            blocks=pad_blocks(members),
+            blocks=pad_blocks(members, bucket),
         )
         rows = [hidden[i, member.output_rows] for i, member in enumerate(members)]
         logits = torch.split(model.logits(torch.cat(rows), target), [len(r) for r in rows], dim=-2)

@@ -83,9 +83,9 @@ class Batch:
     padded: Tensor | None  # the lengths, or None where all are alike
 
     @classmethod
-    def of(cls, sequences: Sequence[EmbeddedSequence]) -> Batch:
-        """Pad ``sequences``."""
-        embeds, positions, lengths = pad(sequences)
+    def of(cls, sequences: Sequence[EmbeddedSequence], bucket: int = 1) -> Batch:
+        """Pad ``sequences`` to one length, a multiple of ``bucket``."""
+        embeds, positions, lengths = pad(sequences, bucket)
         alike = all(len(sequence.embeds) == embeds.shape[1] for sequence in sequences)
         return cls(embeds, positions, lengths, None if alike else lengths)
 

@@ -28,7 +28,8 @@ class KVCache:
     """
 
     BUCKETS: ClassVar[Mapping[str, int]] = {"cuda": 128}
-    """Where steps may be recorded, by device type; 1 on all others. A GPU's time hardly depends on it."""
+    """Where steps and whole passes may be recorded, by device type; 1 on all others. A GPU's time hardly depends on
+    it."""
 
     def __init__(
         self,

@@ -8,8 +8,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+NO_BLOCK = 1 << 30
+"""The block of padding: behind all others."""
 TargetKind = Literal["ar", "nar", "nar-len", "len", "stt"]
 
 
@@ -102,17 +105,24 @@ def segment_positions(segments: Sequence[Segment], *, unified: bool, era: bool) 
     return (ids + [1] * rows)[:rows], following
 
 
-def pad(sequences: Iterable[EmbeddedSequence]) -> tuple[Tensor, Tensor, Tensor]:
-    """Right-pad sequences into a batch -> embeds [N, T, D], positions [N, T], lengths [N]."""
+def pad(sequences: Iterable[EmbeddedSequence], bucket: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """Right-pad sequences into a batch -> embeds [N, T, D], positions [N, T], lengths [N]; T is a multiple of
+    `bucket`."""
     items = list(sequences)
     embeds = pad_sequence([s.embeds for s in items], batch_first=True)
     positions = pad_sequence([s.positions for s in items], batch_first=True, padding_value=1)
-    return embeds, positions, torch.tensor([len(s.embeds) for s in items], device=embeds.device)
+    lengths = torch.tensor([len(s.embeds) for s in items], device=embeds.device)
+    more = -embeds.shape[1] % bucket
+    if more:
+        embeds, positions = F.pad(embeds, (0, 0, 0, more)), F.pad(positions, (0, more), value=1)
+    return embeds, positions, lengths
 
 
-def pad_blocks(sequences: Sequence[EmbeddedSequence]) -> Tensor | None:
-    """The blocks of a batch -> [N, T] (padding sees and is seen by no valid row), or None where no sequence has any."""
+def pad_blocks(sequences: Sequence[EmbeddedSequence], bucket: int = 1) -> Tensor | None:
+    """The blocks of a batch -> [N, T] (padding sees and is seen by no valid row), T as `pad` has it, or None where no
+    sequence has any."""
     blocks = [s.blocks for s in sequences if s.blocks is not None]
     if not blocks:
         return None
-    return pad_sequence(blocks, batch_first=True, padding_value=1 << 30)
+    padded = pad_sequence(blocks, batch_first=True, padding_value=NO_BLOCK)
+    return F.pad(padded, (0, -padded.shape[1] % bucket), value=NO_BLOCK)
