@@ -1,12 +1,13 @@
 """The entry point of the command line: runs the program and turns every end into an exit code.
 
 0 done, 1 internal error, 2 usage, 3 bad input, 4 model or plugin, 5 device or memory, 6 batch with failures,
-7 worse than allowed, 130 interrupted, 141 standard output closed by its reader.
+7 worse than allowed, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 standard output closed by its reader.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import sys
@@ -17,12 +18,13 @@ import click
 
 from .cli_program import make_program
 from .cli_state import State
-from .errors import DeviceError, UsageError, VallEError, suggestion
+from .console import writing_stdout
+from .errors import DeviceError, InputError, UsageError, VallEError, suggestion
 
 if TYPE_CHECKING:
     from .registry import Registry
 
-INTERRUPTED, CLOSED_PIPE = 130, 141
+CLOSED_PIPE = 141
 COLLECT_AFTER = 50_000
 """New objects between two looks of the garbage collector."""
 
@@ -46,13 +48,14 @@ def main(argv: Sequence[str] | None = None, *, registry: Registry | None = None)
         with state.interrupts.remembered():
             code = _run(args, state)
         if sys.stdout is not None:
-            sys.stdout.flush()
+            with writing_stdout():
+                sys.stdout.flush()
         return code
     except BrokenPipeError:
         _silence_stdout()
         return CLOSED_PIPE
     except (KeyboardInterrupt, click.Abort):
-        return _say("interrupted", INTERRUPTED)
+        return _say("interrupted", state.interrupts.exit_code)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
@@ -84,7 +87,7 @@ def _end(shown: VallEError, error: BaseException, state: State) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # nobody reads it, or there is no room: the code has to do
         click.echo(text, err=True)
     return code
 
@@ -133,6 +136,9 @@ def _unexpected(error: Exception) -> VallEError:
             cause=" ".join(str(error).split()) or None,
             try_="a smaller --batch-size, a shorter text, or --device cpu",
         )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = error.filename or "standard output"
+        return InputError("no space left", cause=f"writing {where}", try_="free some space")
     text = " ".join(str(error).split())
     return VallEError(
         f"internal error: {type(error).__name__}{f': {text}' if text else ''}",
@@ -148,7 +154,10 @@ def _collect_seldom() -> None:
 
 
 def _accept_any_text() -> None:
-    """Phonemes must never end in a UnicodeEncodeError, whatever the terminal's encoding."""
+    """Phonemes must never end in a UnicodeEncodeError, whatever the terminal's encoding; nor notices in an error where
+    standard error is closed."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it stays open until the process ends
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -56,7 +56,7 @@ class SamplerSpec:
         if len(several) > 1:
             raise UsageError(
                 f"one --sampler names one sampler, not {self.name!r}",
-                try_=" ".join(f"--sampler {name}" for name in several if name),
+                try_=" ".join(f"--sampler {name}" for name in several if name) or "vall-e samplers list",
             )
         cls = registry.sampler(self.name)
         if isinstance(self.values, str):

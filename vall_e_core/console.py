@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from .errors import InputError
 from .interrupts import Interrupts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+@contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Raises InputError where standard output can't be written; that its reader is gone stays a BrokenPipeError."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError("can't write to standard output", cause=error.strerror, try_="-o FILE") from error
 
 
 @dataclass
@@ -56,9 +69,12 @@ class Console:
 
             text = json.dumps(record, ensure_ascii=False, allow_nan=False)
         if text is not None:
-            stream = self.stderr if self.stdout_taken else self.stdout
-            stream.write(f"{text}\n")
-            stream.flush()
+            if self.stdout_taken:
+                self._say(text)
+                return
+            with writing_stdout():
+                self.stdout.write(f"{text}\n")
+                self.stdout.flush()
 
     def progress(self, label: str, total: float | None = None, unit: str = "") -> Progress:
         """A bar for `with`: drawn only where stderr is a terminal, and never under quiet or JSON."""
@@ -68,8 +84,9 @@ class Console:
     def _say(self, line: str) -> None:
         if self._bar is not None:
             self._bar.clear()
-        self.stderr.write(f"{line}\n")
-        self.stderr.flush()
+        with suppress(OSError):  # a run doesn't fail because nobody can hear of it
+            self.stderr.write(f"{line}\n")
+            self.stderr.flush()
 
 
 class Progress:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from vall_e_core.console import writing_stdout
 from vall_e_core.errors import InputError, UsageError
 
 STDOUT = "-"
@@ -94,6 +95,8 @@ def check_file(path: Path, *, overwrite: bool = False, inputs: Iterable[Path] = 
                 cause="it would be overwritten",
                 try_="another name for the output",
             )
+    if str(path) == "-":
+        raise UsageError("standard output doesn't take this", try_="a file name")
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -160,14 +163,15 @@ def write_json(path: Path, value: object, *, overwrite: bool = False) -> None:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write all of `data` to standard output as bytes and flush it."""
+    """Write all of `data` to standard output as bytes and flush it. Raises InputError where there is no room."""
     stream = getattr(sys.stdout, "buffer", None)
     if stream is None:  # a text-only replacement of sys.stdout: there is no way to give it bytes
         raise InputError("standard output doesn't take bytes", try_="-o FILE")
     view = memoryview(data)
-    for start in range(0, len(view), 1 << 16):
-        stream.write(view[start : start + (1 << 16)])
-    stream.flush()
+    with writing_stdout():
+        for start in range(0, len(view), 1 << 16):
+            stream.write(view[start : start + (1 << 16)])
+        stream.flush()
 
 
 def in_memory(write: Callable[[BinaryIO], object]) -> bytes:

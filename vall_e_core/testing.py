@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -87,6 +88,8 @@ def select_token(
     prepared = _prepare(sampler, logits, history, stop_token, seed, stage, 75.0)
     if prepared.batched:
         raise UsageError("select_token takes the logits of one row, [V]")
+    if prepared.plan.search is not None:
+        raise UsageError(f"{prepared.plan.chooser} chooses sequences, not a token", try_="generate_ar, or a selector")
     if uniforms is not None:
         prepared.step = _Scripted.of(prepared.step, uniforms)
     processed = prepared.process()
@@ -113,6 +116,7 @@ def sampler_steps(
     rows = _rows(logits_sequence)
     if rows.shape[0] != len(imposed_tokens):
         raise UsageError(f"{rows.shape[0]} rows of logits, but {len(imposed_tokens)} tokens")
+    _require_ids(imposed_tokens, rows.shape[1], "token")
     prepared = _prepare(sampler, rows[0], history, stop_token, seed, stage, 75.0, room=len(imposed_tokens))
     reports: list[dict[str, Any]] = []
     for row, token in zip(rows, imposed_tokens, strict=True):
@@ -154,6 +158,8 @@ class _Scripted(Step):
     def of(cls, step: Step, uniforms: Sequence[float]) -> _Scripted:
         made = cls(**{name: getattr(step, name) for name in step.__dataclass_fields__})
         made.script, made.labels = [float(each) for each in uniforms], {}
+        if not all(0.0 < each < 1.0 for each in made.script):
+            raise UsageError(f"uniform numbers lie between 0 and 1, not {made.script}")
         return made
 
     def uniform(self, label: str) -> Tensor:
@@ -167,8 +173,16 @@ class _Scripted(Step):
 
 def _rows(given: Any) -> Tensor:
     found = torch.as_tensor(given)
+    if found.dim() not in (1, 2) or not found.numel():
+        raise UsageError(f"logits are [V] or [N, V], with something in them, not {list(found.shape)}")
     found = found if found.is_floating_point() else found.float()
     return found.unsqueeze(0) if found.dim() == 1 else found
+
+
+def _require_ids(ids: Sequence[int], size: int, what: str) -> None:
+    for each in ids:
+        if not isinstance(each, Integral) or not 0 <= each < size:
+            raise UsageError(f"no such {what}: {each!r}", cause=f"ids are whole numbers from 0 to {size - 1}")
 
 
 def _prepare(
@@ -183,6 +197,7 @@ def _prepare(
 ) -> _Prepared:
     batched = torch.as_tensor(logits).dim() > 1
     rows = _rows(logits)
+    _require_ids([] if stop_token is None else [stop_token], rows.shape[1], "stop token")
     lists = _histories(history, rows.shape[0])
     step = Step.start(
         range(rows.shape[0]),
@@ -204,7 +219,7 @@ def _prepare(
 
 
 def _histories(history: Any, rows: int) -> list[Tensor]:
-    nested = isinstance(history, Sequence) and len(history) > 0 and not isinstance(history[0], int)
+    nested = isinstance(history, Sequence) and len(history) > 0 and not isinstance(history[0], Integral)
     if nested and not (isinstance(history[0], Tensor) and history[0].dim() == 0):
         found = [torch.as_tensor(each).long().reshape(-1) for each in history]
     else:

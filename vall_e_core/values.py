@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,9 +76,17 @@ class ValueType:
                 parts = [parts]
             return tuple(_scalar(part, self.item) for part in parts)
         if self.form == "map":
-            key_type = str if self.key is None else self.key
-            return {_scalar(key, key_type): _scalar(item, self.item) for key, item in self._pairs(value)}
+            return self._map(value)
         return _scalar(value, self.item)
+
+    def _map(self, value: object) -> dict[object, object]:
+        found: dict[object, object] = {}
+        for written, item in self._pairs(value):
+            key = _scalar(written, str if self.key is None else self.key)
+            if key in found:
+                raise ValueError(f"{key} is given twice")
+            found[key] = _scalar(item, self.item)
+        return found
 
     def _pairs(self, value: object) -> list[tuple[object, object]]:
         if isinstance(value, Mapping):
@@ -170,10 +179,10 @@ def _plain(value: object, wanted: type) -> object:
     if wanted is int:
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        return value if isinstance(value, int) else None
+        return int(value) if isinstance(value, Integral) else None
     if wanted is float:
         try:
-            return float(value) if isinstance(value, (int, float)) else None
+            return float(value) if isinstance(value, Real) else None
         except OverflowError:
             return None
     if wanted is Path:

@@ -95,7 +95,7 @@ class EntropixSelector(StatelessSelector):
             kept = kept & torch.nn.functional.pad(p.cumsum(-1)[:, :-1] < self.top_p, (1, 0), value=True)
         rank = torch.arange(logits.shape[-1], device=logits.device)
         if self.top_k > 0:
-            kept = kept & (rank < self.top_k)
+            kept = kept & (rank < min(self.top_k, len(rank)))
         kept = (kept & ~plan.sure.unsqueeze(1)) | (rank == 0)
         if stop is not None:
             kept = kept | (ids == stop)

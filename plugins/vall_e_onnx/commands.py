@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from vall_e_core import Engine, ModelError
+from vall_e_core import Engine, InputError
 
 from .store import files, folder
 
@@ -64,11 +64,20 @@ def list_engines(state: State, json_: bool) -> None:
 @engines.command()
 def clear() -> None:
     """Remove all converted weights."""
-    kept = files()
-    size = sum(each.stat().st_size for each in kept)
-    for each in kept:
+    removed, size, stuck = 0, 0, list[OSError]()
+    for each in files():
         try:
-            each.unlink(missing_ok=True)
+            bytes_ = each.stat().st_size
+            each.unlink()
+        except FileNotFoundError:
+            continue
         except OSError as error:
-            raise ModelError(f"can't remove {each}", cause=error.strerror) from error
-    click.echo(f"removed {len(kept)} files, {size / 1e6:.0f} MB")
+            stuck.append(error)
+            continue
+        removed, size = removed + 1, size + bytes_
+    click.echo(f"removed {removed} files, {size / 1e6:.0f} MB")
+    if stuck:
+        raise InputError(
+            f"can't remove {stuck[0].filename}" + (f" and {len(stuck) - 1} more" if len(stuck) > 1 else ""),
+            cause=stuck[0].strerror, try_=f"look at the permissions of {folder()}",
+        )  # fmt: skip

@@ -78,4 +78,5 @@ def write(path: Path, tensors: Mapping[str, Tensor]) -> bool:
 
 def files() -> list[Path]:
     """All files of the cache, those left by an interrupted run too."""
-    return sorted(folder().glob(f"*{SUFFIX}")) if folder().is_dir() else []
+    found = folder().glob(f"*{SUFFIX}") if folder().is_dir() else ()
+    return sorted(each for each in found if each.is_file())

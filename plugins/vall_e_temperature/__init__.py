@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from vall_e_core import Transform
 
+LEAST = 1e-30
+"""Of a divisor."""
+
 
 @dataclass(frozen=True)
 class Temperature(Sampler):
@@ -30,6 +33,11 @@ class Temperature(Sampler):
             Flag("--nar-temp", ("--nar-temperature",), "nar", help="temperature of the NAR levels; 0 is greedy"),
         ),
     )  # fmt: skip
+
+    def check(self) -> None:
+        """What is divided by t stays within float32."""
+        if 0 < self.t < LEAST:
+            raise ValueError(f"t must be 0, which is greedy, or at least {LEAST:g}, not {self.t:g}")
 
     def takes_maximum(self) -> bool:
         """At 0."""
@@ -73,7 +81,7 @@ class DynamicTemperature(Sampler):
                  help="dynamic NAR temperature: between this, where the model is sure, and --nar-temp"),
         ),
     )  # fmt: skip
-    max: float = param(1.0, min=0.0, exclusive_min=True, help="the temperature of an unsure step")
+    max: float = param(1.0, min=LEAST, help="the temperature of an unsure step")
     exponent: float = param(1.0, min=0.0, help="entropy mode: above 1 it stays near min for longer")
     k: float = param(10.0, help="confidence mode: steepness of the change")
     center: float = param(0.5, help="confidence mode: the probability of the best token halfway between min and max")

@@ -43,7 +43,7 @@ def parse(written: str, registry: Registry) -> Vary:
     key, equals, rest = written.partition("=")
     key = key.strip()
     values = tuple(each.strip() for each in rest.split(","))
-    if not equals or not key or "" in values:
+    if not equals or not key or key.startswith(".") or "" in values:
         raise UsageError(f"--vary: expected NAME.PARAM=V,V,… found {written!r}", try_="--vary top-p.p=0.7,0.8,0.9")
     sampler, dot, parameter = key.rpartition(".")
     owner = registry.sampler(sampler) if dot else SpeechOptions
@@ -55,6 +55,9 @@ def parse(written: str, registry: Registry) -> Vary:
         checked = tuple(found.check(each) for each in values)
     except ValueError as error:
         raise UsageError(f"--vary {key}: {error}") from error
+    again = [shown for place, shown in enumerate(values) if checked[place] in checked[:place]]
+    if again:
+        raise UsageError(f"--vary {key}: {again[0]} is given twice")
     return Vary(key, sampler if dot else None, found.name, checked, values)
 
 

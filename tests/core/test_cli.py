@@ -405,3 +405,26 @@ def test_shell_completion_offers_commands_and_flags(run: Run, monkeypatch: pytes
 
     assert {"tts", "stt", "samplers"} <= offered("")
     assert {"--top-p", "--top-k"} <= offered("tts", "--top-")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [("samplers", "list"), ("engines", "list"), ("samplers", "list", "--json")])
+def test_a_full_device_is_said_as_one(arguments: tuple[str, ...]) -> None:
+    """Regression: it was called a bug in vall-e."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vall_e_core", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 3 and "No space left" in done.stderr.replace("no space", "No space")
+    assert "bug" not in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
+def test_without_standard_error_a_run_succeeds(closed: str) -> None:
+    """Regression: the first notice ended it, without a word."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m vall_e_core samplers list {closed}', sys.executable], stdout=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0 and "top-p" in done.stdout
+    wrong = subprocess.run(["sh", "-c", f'"$0" -m vall_e_core samplers show nothing {closed}', sys.executable])
+    assert wrong.returncode == 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from typing import Any
 
 import pytest
 
-from vall_e_core import Console
+from vall_e_core import Console, InputError
 
 
 class Terminal(io.StringIO):
@@ -97,3 +98,25 @@ def test_a_line_in_between_clears_the_bar_first() -> None:
         bar.advance()
         made.notice("a note")
     assert "\ra note\n" in text(made.stderr)
+
+
+class Full(io.StringIO):
+    """A device without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_result_that_cannot_be_written_is_an_error() -> None:
+    made = console()
+    made.stdout = Full()
+    with pytest.raises(InputError, match="can't write to standard output"):
+        made.result({}, "done")
+
+
+def test_a_run_does_not_fail_because_nobody_can_hear_of_it() -> None:
+    made = console()
+    made.stderr = Full()
+    made.notice("here")
+    made.warn("there")
+    assert made.warnings == ["there"]

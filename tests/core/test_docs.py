@@ -17,8 +17,9 @@ import pytest
 
 import vall_e_core
 from vall_e_core import Registry, Sampler, SamplerSpec, VallEError
-from vall_e_core.cli import CLOSED_PIPE, INTERRUPTED
+from vall_e_core.cli import CLOSED_PIPE
 from vall_e_core.hookspecs import HOOKS, HookSpecs
+from vall_e_core.interrupts import INTERRUPTED
 from vall_e_core.testing import check_sampler
 
 from .conftest import Run

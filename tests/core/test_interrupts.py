@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import pytest
 
 from vall_e_core import Console, Registry, Session, Task, hookimpl
-from vall_e_core.cli import INTERRUPTED, main
-from vall_e_core.interrupts import Interrupts
+from vall_e_core.cli import main
+from vall_e_core.interrupts import INTERRUPTED, Interrupts
+from vall_e_core.output import write_atomic
 
 
 def test_a_lost_interrupt_is_raised_by_the_next_step(lose_interrupt: Callable[[], None]) -> None:
@@ -65,3 +68,29 @@ def test_the_program_ends_with_130(
     registry.register(SimpleNamespace(vall_e_tasks=vall_e_tasks), name="worker")
     assert main(["work"], registry=registry) == INTERRUPTED
     assert steps == [0, 1, 2, 3] and capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_request_to_end_tidies_up_as_well(name: str, tmp_path: Path) -> None:
+    """A terminal that closes, a time limit, a service that stops: no half file is left behind."""
+    number = getattr(signal, name)
+    interrupts = Interrupts()
+
+    def write(file: BinaryIO) -> None:
+        file.write(b"half")
+        signal.raise_signal(number)
+
+    with interrupts.remembered(), pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "out.bin", write)
+    assert list(tmp_path.iterdir()) == [] and interrupts.exit_code == 128 + number
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    """`nohup` ignores SIGHUP, and means it."""
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts().remembered():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, old)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +108,18 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
             ValueType.of(annotation).coerce(text)
         except ValueError as error:
             assert str(error)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A sweep over `np.arange` hands them out."""
+    assert ValueType.of(int).coerce(np.int64(3)) == 3 and type(ValueType.of(int).coerce(np.int64(3))) is int
+    assert ValueType.of(float).coerce(np.float32(0.5)) == 0.5
+    with pytest.raises(ValueError, match="whole number"):
+        ValueType.of(int).coerce(np.float32(0.5))
+    with pytest.raises(ValueError, match="expected a number"):
+        ValueType.of(float).coerce(np.bool_(True))
+
+
+def test_a_key_of_a_map_is_given_once() -> None:
+    with pytest.raises(ValueError, match="7 is given twice"):
+        ValueType.of(Mapping[int, float]).coerce("7@1+07@2")

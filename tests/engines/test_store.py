@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -103,3 +104,32 @@ def test_the_command_shows_and_clears(converted: Converted, capsys: pytest.Captu
     assert "removed 1 files" in capsys.readouterr().out
     assert store.files() == []
     assert main(["engines", "clear"], registry=registry) == 0
+
+
+def test_what_is_no_file_is_left_alone(converted: Converted, capsys: pytest.CaptureFixture[str]) -> None:
+    """Regression: a folder of that name kept everything behind it from being removed."""
+    converted(8, "abc")
+    (kept,) = store.files()
+    (kept.parent / f"0{store.SUFFIX}").mkdir()
+    registry = Registry.load(third_party=False)
+    assert main(["engines", "clear"], registry=registry) == 0
+    assert "removed 1 files" in capsys.readouterr().out and store.files() == []
+
+
+def test_what_cannot_be_removed_does_not_keep_the_rest(
+    converted: Converted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for identity in ("a", "b", "c"):
+        converted(8, identity)
+    stuck = store.files()[0]
+    unlink = Path.unlink
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        if self == stuck:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert main(["engines", "clear"], registry=Registry.load(third_party=False)) == 3
+    said = capsys.readouterr()
+    assert "removed 2 files" in said.out and str(stuck) in said.err and store.files() == [stuck]

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 
 from vall_e_core import BuildContext, Noise, Step, UsageError, VallEError, compile_chain
-from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler
+from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler, select_token
 
 from .oracles import GONE
 from .test_against_oracles import applied, assert_close, rows
@@ -81,7 +81,7 @@ def test_a_ban_may_take_the_stop_token_and_a_chain_still_chooses() -> None:
     assert applied("suppress:0+1", [0.0, 1.0]) == [GONE, 0.0]  # nothing is left: the chain's defined fallback
 
 
-@pytest.mark.parametrize(("seconds", "rate", "frames"), [(0.2, 75, 15), (0.21, 75, 16), (1, 12.5, 13), (1e300, 75, 99)])
+@pytest.mark.parametrize(("seconds", "rate", "frames"), [(0.2, 75, 15), (0.21, 75, 16), (1, 12.5, 13), (1e30, 75, 99)])
 def test_min_length_bans_the_stop_token_for_so_many_frames(seconds: float, rate: float, frames: int) -> None:
     for count in (0, frames - 1, frames):
         found = apply_samplers(
@@ -101,3 +101,28 @@ def test_min_length_holds_behind_filters_and_before_greedy() -> None:
     chain = ["min-length:1", "top-k:1", "xtc:1", "greedy"]  # top-k leaves xtc nothing to choose from
     found = apply_samplers(chain, [[9.0, 0.0, 1.0]], stop_token=0)
     assert found[0].tolist() == [GONE, GONE, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("mirostat:1e300", "at most 1e"), ("temperature:1e300", "at most 1e"), ("temperature:1e-40", "at least 1e-30"),
+        ("repetition-penalty:1e-300", "at least 1e-30"), ("dynamic-temperature:max=1e300", "at most 1e"),
+        ("dynamic-temperature:min=0,max=1e-40", "at least 1e-30"),
+    ],
+)  # fmt: skip
+def test_a_number_that_float32_does_not_hold_is_refused(spec: str, says: str) -> None:
+    """Regression: an internal error, or a chain that left nothing at any step."""
+    with pytest.raises(UsageError, match=says):
+        as_sampler(spec)
+
+
+@pytest.mark.parametrize(
+    "spec", ["temperature:1e-30", "repetition-penalty:1e-30", "mirostat:1e30", "entropix:top_k=99999999999999999999"]
+)  # fmt: skip
+def test_the_farthest_numbers_work(spec: str) -> None:
+    logits = [1.0, 3.0, 2.0, -1.0]
+    token, _ = select_token(as_sampler(spec), logits, [1, 2])
+    assert 0 <= token < 4
+    if spec.startswith("temperature"):
+        assert token == 1

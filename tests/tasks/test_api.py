@@ -13,8 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
-from vall_e_core import AudioClip, InputError, ModelError, Registry, SpeechOptions, UsageError, VallE, read_audio
+from vall_e_core import (
+    AudioClip,
+    InputError,
+    ModelError,
+    Registry,
+    SpeechOptions,
+    SpeechRequest,
+    UsageError,
+    VallE,
+    read_audio,
+)
 from vall_e_core.synthesis.device import set_library_defaults
 
 
@@ -218,3 +229,25 @@ def test_a_small_model_runs_on_one_thread_and_leaves_torchs_number_alone(engine:
     asked = VallE.load(engine.place.path, device="cpu", threads=2, registry=engine.registry)
     assert asked.threads == 2
     torch.set_num_threads(before)
+
+
+def test_one_reference_needs_no_list(engine: VallE, reference: Path) -> None:
+    """Regression: a path was walked through letter by letter, and `/` is a folder."""
+    settings = {"phonemizer": "letters", "seed": 1}
+    expected = engine.synthesize("hello there", [reference], **settings).wave
+    for one in (reference, str(reference)):
+        np.testing.assert_array_equal(engine.synthesize("hello there", one, **settings).wave, expected)
+    with pytest.raises(TypeError, match="has to be a str, not bytes"):
+        engine.synthesize(b"hello", reference)  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(TypeError, match="have to be a list"):
+        SpeechRequest("hello", "ref.wav")
+
+
+def test_more_threads_than_cores_are_remarked_upon(registry: Registry, model_path: Path) -> None:
+    heard: list[str] = []
+    before = torch.get_num_threads()
+    try:
+        VallE.load(model_path, registry=registry, device="cpu", threads=(os.cpu_count() or 1) + 1, notify=heard.append)
+    finally:
+        torch.set_num_threads(before)
+    assert any("threads on" in line and "slow" in line for line in heard)

@@ -224,8 +224,9 @@ def test_the_bound_follows_the_texts_length_and_the_references_pace() -> None:
     assert str(limits.parse_bound("12s")) == "12s" and str(limits.parse_bound("900")) == "900"
 
 
+@pytest.mark.parametrize(("ending", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
-    command: Any, make_model: Any, reference: Path, tmp_path: Path
+    command: Any, make_model: Any, reference: Path, tmp_path: Path, ending: signal.Signals, expected: int
 ) -> None:
     out = tmp_path / "out.wav"
     model = make_model(tmp_path / "endless.sft", stop=-1e4)
@@ -235,19 +236,19 @@ def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
     )  # fmt: skip
     process = subprocess.Popen(
         arguments, env=environment, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
+        preexec_fn=lambda: signal.signal(ending, signal.SIG_DFL),  # a suite in the background ignores some
     )  # fmt: skip
     assert process.stderr is not None
     while "device: " not in (line := process.stderr.readline()):
         assert line, "the program ended by itself"
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ending)
     with process.stderr:
         try:
             code = process.wait(5)  # under a second where nothing else runs; the text would take a minute
         finally:
             process.kill()
             process.wait()
-        assert code == 130
+        assert code == expected
         assert "Traceback" not in process.stderr.read()
     assert not out.exists() and list(tmp_path.glob(".vall-e-*")) == []

@@ -288,3 +288,9 @@ def test_the_record_names_everything_needed_to_repeat(tts: Any) -> None:
     assert {"python", "torch", "vall-e", "numpy"} <= set(record["versions"])
     tts.run("--no-sidecar")
     assert tts.out.exists() and not Path(f"{tts.out}.json").exists()
+
+
+def test_a_trace_is_a_file(tts: Any, tmp_path: Path) -> None:
+    """Regression: `--trace -` wrote a file of that name."""
+    assert "standard output" in tts.run("--trace", "-", code=2).stderr
+    assert not Path("-").exists()

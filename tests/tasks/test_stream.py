@@ -258,3 +258,13 @@ def test_parts_that_arrive_in_pieces_are_joined_like_whole_ones() -> None:
         np.testing.assert_array_equal(np.concatenate(pieces), whole)
         assert found == places
     assert len(whole) == sum(lengths) + 160 * (len(lengths) - 1)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_stream_can_be_closed(engine: VallE, early: bool) -> None:
+    with stream(engine, early=early) as opened:
+        assert len(next(opened)) > 0
+    assert list(opened) == []
+    with pytest.raises(ValueError, match="isn't finished"):
+        _ = opened.record
+    opened.close()

@@ -93,3 +93,11 @@ def test_words_are_understood_as_by_tts(cli: Any, model_path: Path, reference: P
     assert "score" in cli("sweep", TEXT, reference, *common).stdout
     assert "no reference audio" in cli("sweep", TEXT, *common, code=2).stderr
     assert "one argument too many" in cli("sweep", TEXT, reference, "out.wav", *common, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("vary", "says"),
+    [("top-p.p=0.7,0.70", "0.70 is given twice"), (".=1", "expected NAME.PARAM"), (".p=1", "expected")],
+)  # fmt: skip
+def test_what_is_varied_is_named_once(sweep: Any, vary: str, says: str) -> None:
+    assert says in sweep("--ar-sampler", "top-p", "--vary", vary, code=2).stderr

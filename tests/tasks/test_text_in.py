@@ -83,6 +83,12 @@ def test_b7_unknown_phonemes_are_listed_or_skipped(tts: Any) -> None:
     assert tts.run("--unk", "skip", text="ïé", code=3).stderr.count("nothing to say") == 1
 
 
+def test_b7a_any_punctuation_is_read(tts: Any) -> None:
+    """Regression: a dash or a curly quote, which any book has, ended the run."""
+    record = tts(*SHORT, text="“oh — wait…” (he) said; it’s «odd»")
+    assert record["phonemes"] == "oh, wait. he said; it's odd" and record["warnings"] == []
+
+
 def test_b8_markup_is_text_or_left_out(tts: Any) -> None:
     markup = '<speak version="1.0">hello &amp; <break/>there</speak>'
     plain = tts("--strip-markup", "--unk", "skip", *SHORT, text=markup)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -55,12 +55,16 @@ def choose_device(text: str = "auto") -> Device:
     return Device(text, "asked for")
 
 
-def set_threads(threads: int | None) -> int:
-    """Let torch use `threads` CPU threads (its own choice when None); returns the number in use."""
+def set_threads(threads: int | None, notify: Callable[[str], None]) -> int:
+    """Let torch use `threads` CPU threads (its own choice when None); returns the number in use. `notify` hears of it
+    where there are fewer cores."""
     import torch
 
     if threads is not None:
         torch.set_num_threads(threads)
+        cores = os.cpu_count() or threads
+        if threads > cores:
+            notify(f"{threads} threads on {cores} cores: they wait for each other, which is slow")
     return torch.get_num_threads()
 
 

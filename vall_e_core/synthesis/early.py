@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def whole_only(run: Run) -> str | None:
     return None
 
 
-def early_parts(run: Run) -> Iterator[Sound]:
+def early_parts(run: Run) -> Generator[Sound, None, None]:
     """Every part in order, in pieces, as soon as they are settled. What has been heard can't be taken again: only a
     part in which the model stops at once is, and one that repeats itself is ended there.
     """

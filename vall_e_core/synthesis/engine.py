@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from .run import Run
     from .stream import SpeechStream
 
+    Recording = Path | str | AudioClip
+    Recordings = Recording | Sequence[Recording]
+
 
 def _silent(line: str) -> None:
     """Nobody listens."""
@@ -109,7 +112,7 @@ class VallE:
 
         device = choose_device(chosen.device)
         engine = choose_engine(plugins, chosen, device.name)
-        threads = set_threads(chosen.threads)
+        threads = set_threads(chosen.threads, notify)
         loaded = load_model(
             place.path, yaml=place.yaml, lora=chosen.lora, overrides=parse_overrides(chosen.set),
             allow_pickle=chosen.allow_pickle, tokenizer=chosen.tokenizer, device=device.name, dtype=chosen.dtype,
@@ -131,7 +134,7 @@ class VallE:
     def synthesize(
         self,
         text: str,
-        references: Sequence[Path | str | AudioClip] = (),
+        references: Recordings = (),
         *,
         voice: str | SavedVoice | None = None,
         reference_text: str | None = None,
@@ -143,7 +146,7 @@ class VallE:
         trace: bool = False,
         **settings: Any,  # noqa: ANN401 - SpeechOptions' own fields
     ) -> Speech:
-        """Speak `text` in the voice of the references (or of a `voice`, or the name of one, saved or packaged).
+        """Speak `text` in the voice of the reference or references (or of a `voice`, or its name, saved or packaged).
 
         Args:
             reference_text: what the reference says; the voice's own if it is known.
@@ -155,7 +158,7 @@ class VallE:
         Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
         """
         chosen = replace(SpeechOptions() if options is None else options, **settings)
-        request = SpeechRequest(text, tuple(references), voice, reference_text, task, chosen)
+        request = SpeechRequest(text, _several(references), voice, reference_text, task, chosen)
         return self.speak(request, self._chains(ar=ar, nar=nar), progress=progress, trace=trace)
 
     def speak(
@@ -183,7 +186,7 @@ class VallE:
     def stream(
         self,
         text: str,
-        references: Sequence[Path | str | AudioClip] = (),
+        references: Recordings = (),
         *,
         early: bool = True,
         voice: str | SavedVoice | None = None,
@@ -203,7 +206,7 @@ class VallE:
                 parts, the same as those of `synthesize`.
         """
         chosen = replace(SpeechOptions() if options is None else options, **settings)
-        request = SpeechRequest(text, tuple(references), voice, reference_text, "tts", chosen)
+        request = SpeechRequest(text, _several(references), voice, reference_text, "tts", chosen)
         return self.speak_stream(request, self._chains(ar=ar, nar=nar), progress=progress, early=early)
 
     def speak_stream(
@@ -315,6 +318,11 @@ class VallE:
         return {
             stage: ChainRequest(parse_chain(members, known)) for stage, members in given.items() if members is not None
         }
+
+
+def _several(references: Recordings) -> tuple[Recording, ...]:
+    """One reference is a list of one."""
+    return (references,) if not isinstance(references, Sequence) or isinstance(references, str) else tuple(references)
 
 
 def _installed() -> Registry:

@@ -37,7 +37,9 @@ class HearingOptions(Component):
     layer_skip_varentropy_threshold: float = param(
         0.1, min=0.0, max=float("inf"), unit="bits²", help="leave early when the varentropy is at most this"
     )
-    batch_size: int = param(8, min=1, max=1024, help="pieces worked on together; doesn't change the result")
+    batch_size: int = param(
+        8, min=1, max=1024, help="pieces worked on together; in float32 it doesn't change the result"
+    )
 
     def check(self) -> None:
         """Rules between options. Raises ValueError."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vall_e_core.errors import InputError, ModelError
+from vall_e_core.punctuation import known_punctuation
 from vall_e_core.text import Segment, estimate_seconds, split_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
             itself begins with it (it is then one part, however long).
         budget: how long a part may be, in seconds of ordinary reading.
 
-    Raises InputError where there is nothing to say, or a phoneme isn't in the model's table.
+    Punctuation that the model lacks is replaced or left out. Raises InputError where there is nothing to say, or a
+    phoneme isn't in the model's table.
     """
     tokenizer = engine.loaded.tokenizer
     if tokenizer is None:
@@ -54,7 +56,10 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
     texts = [each.text.replace("\n", " ") for each in segments]
     spoken = prepared.phonemizer.phonemize(texts, prepared.language)
     leading = prepared.reference_phonemes if lead else None
-    pairs = [(text, phonemes) for text, phonemes in zip(texts, spoken, strict=True) if any(map(str.isalpha, phonemes))]
+    if leading:
+        leading = known_punctuation(leading, tokenizer.pieces)
+    read = [known_punctuation(each, tokenizer.pieces) for each in spoken]
+    pairs = [(text, phonemes) for text, phonemes in zip(texts, read, strict=True) if any(map(str.isalpha, phonemes))]
     if not pairs:
         raise InputError("nothing to say: the text has no phonemes", cause=f"read as {prepared.language}")
     skip = prepared.request.options.unk == "skip"

@@ -92,6 +92,12 @@ class SpeechRequest:
     task: str = "tts"
     options: SpeechOptions = field(default_factory=SpeechOptions)
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise TypeError(f"the text has to be a str, not {type(self.text).__name__}")
+        if isinstance(self.references, Path | str | AudioClip):
+            raise TypeError("references have to be a list: ['reference.wav']")
+
     def prepare(self, registry: Registry, *, notify: Callable[[str], None] = _silent) -> PreparedSpeech:
         """Check everything that needs no model: references, text, lengths, language, phonemizer.
 

@@ -90,7 +90,9 @@ class SpeechOptions(Component):
         (), multiple=True, metavar="NAME[:WEIGHT|k=v,…]",
         help="a judge of finished takes, repeatable; with --candidates all that suit the model if absent",
     )  # fmt: skip
-    batch_size: int = param(8, min=1, max=1024, help="utterances worked on together; doesn't change the result")
+    batch_size: int = param(
+        8, min=1, max=1024, help="utterances worked on together; in float32 it doesn't change the result"
+    )
     pause: float = param(0.1, min=0.0, max=60.0, unit="s", help="silence between the parts of a long text")
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,10 @@ from .speech_record import speech_record
 from .whole import Sound, whole_parts
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
     from vall_e_core.tracing.file import TraceLog
 
 
@@ -51,7 +55,7 @@ class SpeechStream(Iterator[Wave]):
         `arguments`: what the record keeps of how to ask for the same again."""
         self._run = run
         self._early = early and whole_only(run) is None
-        self._source: Iterator[Sound] = early_parts(run) if self._early else whole_parts(run, given)
+        self._source: Generator[Sound, None, None] = early_parts(run) if self._early else whole_parts(run, given)
         self._joiner = Joiner(run.codec.sample_rate, run.options.pause)
         self._keeps, self._arguments = keep_parts, arguments
         self._chosen: list[Chosen] = []
@@ -114,6 +118,18 @@ class SpeechStream(Iterator[Wave]):
                 self._samples += len(wave)
                 return wave
         raise StopIteration
+
+    def close(self) -> None:
+        """Make nothing more, and let go of what was under way; there is no record then. `with` does it at the end."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def trace(self) -> TraceLog | None:
         """What the chains did at every step, once all is finished; None where nothing was recorded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def sections(parts: int, batch: int) -> Iterator[range]:
         size = min(2 * size, LARGEST_SECTION * batch)
 
 
-def whole_parts(run: Run, given: Tensor | None = None) -> Iterator[Sound]:
+def whole_parts(run: Run, given: Tensor | None = None) -> Generator[Sound, None, None]:
     """Every part in order, a sound each; what has been handed out isn't kept.
 
     `given` [T] is level 0 where it is known already.
