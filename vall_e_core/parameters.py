@@ -24,8 +24,6 @@ class _Missing:
 
 MISSING: Final = _Missing()
 """Nothing was given; None is a value like another."""
-MOST = 1e30
-"""The largest size of a number: float32 still holds what is reckoned with it."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +113,6 @@ class Param:
             return
         if math.isinf(item) and item not in (self.min, self.max):
             raise ValueError("must be finite")
-        if isinstance(item, float) and MOST < abs(item) < math.inf:
-            raise ValueError(f"must be at most {MOST:g} in size, not {item:g}")
         if self.min is not None and (item < self.min or (self.exclusive_min and item == self.min)):
             raise ValueError(f"must be {'above' if self.exclusive_min else 'at least'} {self.min:g}, not {item:g}")
         if self.max is not None and item > self.max:

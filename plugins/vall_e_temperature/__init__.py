@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from vall_e_core import Transform
 
-LEAST = 1e-30
-"""Of a divisor."""
+LEAST, MOST = 1e-30, 1e30
+"""Of a divisor: float32 holds what is divided by it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Temperature(Sampler):
     invariances = frozenset({"argmax", "compact"})
 
     t: float = param(
-        0.95, primary=True, min=0.0, neutral=1.0, help="the divisor; 1 changes nothing, 0 is greedy",
+        0.95, primary=True, min=0.0, max=MOST, neutral=1.0, help="the divisor; 1 changes nothing, 0 is greedy",
         flags=(
             Flag("--ar-temp", ("--ar-temperature",), help="temperature of the AR pass; 0 is greedy"),
             Flag("--nar-temp", ("--nar-temperature",), "nar", help="temperature of the NAR levels; 0 is greedy"),
@@ -81,7 +81,7 @@ class DynamicTemperature(Sampler):
                  help="dynamic NAR temperature: between this, where the model is sure, and --nar-temp"),
         ),
     )  # fmt: skip
-    max: float = param(1.0, min=LEAST, help="the temperature of an unsure step")
+    max: float = param(1.0, min=LEAST, max=MOST, help="the temperature of an unsure step")
     exponent: float = param(1.0, min=0.0, help="entropy mode: above 1 it stays near min for longer")
     k: float = param(10.0, help="confidence mode: steepness of the change")
     center: float = param(0.5, help="confidence mode: the probability of the best token halfway between min and max")
