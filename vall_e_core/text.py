@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from .errors import InputError
@@ -28,6 +29,10 @@ _CONTROL = (
 _REMOVED = re.compile(f"[{_CONTROL}]")
 _JOINERS = re.compile("(?<![\u0600-\u0dff])[\u200c\u200d]")  # they spell words in Arabic and Indic scripts only
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_VARIANT = re.compile("[\uff01-\uff5e①-⓿❶-➓⅐-⅒⅓-⅞]")  # wide, circled; fractions but ½ ¼ ¾, which are read
+_FRACTION_BAR = "\u2044"
+WRAPPED_FROM = 50
+"""Characters: text is wrapped at no less."""
 _BLANKS = re.compile(r"[^\S\n]+")
 _AROUND_LINE_END = re.compile(r" ?\n ?")
 
@@ -41,6 +46,7 @@ _CLOSERS = "\"'”’»›)]}」』】）》〉"
 _STOP = re.compile(rf"(?:[.!?]+|[{_CJK_STOPS}]+)+[{re.escape(_CLOSERS)}]*")
 _ENGLISH = """
     mr mrs ms dr prof sr jr st rev hon gen col lt sgt capt cpt adm gov sen rep pres supt messrs vs etc cf al ca approx
+    mt ft pvt cpl maj ave blvd est
     dept univ inc ltd co corp bros vol vols pp ed eds fig figs ch sec art jan feb mar apr jun jul aug sep sept oct
     nov dec mon tue wed thu fri sat sun e.g i.e a.m p.m u.s u.k ph.d b.a m.a m.d d.c
 """
@@ -53,6 +59,7 @@ _NUMBER_WORDS = frozenset(("no", "nos", "p"))
 _LONGEST_ABBREVIATION = 8
 _DENSE = (("\u3040", "\u30ff"), ("\u3400", "\u9fff"), ("\uac00", "\ud7a3"), ("\U00020000", "\U0003ffff"))
 _CLAUSE = re.compile(rf"[,;:，、；：—–]+[{re.escape(_CLOSERS)}]*|(?<=\s)[-–—]+(?=\s)")
+"""Where a clause may end; behind an ASCII mark only before a blank: not inside 1,234, 10:45 or https://."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,8 @@ def read_text(path: str | Path) -> str:
 
 
 def normalise_text(text: str) -> NormalText:
-    """NFC, line ends as \\n, runs of blanks as one space, and nothing that is neither seen nor spoken.
+    """NFC, full-width and circled characters as ordinary ones, line ends as \\n, runs of blanks as one space, and
+    nothing that is neither seen nor spoken.
 
     Control characters, direction marks, zero-width characters and lone surrogates are removed and counted. Words are
     left as they are.
@@ -109,9 +117,37 @@ def normalise_text(text: str) -> NormalText:
     text = _LINE_END.sub("\n", text)
     text, controls = _REMOVED.subn("", text)
     text, joiners = _JOINERS.subn("", text)
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", _VARIANT.sub(_ordinary, text))
     text = _AROUND_LINE_END.sub("\n", _BLANKS.sub(" ", text)).strip()
     return NormalText(text, controls + joiners)
+
+
+def _ordinary(match: re.Match[str]) -> str:
+    """What a variant of ordinary characters stands for, apart from what is next to it: 3⅛ is 3 1/8."""
+    found = unicodedata.normalize("NFKC", match.group()).replace(_FRACTION_BAR, "/")
+    if "\uff01" <= match.group() <= "\uff5e":
+        return found
+    text, start, end = match.string, match.start(), match.end()
+    beside = text[max(start - 1, 0) : start], text[end : end + 1]
+    before, behind = (" " if char.isalnum() else "" for char in beside)
+    return f"{before}{found}{behind}"
+
+
+def unwrapped(text: str) -> str:
+    """Normalised text without the line ends that only keep lines short: those of a paragraph in which the first word of
+    no line had room on the line before. Lists, verse and one sentence a line stay as they are."""
+    return "\n\n".join(_unwrapped(paragraph) for paragraph in re.split(r"\n{2,}", text))
+
+
+def _unwrapped(paragraph: str) -> str:
+    lines = paragraph.split("\n")
+    width = max(map(len, lines))
+    if len(lines) < 2 or width < WRAPPED_FROM:
+        return paragraph
+    full = all(
+        line.endswith("-") or len(line) + 1 + len(after.split(" ", 1)[0]) > width for line, after in pairwise(lines)
+    )  # fmt: skip
+    return re.sub(r"(?<=\w)-\n", "-", paragraph).replace("\n", " ") if full else paragraph
 
 
 def strip_markup(text: str) -> str:
@@ -220,7 +256,7 @@ def _fitting(sentence: str, limit: float) -> Iterator[str]:
 def _atoms(sentence: str, limit: float) -> Iterator[str]:
     """What isn't cut further: clauses; the words of a clause that is too long; parts of a word that is."""
     start = 0
-    for end in [*(match.end() for match in _CLAUSE.finditer(sentence)), len(sentence)]:
+    for end in [*_clauses(sentence), len(sentence)]:
         clause = sentence[start:end]
         start = end
         if estimate_seconds(clause) <= limit:
@@ -233,6 +269,14 @@ def _atoms(sentence: str, limit: float) -> Iterator[str]:
                 yield word
             else:
                 yield from _cut(word, limit)
+
+
+def _clauses(sentence: str) -> Iterator[int]:
+    """Where clauses end."""
+    for match in _CLAUSE.finditer(sentence):
+        behind = sentence[match.end() : match.end() + 1]
+        if not behind or behind.isspace() or match.group()[0] not in ",;:–":
+            yield match.end()
 
 
 def _cut(word: str, limit: float) -> Iterator[str]:
@@ -281,6 +325,6 @@ def _weight(char: str) -> float:
         return 0.3
     if char.isalpha():
         return 0.2 if _is_dense(char) else 0.075
-    if char in ".!?" or char in _CJK_STOPS or unicodedata.category(char) == "So":
+    if char in ".!?" or char in _CJK_STOPS or char in "#%&*/@\\" or unicodedata.category(char) in ("Sc", "Sm", "So"):
         return 0.3
     return 0.15 if char in ",;:，、；：" else 0.0

@@ -11,13 +11,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
-from onnxruntime.capi import onnxruntime_pybind11_state as state
 from torch import Tensor
 
 from vall_e_core import Inputs, KVCache, Target
 
 from .graph import PARTS, StepShape
 from .quantize import MOST8
+from .runtime import state
 from .step import Step
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 
 from vall_e_core import KVCache
 
 from .graph import StepShape, step_graph
+from .runtime import onnxruntime
 
 _TYPES = {torch.float32: np.float32, torch.int8: np.int8, torch.int32: np.int32, torch.int64: np.int64}
 FATAL_ONLY = 4

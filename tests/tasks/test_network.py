@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,16 @@ def test_c6_download_is_what_connects(blocked: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys.modules[__name__], "BLOCKED", f"import time; time.sleep = lambda s: None\n{BLOCKED}")
     code, _, last = blocked("models", "download", "encodec-24khz")
     assert code == 4 and not last.startswith("attempts: 0")
+
+
+def test_c6_no_library_counts_its_users(tmp_path: Path) -> None:
+    """Regression: ONNX Runtime noted each user in the home folder and had a queue of events to send, from code that the
+    watch above doesn't see."""
+    pytest.importorskip("onnxruntime")
+    environment = {**os.environ, "HOME": str(tmp_path / "home"), "VALL_E_HOME": str(tmp_path / "cache")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    (tmp_path / "home").mkdir()
+    command = [sys.executable, "-m", "vall_e_core", "tts", "Hi.", "--voice", "slt", "--engine", "onnx"]
+    out = str(tmp_path / "out.wav")
+    subprocess.run([*command, "--device", "cpu", "-q", "-o", out], env=environment, check=True)
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import Registry, SpeechOptions, SpeechRequest, split_text
+from vall_e_core import InputError, Registry, SpeechOptions, SpeechRequest, VallE, split_text
+from vall_e_core.synthesis.limits import expected_seconds
+from vall_e_core.synthesis.parts import make_parts
 
 SHORT = ("--max-ar-steps", 5, "--max-tries", 1)
 
@@ -88,6 +90,28 @@ def test_b7a_any_punctuation_is_read(tts: Any) -> None:
     record = tts(*SHORT, text="“oh — wait…” (he) said; it’s «odd»")
     assert record["phonemes"] == "oh, wait. he said; it's odd"
     assert not any("know" in line for line in record["warnings"])
+
+
+def test_a_paragraph_that_cannot_be_read_does_not_cost_the_others(
+    registry: Registry, make_model: Any, tmp_path: Path
+) -> None:
+    """Regression: a number in a circle between two chapters, and nothing of a book was spoken."""
+    engine = VallE.load(make_model(tmp_path / "model.sft"), registry=registry, device="cpu")
+    whole = engine.synthesize("hello there.\n\nᏣᎳᎩ\n\nand good bye.", voice="tim", seed=1, max_ar_steps="9", unk="skip")
+    assert [part.text for part in whole.parts] == ["hello there.", "and good bye."]
+    assert any("left out" in line and "ᏣᎳᎩ" in line for line in whole.warnings)
+    with pytest.raises(InputError, match="no reading"):
+        engine.synthesize("ᏣᎳᎩ", voice="tim", seed=1)
+
+
+def test_what_is_long_in_words_is_made_in_parts() -> None:
+    """Regression: 16.1% is seven words, which its five characters don't show, and the end was cut off."""
+    engine = VallE.load(device="cpu")
+    text = "it went from 1234567 to 7654321 and 2345678 to 8765432 or 3456789 to 9876543 and then to 4567891 again"
+    prepared = SpeechRequest(text, voice="slt").prepare(engine.registry)
+    parts = make_parts(engine, prepared, None, 6.0).items
+    assert " ".join(part.text for part in parts) == text
+    assert len(parts) > 2 and all(expected_seconds(part.phonemes) <= 6.0 for part in parts)
 
 
 def test_b8_markup_is_text_or_left_out(tts: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vall_e_core import InputError, NormalText, decode_text, normalise_text, read_text, split_text
-from vall_e_core.text import detect_script, estimate_seconds, split_sentences, strip_markup
+from vall_e_core.text import detect_script, estimate_seconds, split_sentences, strip_markup, unwrapped
 
 
 def solid(text: str) -> str:
@@ -230,3 +230,56 @@ def test_segments_hold_every_character_but_blanks(pieces: list[str]) -> None:
     normal = normalise_text("".join(pieces)).text
     sentences = split_sentences(normal)
     assert solid("".join(sentences)) == solid(normal)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("Add ⅛ of it, 3⅛ in all.", "Add 1/8 of it, 3 1/8 in all."), ("２０２４ yen", "2024 yen"),
+        ("chapter ⑨.", "chapter 9."), ("ＨＥＬＬＯ！", "HELLO!"), ("½ cup, x²", "½ cup, x²"), ("①②", "1 2"),
+    ],
+)  # fmt: skip
+def test_variants_of_ordinary_characters_are_read_as_those(given: str, expected: str) -> None:
+    """Regression: espeak-ng says nothing for them."""
+    found = normalise_text(given).text
+    assert " ".join(found.split()) == expected
+
+
+WRAPPED = """It was the best of times, it was the worst of times, it was the age of
+wisdom, it was the age of foolishness, it was the epoch of belief, it was
+the epoch of incredulity, it was the season of Light."""
+
+
+def test_lines_that_were_wrapped_are_joined() -> None:
+    """Regression: of a book from the web every line was a sentence."""
+    assert unwrapped(WRAPPED) == WRAPPED.replace("\n", " ")
+    assert unwrapped(f"{WRAPPED}\n\n{WRAPPED}") == "\n\n".join([WRAPPED.replace("\n", " ")] * 2)
+    assert len(split_text(unwrapped(WRAPPED), max_seconds=30.0)) == 1
+    broken = "The whole of the family was there and all of them said that it was won-\nderful, as it had been."
+    assert unwrapped(broken) == broken.replace("-\n", "-")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A shopping list for the family and all of their many good friends:\neggs\nmilk",
+        "Two roads diverged in a yellow wood,\nAnd sorry I could not travel both",
+        "The first line of the file is a sentence that is a little longer.\nThe second.\nAnd a third one.",
+        "one\ntwo", "", "one",
+    ],
+)  # fmt: skip
+def test_lines_that_mean_something_stay(text: str) -> None:
+    assert unwrapped(text) == text
+
+
+def test_numbers_times_and_addresses_are_not_cut() -> None:
+    """Regression: `$1,234,567` became "dollar one" and "two hundred thirty four thousand"."""
+    text = ("It rose to $1,234,567 at 10:45 on https://example.com/a;b, " * 12).strip()
+    pieces = [each.text for each in split_text(text, max_seconds=5.0)]
+    words = {word for piece in pieces for word in piece.split()}
+    assert len(pieces) > 5 and words == set(text.split())
+
+
+def test_symbols_that_are_words_take_time() -> None:
+    assert estimate_seconds("#@*/%&+=$<") == pytest.approx(3.0)
+    assert estimate_seconds("\"'()-") == 0.0

@@ -10,11 +10,16 @@ from vall_e_core.errors import InputError, ModelError
 from vall_e_core.punctuation import known_punctuation
 from vall_e_core.text import Segment, estimate_seconds, split_text
 
+from .limits import expected_seconds
+
 if TYPE_CHECKING:
     from vall_e_core.tokenizer import Tokenizer
 
     from .engine import VallE
     from .request import PreparedSpeech
+
+SAFELY = 0.9
+"""Of a budget: pieces are of unequal length."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,21 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
         raise ModelError("the model carries no phoneme table", try_="--tokenizer FILE")
     text = prepared.text
     segments = split_text(text, max_seconds=budget) if lead != "" else [Segment(text, estimate_seconds(text), True)]
-    texts = [each.text.replace("\n", " ") for each in segments]
-    spoken = prepared.phonemizer.phonemize(texts, prepared.language)
+    warnings: list[str] = []
+    spoken = _read(prepared, [each.text.replace("\n", " ") for each in segments], warnings)
+    if lead != "":
+        spoken = [piece for each in spoken for piece in _shorter(prepared, *each, budget, warnings)]
     leading = prepared.reference_phonemes if lead else None
     if leading:
         leading = known_punctuation(leading, tokenizer.pieces)
-    read = [known_punctuation(each, tokenizer.pieces) for each in spoken]
-    pairs = [(text, phonemes) for text, phonemes in zip(texts, read, strict=True) if any(map(str.isalpha, phonemes))]
+    read = [(said, known_punctuation(phonemes, tokenizer.pieces)) for said, phonemes in spoken]
+    pairs = [(said, phonemes) for said, phonemes in read if any(map(str.isalpha, phonemes))]
     if not pairs:
         raise InputError("nothing to say: the text has no phonemes", cause=f"read as {prepared.language}")
     skip = prepared.request.options.unk == "skip"
     strange = dict.fromkeys(char for _, phonemes in pairs for char in tokenizer.unknown(phonemes))
     if leading:
         strange |= dict.fromkeys(tokenizer.unknown(leading))
-    warnings: list[str] = []
     if strange:
         shown = " ".join(f"{char!r}" for char in list(strange)[:20])
         if not skip:
@@ -84,6 +90,44 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
             raise InputError("nothing to say: the model knows none of the phonemes", cause=f"they are: {phonemes}")
         items.append(TextPart(said, own, _encode(tokenizer, whole), _encode(tokenizer, own)))
     return TextParts(text, items, warnings)
+
+
+def _read(prepared: PreparedSpeech, texts: Sequence[str], warnings: list[str]) -> list[tuple[str, str]]:
+    """Each text with its phonemes. One that can't be read costs the others nothing: it is left out, and that is said.
+    Raises InputError where none can."""
+    phonemizer, language = prepared.phonemizer, prepared.language
+    try:
+        return list(zip(texts, phonemizer.phonemize(texts, language), strict=True))
+    except InputError:
+        if len(texts) == 1:
+            raise
+    found: list[tuple[str, str]] = []
+    errors: list[InputError] = []
+    for text in texts:
+        try:
+            found += zip([text], phonemizer.phonemize([text], language), strict=True)
+        except InputError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    warnings += [f"left out: {error.message}" for error in errors]
+    return found
+
+
+def _shorter(
+    prepared: PreparedSpeech, text: str, phonemes: str, budget: float, warnings: list[str], tries: int = 3
+) -> list[tuple[str, str]]:
+    """A part whose phonemes are longer than its letters promised (`16.1%` is seven words) in pieces of up to `budget`
+    seconds."""
+    expected = expected_seconds(phonemes)
+    if expected <= budget or tries == 0:
+        return [(text, phonemes)]
+    word = max(map(estimate_seconds, text.split()))  # a number isn't cut in two
+    pieces = split_text(text, max_seconds=max(SAFELY * budget * estimate_seconds(text) / expected, word))
+    if len(pieces) < 2:
+        return [(text, phonemes)]
+    read = _read(prepared, [each.text for each in pieces], warnings)
+    return [piece for each in read for piece in _shorter(prepared, *each, budget, warnings, tries - 1)]
 
 
 def _without(phonemes: str, strange: dict[str, None]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
-from vall_e_core.text import normalise_text, require_speech, strip_markup
+from vall_e_core.text import normalise_text, require_speech, strip_markup, unwrapped
 from vall_e_core.voices import SavedVoice
 
 from .limits import parse_bound
@@ -115,14 +115,15 @@ class SpeechRequest:
         if options.input_prompt_prefix and not references:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
         normal = normalise_text(strip_markup(self.text) if options.strip_markup else self.text)
-        require_speech(normal.text)
+        text = unwrapped(normal.text)
+        require_speech(text)
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
         phonemizer = component.build(BuildContext(notify=notify, component=registry.get))
-        language = settle_language(phonemizer, options.language, normal.text)
+        language = settle_language(phonemizer, options.language, text)
         spoken = heard if not transcript else phonemizer.phonemize([normalise_text(transcript).text], language)[0]
         return PreparedSpeech(
-            self, references, transcript, spoken, normal.text, normal.removed, language, phonemizer, tuple(warnings)
+            self, references, transcript, spoken, text, normal.removed, language, phonemizer, tuple(warnings)
         )
 
     def _references(
