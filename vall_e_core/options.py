@@ -50,7 +50,7 @@ def _common(name: str, item: type, default: object, help: str, *spellings: str) 
 
 
 COMMON: tuple[Option, ...] = (
-    _common("verbose", int, 0, "say more: the effective chain, timings; repeat for more still", "-v", "--verbose"),
+    _common("verbose", int, 0, "say more: the effective chain, timings", "-v", "--verbose"),
     _common("quiet", bool, False, "say nothing but errors", "-q", "--quiet"),
     _common("json", bool, False, "print the result as JSON", "--json"),
     _common("no_progress", bool, False, "show no progress bar", "--no-progress"),

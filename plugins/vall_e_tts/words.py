@@ -56,7 +56,7 @@ def material(task: Source, *, behind: int) -> tuple[str | None, tuple[Path, ...]
     if not references and task.voice is None:
         if len(words) <= behind:
             raise UsageError(
-                "no reference audio",
+                f"no reference audio, or no output: one of them is {words[0]}" if words else "no reference audio",
                 cause="a voice to speak with is needed",
                 try_="TEXT REF OUT, --ref FILE, or --voice NAME",
             )
@@ -68,9 +68,10 @@ def refuse(words: Sequence[str], instead: Mapping[str, object]) -> None:
     """Arguments that nothing takes; `instead` are flags that take the place of one. Raises UsageError."""
     if words:
         given = [name for name, value in instead.items() if value]
+        takes = "take" if len(given) > 1 else "takes"
         raise UsageError(
             f"one argument too many: {words[0]!r}",
-            cause=f"{' and '.join(given)} takes the place of an argument" if given else None,
+            cause=f"{' and '.join(given)} {takes} the place of an argument" if given else None,
             try_="quote a text that has spaces; vall-e tts --help",
         )
 
