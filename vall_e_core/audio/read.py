@@ -9,7 +9,7 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +34,7 @@ _SUBTYPES = frozenset(
     }
 )  # fmt: skip
 _BLOCK_SAMPLES = 1 << 18
+_SALVAGED_FRAMES = 512
 _MOST_CHANNELS = 64
 _RATES = (1_000, 768_000)
 _LOW_RATE = 16_000
@@ -214,15 +215,37 @@ def _drain(stream: BinaryIO, label: str) -> bytes:
 
 
 def _blocks(file: Any, label: str, limit: int | None) -> Iterator[Samples]:  # noqa: ANN401 - soundfile is untyped
-    """[n, C] until the end, or `limit` frames."""
+    """[n, C] until the end, or `limit` frames; of a damaged file what there is before the damage, if anything."""
     size = max(1, _BLOCK_SAMPLES // file.channels)
-    left = limit
-    while left is None or left > 0:
-        block = _read(file, size if left is None else min(size, left), label)
-        if len(block) == 0:
+    done = 0
+    while limit is None or done < limit:
+        wanted = size if limit is None else min(size, limit - done)
+        damaged = False
+        try:
+            block = _read(file, wanted, label)
+        except InputError:
+            damaged, block = True, _salvaged(file, done, wanted, label)
+            if done + len(block) == 0:
+                raise
+        if len(block):
+            yield block
+        if damaged or len(block) == 0:
             return
-        yield block
-        left = None if left is None else left - len(block)
+        done += len(block)
+
+
+def _salvaged(file: Any, start: int, most: int, label: str) -> Samples:  # noqa: ANN401 - soundfile is untyped
+    """Up to `most` frames [n, C] from `start` on, in pieces so small that hardly anything before the damage is lost."""
+    found: list[Samples] = []
+    count = 0
+    with suppress(InputError, RuntimeError):
+        file.seek(start)
+        while count < most:
+            found.append(_read(file, min(_SALVAGED_FRAMES, most - count), label))
+            count += len(found[-1])
+            if len(found[-1]) == 0:
+                break
+    return np.concatenate(found) if found else np.zeros((0, file.channels), np.float32)
 
 
 def _read(file: Any, frames: int, label: str) -> Samples:  # noqa: ANN401 - soundfile is untyped
@@ -242,7 +265,7 @@ def _report(file: Any, container: Container, label: str, frames: int, more: bool
         notify(f"{label} is cut off: its header promises more than the {seconds:.1f} s that are there")
     elif container.wrapped:
         notify(f"{label} is longer than its header can say; what the header counts is read")
-    elif container.kind == "flac" and not more and 0 < frames < file.frames:
+    elif container.kind in ("flac", "mp3") and not more and 0 < frames < file.frames:
         notify(f"{label} is cut off: {seconds:.1f} s of {file.frames / file.samplerate:.1f} s are there")
     if file.samplerate < _LOW_RATE:
         notify(f"{label} has a sample rate of {file.samplerate} Hz; from {_LOW_RATE // 1000} kHz on it sounds better")
