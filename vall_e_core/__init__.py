@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         Target,
         in_pieces,
     )
+    from .normal_text import NormalText, decode_text, normalise_text, read_text
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
     from .synthesis.voice import find_voice, make_voice, model_codec
     from .synthesis.writing import write_speech
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
-    from .text import NormalText, Segment, decode_text, detect_script, normalise_text, read_text, split_text
+    from .text import Segment, detect_script, split_text
     from .tokenizer import Tokenizer
     from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
 
@@ -205,12 +206,12 @@ _LAZY: dict[str, str] = {
     "read_tensors": ".tensorfile",
     "sha256_tensors": ".tensorfile",
     "voices_home": ".voices",
-    "NormalText": ".text",
+    "NormalText": ".normal_text",
     "Segment": ".text",
-    "decode_text": ".text",
+    "decode_text": ".normal_text",
     "detect_script": ".text",
-    "normalise_text": ".text",
-    "read_text": ".text",
+    "normalise_text": ".normal_text",
+    "read_text": ".normal_text",
     "split_text": ".text",
 }
 """Public names that are resolved when first used, and the module that holds each."""

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vall_e_core import InputError, NormalText, decode_text, normalise_text, read_text, split_text
-from vall_e_core.text import detect_script, estimate_seconds, split_sentences, strip_markup, unwrapped
+from vall_e_core.normal_text import strip_markup, unwrapped
+from vall_e_core.text import detect_script, estimate_seconds, split_sentences
 
 
 def solid(text: str) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
-from vall_e_core.text import normalise_text, require_speech, strip_markup, unwrapped
+from vall_e_core.normal_text import normalise_text, strip_markup, unwrapped
+from vall_e_core.text import require_speech
 from vall_e_core.voices import SavedVoice
 
 from .limits import parse_bound

@@ -16,7 +16,8 @@ from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, ModelError, UsageError, suggestion
 from vall_e_core.kinds import Voice
-from vall_e_core.text import estimate_seconds, normalise_text, require_speech
+from vall_e_core.normal_text import normalise_text
+from vall_e_core.text import estimate_seconds, require_speech
 from vall_e_core.voice_file import LONGEST_TEXT, printable
 from vall_e_core.voices import CodesOrigin, SavedVoice, VoiceFolder
 
