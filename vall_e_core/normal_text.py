@@ -99,14 +99,14 @@ def _ordinary(match: re.Match[str]) -> str:
 
 def unwrapped(text: str) -> str:
     """Normalised text without the line ends that only keep lines short: those of a paragraph in which the first word of
-    no line had room on the line before. Lists, verse and one sentence a line stay as they are."""
+    no line had room on the line before, and some line begins with a small letter. Lists, verse and headlines stay."""
     return "\n\n".join(_unwrapped(paragraph) for paragraph in re.split(r"\n{2,}", text))
 
 
 def _unwrapped(paragraph: str) -> str:
     lines = paragraph.split("\n")
     width = max(map(len, lines))
-    if len(lines) < 2 or width < WRAPPED_FROM:
+    if width < WRAPPED_FROM or not any(line[:1].islower() for line in lines[1:]):
         return paragraph
     full = all(
         line.endswith("-") or len(line) + 1 + len(after.split(" ", 1)[0]) > width for line, after in pairwise(lines)

@@ -38,7 +38,8 @@ class Mirostat(Sampler):
     harmed_by_filters = "what was cut off is missing from its estimate of the distribution, which biases its control"
 
     tau: float = param(
-        5.0, primary=True, min=0.0, max=1e30, neutral=0.0, unit="bits", help="the surprise aimed at; 0 switches it off",
+        5.0, primary=True, min=0.0, max=1e30, neutral=0.0, unit="bits",  # float32 holds twice that
+        help="the surprise aimed at; 0 switches it off",
         flags=(Flag("--mirostat-tau", help="target surprise of mirostat (version 1), in bits; 0 is off"),),
     )  # fmt: skip
     eta: float = param(

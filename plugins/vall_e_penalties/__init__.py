@@ -34,7 +34,7 @@ class RepetitionPenalty(Sampler):
     removes = False
 
     penalty: float = param(
-        1.2, primary=True, min=1e-30, max=1e30, neutral=1.0,
+        1.2, primary=True, min=1e-30, max=1e30, neutral=1.0,  # float32 holds a logit divided by either
         help="strength; 1 changes nothing, below 1 rewards",
         flags=(Flag("--repetition-penalty", help="AR: lower the score of tokens already heard; 1 is off"),),
     )  # fmt: skip

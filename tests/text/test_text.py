@@ -266,7 +266,7 @@ def test_lines_that_were_wrapped_are_joined() -> None:
         "A shopping list for the family and all of their many good friends:\neggs\nmilk",
         "Two roads diverged in a yellow wood,\nAnd sorry I could not travel both",
         "The first line of the file is a sentence that is a little longer.\nThe second.\nAnd a third one.",
-        "one\ntwo", "", "one",
+        "Breaking news from the city council meeting held on Monday\nMayor resigns", "one\ntwo", "", "one",
     ],
 )  # fmt: skip
 def test_lines_that_mean_something_stay(text: str) -> None:

@@ -24,8 +24,6 @@ USUAL_PART_SECONDS = 10.0
 LEAST_PART_SECONDS = 3.0
 #: A bound below this many times the expected length cuts speech that is all right; parts are made as short as that.
 ROOM = 1.5
-#: Below this many times it nearly all speech is cut, whoever speaks: a new try would end there as well.
-TIGHT = 1.1
 #: Under this share of the expected length a result is reported as short.
 SHORT_FACTOR = 0.4
 

@@ -217,7 +217,7 @@ class Run:
         members = self.plans["ar"].active if "ar" in self.plans else ()
         least = max((each.least_seconds() for each in members), default=0.0)
         limit = limits.longest(part.phonemes, bound, rate, pace, least)
-        return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < limits.TIGHT * expected)
+        return Wanted(expected, limit, bounded_by_user=bound.frames(rate) < limits.ROOM * expected)
 
     def _chain(self, plan: ChainPlan, use: Use) -> Chain:
         config = self.engine.loaded.config
