@@ -23,15 +23,30 @@ from .errors import (
 )
 from .hookspecs import hookimpl
 from .imports import without_torchaudio
-from .kinds import Codec, Engine, Figure, Judge, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
+from .kinds import (
+    Codec,
+    Engine,
+    Figure,
+    Judge,
+    LazyCommand,
+    ModelSource,
+    Normalizer,
+    Phonemizer,
+    Sampler,
+    Scorer,
+    Task,
+    Voice,
+)
 from .protocols import (
     CodecModel,
     EngineModel,
     FinishedTake,
     Judged,
     JudgeModel,
+    NormalizerModel,
     PhonemizerModel,
     Recording,
+    Replacement,
     ScorerModel,
     StepRecorder,
     StepRecording,
@@ -60,7 +75,7 @@ if TYPE_CHECKING:
         Target,
         in_pieces,
     )
-    from .normal_text import NormalText, decode_text, normalise_text, read_text
+    from .normal_text import CleanText, clean_text, decode_text, read_text
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
@@ -206,11 +221,11 @@ _LAZY: dict[str, str] = {
     "read_tensors": ".tensorfile",
     "sha256_tensors": ".tensorfile",
     "voices_home": ".voices",
-    "NormalText": ".normal_text",
+    "CleanText": ".normal_text",
+    "clean_text": ".normal_text",
     "Segment": ".text",
     "decode_text": ".normal_text",
     "detect_script": ".text",
-    "normalise_text": ".normal_text",
     "read_text": ".normal_text",
     "split_text": ".text",
 }
@@ -233,6 +248,7 @@ __all__ = [
     "ChainState",
     "CheckpointError",
     "Choice",
+    "CleanText",
     "Codec",
     "CodecModel",
     "CodesOrigin",
@@ -263,7 +279,8 @@ __all__ = [
     "ModelOptions",
     "ModelSource",
     "Noise",
-    "NormalText",
+    "Normalizer",
+    "NormalizerModel",
     "OutputTarget",
     "Param",
     "Phonemizer",
@@ -272,6 +289,7 @@ __all__ = [
     "Recording",
     "Registry",
     "RegressionError",
+    "Replacement",
     "Sampler",
     "SamplerSpec",
     "SavedVoice",
@@ -314,6 +332,7 @@ __all__ = [
     "check_output",
     "check_unchanged",
     "check_voice_name",
+    "clean_text",
     "codebook_ids",
     "compile_chain",
     "continuations",
@@ -339,7 +358,6 @@ __all__ = [
     "model_codec",
     "mono_samples",
     "no_matches",
-    "normalise_text",
     "param",
     "plan_chain",
     "read_audio",

@@ -18,8 +18,8 @@ from .options import file_schema
 def schema(ctx: click.Context, kind: str, name: str) -> None:
     """Print the JSON schema (draft 2020-12) of a component's parameters.
 
-    KIND is sampler, codec, phonemizer, task, model, voice, scorer, judge or engine. For a task it is the schema of the
-    file that --config takes.
+    KIND is sampler, codec, phonemizer, normalizer, task, model, voice, scorer, judge or engine. For a task it is the
+    schema of the file that --config takes.
     """
     registry = state_of(ctx).registry
     component = registry.get(kind, name)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from .kinds import Codec, Engine, Judge, LazyCommand, ModelSource, Phonemizer, Sampler, Scorer, Task, Voice
+from .kinds import Codec, Engine, Judge, LazyCommand, ModelSource, Normalizer, Phonemizer, Sampler, Scorer, Task, Voice
 
 PROJECT = "vall_e"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -40,6 +40,11 @@ class HookSpecs:
     @hookspec
     def vall_e_phonemizers(self) -> Iterable[type[Phonemizer]]:
         """Text to phonemes."""
+        raise NotImplementedError
+
+    @hookspec
+    def vall_e_normalizers(self) -> Iterable[type[Normalizer]]:
+        """Written words to spoken ones."""
         raise NotImplementedError
 
     @hookspec
@@ -82,6 +87,7 @@ HOOKS: dict[str, str] = {
     "vall_e_samplers": "sampler",
     "vall_e_codecs": "codec",
     "vall_e_phonemizers": "phonemizer",
+    "vall_e_normalizers": "normalizer",
     "vall_e_tasks": "task",
     "vall_e_commands": "command",
     "vall_e_models": "model",

@@ -16,7 +16,7 @@ from .parameters import MISSING, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .protocols import CodecModel, EngineModel, JudgeModel, PhonemizerModel, ScorerModel
+    from .protocols import CodecModel, EngineModel, JudgeModel, NormalizerModel, PhonemizerModel, ScorerModel
     from .session import Session
 
 Group = TypeVar("Group", bound=Component)
@@ -115,6 +115,27 @@ class Phonemizer(Component):
     if TYPE_CHECKING:
 
         def build(self, ctx: BuildContext) -> PhonemizerModel: ...
+
+
+class Normalizer(Component):
+    """Says what written words mean when they are read aloud: numbers, abbreviations, symbols.
+
+    It replaces ranges of the words it is given and never sees anything else: IPA, pauses and stops are kept from it.
+    """
+
+    kind = "normalizer"
+    languages: ClassVar[frozenset[str]] = frozenset()
+    """The language codes it serves; `en` serves `en-us` and `en-gb` too."""
+
+    @classmethod
+    def serves(cls, language: str) -> bool:
+        """Whether it is meant for text in a language such as `en` or `en-us`."""
+        code = language.strip().lower().replace("_", "-")
+        return code in cls.languages or code.partition("-")[0] in cls.languages
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> NormalizerModel: ...
 
 
 class Task(Component):
@@ -247,6 +268,7 @@ class LazyCommand:
 
 
 KINDS: dict[str, type[Component]] = {
-    kind.kind: kind for kind in (Sampler, Codec, Phonemizer, Task, ModelSource, Voice, Scorer, Judge, Engine)
+    kind.kind: kind
+    for kind in (Sampler, Codec, Phonemizer, Normalizer, Task, ModelSource, Voice, Scorer, Judge, Engine)
 }
 """Every kind by its name, in the order they are shown."""

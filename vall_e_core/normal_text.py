@@ -36,7 +36,7 @@ _ENTITY = re.compile("|".join(_ENTITIES))
 
 
 @dataclass(frozen=True)
-class NormalText:
+class CleanText:
     """`text` in normal form. `removed`: how many characters that can't be spoken or seen were taken out."""
 
     text: str
@@ -71,7 +71,7 @@ def read_text(path: str | Path) -> str:
     return decode_text(data, str(path))
 
 
-def normalise_text(text: str) -> NormalText:
+def clean_text(text: str) -> CleanText:
     """NFC, full-width and circled characters as ordinary ones, line ends as \\n, runs of blanks as one space, and
     nothing that is neither seen nor spoken.
 
@@ -83,7 +83,7 @@ def normalise_text(text: str) -> NormalText:
     text, joiners = _JOINERS.subn("", text)
     text = unicodedata.normalize("NFC", _VARIANT.sub(_ordinary, text))
     text = _AROUND_LINE_END.sub("\n", _BLANKS.sub(" ", text)).strip()
-    return NormalText(text, controls + joiners)
+    return CleanText(text, controls + joiners)
 
 
 def _ordinary(match: re.Match[str]) -> str:

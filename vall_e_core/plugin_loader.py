@@ -22,7 +22,7 @@ import pluggy
 from .component import Component
 from .errors import PluginError, did_you_mean
 from .hookspecs import HOOKS, PROJECT, HookSpecs
-from .kinds import KINDS, LazyCommand, Sampler
+from .kinds import KINDS, LazyCommand, Normalizer, Sampler
 
 GROUP = "vall_e"
 OURS = "vall-e"
@@ -200,6 +200,10 @@ def check_component(component: object, kind: str) -> None:
         raise PluginError(f"{component.__name__} has more than one primary parameter")
     if issubclass(component, Sampler) and component.role not in ("transform", "selector", "search"):
         raise PluginError(f"{component.__name__}: unknown role {component.role!r}")
+    if issubclass(component, Normalizer):
+        codes = component.languages
+        if not codes or isinstance(codes, str) or not all(isinstance(code, str) for code in codes):
+            raise PluginError(f"{component.__name__}: languages must be a set of language codes, not {codes!r}")
 
 
 def _check_name(name: object, owner: str) -> None:

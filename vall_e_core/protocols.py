@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -99,6 +99,28 @@ class PhonemizerModel(Protocol):
         """One IPA string for each text: stress marked, punctuation kept, no space at the ends.
 
         Raises InputError for a language it doesn't know or text it can't read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What is said instead of the characters `start` up to `end` of a text; an empty `text` says nothing."""
+
+    start: int
+    end: int
+    text: str
+
+
+@runtime_checkable
+class NormalizerModel(Protocol):
+    """A built normalizer."""
+
+    def replacements(self, text: str, language: str) -> Iterable[Replacement]:
+        """What is said differently from how it is written, in order and without overlap; the rest stays as it is.
+
+        `text` is a run of words in one language: cleaned text without markup, IPA, pauses or line ends. A replacement
+        holds words and the marks `. , ; : ? !`, and no line end.
         """
         ...
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vall_e_core import PluginError, Registry, Sampler, UsageError, hookimpl
+from vall_e_core import Normalizer, PluginError, Registry, Sampler, UsageError, hookimpl
 from vall_e_core.hookspecs import HOOKS, HookSpecs
 
 from .conftest import SAMPLER, Site
@@ -278,6 +278,38 @@ def test_registries_share_nothing(site: Site) -> None:
     site.sampler("vall-e-dry", "dry", "dry_plugin")
     first, second = site.registry(), Registry()
     assert first.names("sampler") == ["dry"] and second.names("sampler") == []
+
+
+NORMALIZER = """
+from dataclasses import dataclass
+from vall_e_core import Normalizer, hookimpl
+
+@dataclass(frozen=True)
+class Danish(Normalizer):
+    '''Danish numbers.'''
+    name = "danish"
+    languages = frozenset({"da"})
+
+@hookimpl
+def vall_e_normalizers():
+    return [Danish]
+"""
+
+
+def test_a_normalizer_says_which_languages_it_serves(site: Site) -> None:
+    site.add("vall-e-danish", {"danish": "danish_plugin"}, {"danish_plugin": NORMALIZER})
+    registry = site.registry()
+    assert registry.records[0].provides == {"normalizers": ("danish",)}
+    danish = registry.all(Normalizer)["danish"]
+    served = [code for code in ("da", "da-dk", "DA_dk", "de", "dan", "") if danish.serves(code)]
+    assert served == ["da", "da-dk", "DA_dk"]
+
+
+@pytest.mark.parametrize("languages", ["'da'", "frozenset()", "frozenset({1})"])
+def test_a_normalizer_without_languages_is_broken(site: Site, languages: str) -> None:
+    source = NORMALIZER.replace('frozenset({"da"})', languages)
+    site.add("vall-e-danish", {"danish": "danish_plugin"}, {"danish_plugin": source})
+    assert "languages must be a set of language codes" in str(site.registry().records[0].error)
 
 
 def test_every_hook_has_a_kind_and_a_description() -> None:

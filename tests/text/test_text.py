@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vall_e_core import InputError, NormalText, decode_text, normalise_text, read_text, split_text
+from vall_e_core import CleanText, InputError, clean_text, decode_text, read_text, split_text
 from vall_e_core.normal_text import strip_markup, unwrapped
 from vall_e_core.text import detect_script, estimate_seconds, split_sentences
 
@@ -23,7 +23,7 @@ def solid(text: str) -> str:
 @pytest.mark.parametrize("text", ["", "   ", "\n\n", "...", "!?", "—", "😀🎉", "\u200b\u202e", "“”", "- - -"])
 def test_b1_nothing_to_say_is_an_input_error(text: str) -> None:
     with pytest.raises(InputError, match="nothing to say") as caught:
-        split_text(normalise_text(text).text)
+        split_text(clean_text(text).text)
     assert caught.value.exit_code == 3 and caught.value.cause is not None
 
 
@@ -45,7 +45,7 @@ FLOODS = {
 def test_b3_time_is_linear_in_the_length(flood: str, grows_linearly: Callable[[Callable[[int], object]], bool]) -> None:
     def split(times: int) -> None:
         text = "a" + FLOODS[flood] * (20_000 * times // len(FLOODS[flood])) + "a"
-        split_text(normalise_text(strip_markup(text)).text)
+        split_text(clean_text(strip_markup(text)).text)
 
     assert grows_linearly(split)
 
@@ -56,7 +56,7 @@ def test_quadratic_work_does_not_count_as_linear(grows_linearly: Callable[[Calla
 
 @pytest.mark.parametrize("flood", ["sentences", "word", "digits", "spaced", "cjk"])
 def test_b3_a_million_characters_are_split_and_complete(flood: str) -> None:
-    text = normalise_text(FLOODS[flood] * (10**6 // len(FLOODS[flood]))).text
+    text = clean_text(FLOODS[flood] * (10**6 // len(FLOODS[flood]))).text
     segments = split_text(text, max_seconds=10)
     assert solid("".join(segment.text for segment in segments)) == solid(text)
     assert max(segment.seconds for segment in segments) <= 10 + 1e-6
@@ -66,7 +66,7 @@ def test_b3_a_million_characters_are_split_and_complete(flood: str) -> None:
 def test_b3_memory_is_bounded_by_the_text(flood: str) -> None:
     text = "a" + FLOODS[flood] * (10**6 // len(FLOODS[flood]))
     tracemalloc.start()
-    split_text(normalise_text(text).text)
+    split_text(clean_text(text).text)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40 * len(text)
@@ -74,32 +74,32 @@ def test_b3_memory_is_bounded_by_the_text(flood: str) -> None:
 
 def test_b4_what_is_neither_seen_nor_spoken_is_removed_and_counted() -> None:
     dirty = "a\u202eb\u200bc\0d\x1be\x9ff\ud800g\ufeffh\u200ei\u2066j\u00adk\u200dl"
-    assert normalise_text(dirty) == NormalText("abcdefghijkl", 11)
-    assert normalise_text("plain text").removed == 0
+    assert clean_text(dirty) == CleanText("abcdefghijkl", 11)
+    assert clean_text("plain text").removed == 0
 
 
 def test_b4_composed_and_decomposed_text_are_one() -> None:
     text = "naïve café Ångström が 한국"
-    assert normalise_text(unicodedata.normalize("NFD", text)) == normalise_text(text)
-    assert normalise_text(text).text == unicodedata.normalize("NFC", text)
+    assert clean_text(unicodedata.normalize("NFD", text)) == clean_text(text)
+    assert clean_text(text).text == unicodedata.normalize("NFC", text)
 
 
 def test_b4_right_to_left_text_and_emoji_stay() -> None:
     for text in ("שלום עולם", "مرحبا بالعالم", "Well done 🎉 indeed"):
-        assert normalise_text(text).text == text
-    assert normalise_text("می\u200cخواهم").text == "می\u200cخواهم"  # this joiner spells a Persian word
+        assert clean_text(text).text == text
+    assert clean_text("می\u200cخواهم").text == "می\u200cخواهم"  # this joiner spells a Persian word
 
 
 @pytest.mark.parametrize(
     "text", ["-h", "--help", "@file", "$(touch x)", "%s %d", "`x`", "&amp; <b>", "a\\nb", "${HOME}"]
 )
 def test_b6_b8_text_is_taken_literally(text: str) -> None:
-    assert normalise_text(text).text == text
+    assert clean_text(text).text == text
     assert "".join(segment.text for segment in split_text(f"{text} and a letter")) == f"{text} and a letter"
 
 
 def test_b6_line_ends_and_blanks_have_one_form() -> None:
-    assert normalise_text("\ufeffa\r\nb\rc\u2028d\u0085e \n f\t g\u00a0\u3000h  ").text == "a\nb\nc\nd\ne\nf g h"
+    assert clean_text("\ufeffa\r\nb\rc\u2028d\u0085e \n f\t g\u00a0\u3000h  ").text == "a\nb\nc\nd\ne\nf g h"
 
 
 def test_b6_a_byte_order_mark_is_no_text() -> None:
@@ -131,7 +131,7 @@ def test_b6_files_that_are_none_are_named(tmp_path: Path) -> None:
 
 def test_b8_markup_is_stripped_and_never_expanded() -> None:
     ssml = "<?xml version='1.0'?><speak>one <break time='9s'/>two &lt;3 &amp;lt; &bomb;</speak>"
-    assert normalise_text(strip_markup(ssml)).text == "one two <3 &lt; &bomb;"
+    assert clean_text(strip_markup(ssml)).text == "one two <3 &lt; &bomb;"
     bomb = '<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c "&b;&b;">]>&c;'
     assert "xx" not in strip_markup(bomb)
     assert strip_markup("2 < 3") == "2 < 3"
@@ -211,8 +211,8 @@ def test_scripts_are_told_apart() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300), st.floats(0.5, 20), st.floats(0, 3))
 def test_nothing_speakable_is_lost_or_reordered(text: str, longest: float, shortest: float) -> None:
-    normal = normalise_text(text).text
-    assert normalise_text(normal).text == normal
+    normal = clean_text(text).text
+    assert clean_text(normal).text == normal
     try:
         segments = split_text(normal, max_seconds=longest, min_seconds=shortest)
     except InputError:
@@ -228,7 +228,7 @@ def test_nothing_speakable_is_lost_or_reordered(text: str, longest: float, short
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from([*"ab .,!?\n\"'好。…1", "Dr. ", "e.g. ", "... "]), max_size=80))
 def test_segments_hold_every_character_but_blanks(pieces: list[str]) -> None:
-    normal = normalise_text("".join(pieces)).text
+    normal = clean_text("".join(pieces)).text
     sentences = split_sentences(normal)
     assert solid("".join(sentences)) == solid(normal)
 
@@ -242,7 +242,7 @@ def test_segments_hold_every_character_but_blanks(pieces: list[str]) -> None:
 )  # fmt: skip
 def test_variants_of_ordinary_characters_are_read_as_those(given: str, expected: str) -> None:
     """Regression: espeak-ng says nothing for them."""
-    found = normalise_text(given).text
+    found = clean_text(given).text
     assert " ".join(found.split()) == expected
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
-from vall_e_core.normal_text import normalise_text, strip_markup, unwrapped
+from vall_e_core.normal_text import clean_text, strip_markup, unwrapped
 from vall_e_core.text import require_speech
 from vall_e_core.voices import SavedVoice
 
@@ -115,14 +115,14 @@ class SpeechRequest:
             raise UsageError(f"the task {self.task} needs a recording to work on", try_="--ref FILE")
         if options.input_prompt_prefix and not references:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
-        normal = normalise_text(strip_markup(self.text) if options.strip_markup else self.text)
+        normal = clean_text(strip_markup(self.text) if options.strip_markup else self.text)
         text = unwrapped(normal.text)
         require_speech(text)
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
         phonemizer = component.build(BuildContext(notify=notify, component=registry.get))
         language = settle_language(phonemizer, options.language, text)
-        spoken = heard if not transcript else phonemizer.phonemize([normalise_text(transcript).text], language)[0]
+        spoken = heard if not transcript else phonemizer.phonemize([clean_text(transcript).text], language)[0]
         return PreparedSpeech(
             self, references, transcript, spoken, text, normal.removed, language, phonemizer, tuple(warnings)
         )

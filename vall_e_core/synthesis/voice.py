@@ -16,7 +16,7 @@ from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, ModelError, UsageError, suggestion
 from vall_e_core.kinds import Voice
-from vall_e_core.normal_text import normalise_text
+from vall_e_core.normal_text import clean_text
 from vall_e_core.text import estimate_seconds, require_speech
 from vall_e_core.voice_file import LONGEST_TEXT, printable
 from vall_e_core.voices import CodesOrigin, SavedVoice, VoiceFolder
@@ -253,7 +253,7 @@ def _like(clip: AudioClip, samples: Wave, rate: int | None = None) -> AudioClip:
 
 def _checked_text(text: str) -> str:
     """A transcript in normal form, on one line. Raises InputError."""
-    found = " ".join(normalise_text(text).text.split())
+    found = " ".join(clean_text(text).text.split())
     require_speech(found, "the transcript")
     if len(found) > LONGEST_TEXT:
         raise InputError(f"the transcript has {len(found)} letters", cause=f"a voice keeps {LONGEST_TEXT} at most")
