@@ -19,7 +19,9 @@ class Beam(Sampler):
     A hypothesis is scored by the sum of its tokens' log-probabilities (as the chain leaves them, the selector's
     truncation included; the stop token counts) over its length to the power of `length_penalty`. Of each step's
     candidates the best go on; a hypothesis whose stop token is among the best `width` is complete, and the best
-    complete one keeps its row. The result is the best of all, complete or cut off at the limit.
+    complete one keeps its row. Where filters left fewer than `width` ways to go on, the stop token has to be among so
+    many: it ends nothing because nothing else was left. The result is the best of all, complete or cut off at the
+    limit.
 
     The search of an utterance ends once `width` hypotheses were completed and none that goes on is ahead of the best of
     them, or with `early_stop` as soon as they were completed (transformers' `early_stopping`, false and true). Width 1

@@ -74,7 +74,11 @@ class BeamSearch:
         over = state.over.reshape(-1, width)[:, 0]
         length = self._weight(state.steps.reshape(-1, width)[:, 0] + 1)
         ends = torch.zeros_like(over).unsqueeze(1) if step.stop_token is None else tokens == step.stop_token
-        ending = ends & (best > NEVER) & (torch.arange(best.shape[1], device=best.device) < width)
+        live = best > NEVER
+        filtered = ((logprobs.amin(1) == NEVER) & (going > NEVER)).view(-1, width).any(1, keepdim=True)
+        others = (live & ~ends).sum(1, keepdim=True).clamp(1, width)  # filters may have left fewer than the width
+        others = torch.where(filtered, others, width)
+        ending = ends & live & (torch.arange(best.shape[1], device=best.device) < others)
         completed = state.completed.reshape(-1, width)[:, 0] + ending.sum(1)
         complete = self._completed(best, parents, tokens, ending, length, state)
         ongoing = self._ongoing(best, parents, tokens, ends)

@@ -19,7 +19,8 @@ class RepetitionAware(Sampler):
     Chen et al., "VALL-E 2" (arXiv 2406.05370), with CosyVoice's parameters: if the token drawn from the top_p nucleus
     (at most top_k tokens) makes up at least `threshold` of the last `window` tokens, a second draw replaces it. The
     second draw is from everything that the chain's filters left, without the repeated token if `mask_before_resample`
-    says so (CosyVoice). The nucleus never lacks the stop token.
+    says so (CosyVoice). Where nothing but the stop token would be left to it, the first draw stands. The nucleus never
+    lacks the stop token.
 
     Under a beam, hypotheses are scored by the probability that these two draws together give a token.
     """

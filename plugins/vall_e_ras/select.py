@@ -24,7 +24,11 @@ class Nucleus(NamedTuple):
 
 
 class RepetitionAwareSelector(StatelessSelector):
-    """Two draws; the second counts where the first would repeat."""
+    """Two draws; the second counts where the first would repeat.
+
+    Where filters left nothing to draw instead but the stop token, the first stands: that nothing else is left is no
+    reason to stop.
+    """
 
     def __init__(self, window: int, threshold: float, top_p: float, top_k: int, *, mask: bool) -> None:
         self.window, self.top_p, self.top_k, self.mask = window, top_p, top_k, mask
@@ -41,7 +45,7 @@ class RepetitionAwareSelector(StatelessSelector):
         whole = torch.softmax(logits, dim=-1)
         if self.mask:
             others = 1 - whole
-            lone = others <= 0  # nothing else can be drawn
+            lone = (others <= 0) | ~self._leaves_another(logits, step.stop_token)  # nothing else can be drawn
             shares = torch.where(lone, 0.0, again / others.clamp(min=least))
             law = first - torch.where(lone, 0.0, again) + whole * (shares.sum(-1, keepdim=True) - shares).clamp(min=0)
         else:
@@ -68,7 +72,7 @@ class RepetitionAwareSelector(StatelessSelector):
         repeated = self._repeated(step, logits.shape[-1]).gather(1, first).squeeze(1)
         rest = logits.scatter(1, first, NEVER) if self.mask else logits
         second = draw(rest, step.uniform("resample"))
-        repeated = repeated & (rest.amax(-1) > NEVER)
+        repeated = repeated & (_without(rest, step.stop_token).amax(-1) > NEVER)
         return torch.where(repeated, second, first.squeeze(1)), repeated
 
     def _nucleus(self, logits: Tensor, stop: int | None) -> Nucleus:
@@ -85,8 +89,21 @@ class RepetitionAwareSelector(StatelessSelector):
             kept = kept | (ids == stop)
         return Nucleus(torch.where(kept, ordered, NEVER), ids, size)
 
+    @staticmethod
+    def _leaves_another(logits: Tensor, stop: int | None) -> Tensor:
+        """Whether a token other than the stop token is left [N, V] once this one is masked."""
+        live = _without(logits, stop) > NEVER
+        return live.sum(-1, keepdim=True) > live.long()
+
     def _repeated(self, step: Step, size: int) -> Tensor:
         """Which tokens [N, V] occur too often in the window."""
         ids, valid = recent(step, self.window, size)
         counts = torch.zeros(ids.shape[0], size, dtype=torch.long, device=ids.device)
         return counts.scatter_add(1, ids, valid.long()) >= self.needed
+
+
+def _without(logits: Tensor, stop: int | None) -> Tensor:
+    """Logits [N, V] in which the stop token is removed: a second draw must find another one to be made at all."""
+    if stop is None or not 0 <= stop < logits.shape[-1]:
+        return logits
+    return logits.index_fill(1, torch.full((1,), stop, device=logits.device), NEVER)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import Choice, Sampler, StateContext, StatelessSelector, Step, take_maximum
+from vall_e_core import Choice, Sampler, StateContext, StatelessSelector, Step, recent, take_maximum
 from vall_e_core.testing import check_sampler
 
 from .test_wrong_samplers import halve, transform
@@ -83,6 +83,24 @@ class ByValue(StatelessSelector):
         return torch.where(logits.amax(1) > 9, take_maximum(logits), lowest)
 
 
+class LooksAgain(StatelessSelector):
+    """Takes another token than the last one, even where only the stop token is left."""
+
+    def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        tokens = take_maximum(logits)
+        ids, valid = recent(step, 1, logits.shape[1])
+        others = logits.scatter(1, ids, torch.where(valid, GONE, logits.gather(1, ids)))
+        other = torch.where(others.amax(1) > GONE, take_maximum(others), tokens)
+        return torch.where(step.lengths > 0, other, tokens)
+
+
+class Weighs(StatelessSelector):
+    """Draws well, but a search would take the stop token for what is left."""
+
+    def support(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return logits - logits.clamp(min=-30.0)
+
+
 @pytest.mark.parametrize(
     ("made", "attributes", "said"),
     [
@@ -98,6 +116,8 @@ class ByValue(StatelessSelector):
         (Everything, {}, "brings back"),
         (ByPlace, {}, "other tokens than the batch"),
         (Hoards, {}, "object changes"),
+        (LooksAgain, {}, "improbable stop token where a filter left it little else"),
+        (Weighs, {}, "improbable stop token where a filter left it little else"),
     ],
 )
 def test_a_wrong_selector_is_caught(made: Callable[[], object], attributes: dict[str, object], said: str) -> None:
@@ -212,6 +232,18 @@ class Stops(Follow):
         return right if not right.finished.all() else right._replace(tokens=right.tokens * 0)
 
 
+class Fills(Follow):
+    """What is second best of a hypothesis fills the next row, and a stop token there ends the utterance."""
+
+    def made(self, logprobs: Tensor, step: Step, state: Tensor) -> Choice:
+        right = super().made(logprobs, step, state)
+        if step.stop_token is None:
+            return right
+        second = logprobs.scatter(1, right.tokens.unsqueeze(1), GONE).argmax(1)
+        over = (second == step.stop_token).view(-1, self.width).any(1).repeat_interleave(self.width)
+        return right._replace(finished=over)
+
+
 def test_a_right_search_is_let_through() -> None:
     assert check_sampler(transform(halve, role="search", build=lambda self, ctx: Follow())) == []
 
@@ -231,6 +263,7 @@ def test_a_right_search_is_let_through() -> None:
         (Draws, "global generator"),
         (Zero, "removed tokens"),
         (Stops, "host sync"),
+        (Fills, "improbable stop token where a filter left it little else"),
     ],
 )
 def test_a_wrong_search_is_caught(made: Callable[[], object], said: str) -> None:

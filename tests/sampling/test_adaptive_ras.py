@@ -91,6 +91,18 @@ def test_ras_never_brings_back_what_a_filter_removed_and_can_always_stop() -> No
     assert bool(apply_samplers([as_sampler("ras:10,top-p=0,top-k=1")], row, stop_token=3)[3] > GONE)
 
 
+@pytest.mark.parametrize("mask", ["true", "false"])
+def test_behind_a_filter_ras_never_stops_because_nothing_else_is_left(mask: str) -> None:
+    row = torch.tensor([5.0, 1.0, 0.5, -9.0])
+    spec = f"ras:10,mask-before-resample={mask}"
+    for uniform in (0.001, 0.5, 0.999):
+        token, details = select_token(["top-k:1", spec], row, [0] * 10, [0.5, uniform], stop_token=3)
+        assert token == 0 and details["resampled"] is (mask == "false")
+    law = apply_samplers(["top-k:1", as_sampler(spec)], row, [0] * 10, stop_token=3).softmax(-1)
+    assert float(law[0]) > 0.99 and 0 < float(law[3]) < 1e-5
+    assert select_token(["top-k:2", spec], row, [0] * 10, [0.5, 0.5], stop_token=3)[0] == (1 if mask == "true" else 0)
+
+
 def test_adaptive_p_makes_up_for_what_was_drawn() -> None:
     rows = torch.tensor([[0.6, 0.3, 0.1]]).log().repeat(3, 1)
     high = sampler_steps("adaptive-p:0.4,decay=0.5", rows, [0, 0, 0])

@@ -117,3 +117,12 @@ def test_one_step_waits_for_nothing() -> None:
         processed = chain.process(logits, step, state)
         choice, state = chain.advance(processed, step, state, finished)
         chain.accept(choice.tokens, step.select(choice.parents), state)
+
+
+@pytest.mark.parametrize("spec", ["beam:4", "beam:4,early-stop=true", "beam:4,length-penalty=0"])
+def test_a_stop_token_that_a_filter_left_alone_beside_one_other_ends_nothing(spec: str) -> None:
+    """The stop token fills the beam where a filter leaves one other token, and must not complete anything by that."""
+    logits = torch.full((6, 6), 0.0)
+    logits[:, 1], logits[:, 5] = 8.0, -6.0
+    (found,), _, _ = search(chain_of("top-k:1", spec), [logits], 12, 5)
+    assert found == [1] * 12

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..kinds import Sampler
 from . import state as states
 from .contract_common import context, frozen, on_cuda, on_meta, state_rows, unsynced
-from .probes import Probe
+from .probes import Probe, nearly_nothing
 from .protocols import Choice
 from .step import Step
 
@@ -36,6 +36,14 @@ def check_search(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:
             yield from _rollback(built, probe)
             if not one.waits:
                 yield from _without_sync(built, probe)
+    yield from _nothing_else(built, tried[0].stage)
+
+
+def _repeated(probe: Probe, width: int) -> Probe:
+    """The probe's first rows as utterances of so many hypotheses."""
+    rows = [row % probe.logits.shape[0] for row in range(UTTERANCES) for _ in range(width)]
+    logprobs = torch.log_softmax(probe.logits[rows], -1)
+    return Probe(probe.name, logprobs, tuple(probe.histories[row] for row in rows), probe.stage)
 
 
 def _spread(probe: Probe, width: int) -> Probe:
@@ -91,6 +99,22 @@ def _choice(built: Any, probe: Probe) -> Iterator[str]:
     if not torch.equal(choice.parents // built.width, torch.arange(rows) // built.width):
         yield f"a hypothesis continues another utterance's ({probe.name})"
     yield from state_rows(after, rows)
+
+
+def _nothing_else(built: Any, stage: str) -> Iterator[str]:
+    """Behind a filter that left a token or two and the stop token, no utterance ends because nothing else is left."""
+    for one, stop in nearly_nothing(stage):
+        probe = _repeated(one, built.width)
+        step = probe.step(stop_token=stop)
+        state = built.init(UTTERANCES, context(probe, step))
+        for _ in range(2 * built.width + 2):
+            choice, state = built.advance(probe.logits.clone(), step, state)
+            over = choice.finished.view(UTTERANCES, -1).all(1)
+            if bool(over.any()) or bool((choice.tokens.view(UTTERANCES, -1)[:, 0] == stop).any()):
+                yield f"it ends on an improbable stop token where a filter left it little else ({probe.name})"
+                return
+            step = step.select(choice.parents)
+            step.append(choice.tokens)
 
 
 def _purity(built: Any, probe: Probe) -> Iterator[str]:

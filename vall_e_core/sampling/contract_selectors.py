@@ -14,7 +14,7 @@ from . import state as states
 from .contract_common import context, frozen, on_cuda, on_meta, state_rows, unsynced
 from .contract_compact import check_compact_selector
 from .contract_rows import check_selector_rows
-from .probes import Probe
+from .probes import Probe, nearly_nothing
 from .step import Step
 
 NEVER = float("-inf")
@@ -28,6 +28,7 @@ def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str
         yield from _rows(built, probe)
         yield from check_compact_selector(one, built, probe)
         yield from check_selector_rows(built, probe)
+    yield from _nothing_else(built, tried[0].stage)
     for probe in tried:
         if probe.size == 1025:
             if not one.waits:
@@ -66,6 +67,21 @@ def _choice(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
             yield f"it declares to take the most probable token, lowest id first, but doesn't ({probe.name})"
     if "shift" in one.invariances and not torch.equal(built.select(probe.logits + 8.0, step, state), tokens):
         yield f"it declares that a constant added to all logits changes nothing, but it does ({probe.name})"
+
+
+def _nothing_else(built: Any, stage: str) -> Iterator[str]:
+    """Behind a filter that left one or two tokens and the stop token, it doesn't stop because nothing else is left."""
+    for probe, stop in nearly_nothing(stage):
+        step = probe.step(stop_token=stop)
+        state = fresh(built, probe, step)
+        for _ in range(4):
+            supported = torch.softmax(built.support(probe.logits.clone(), step, state), -1)[:, stop]
+            tokens = built.select(probe.logits.clone(), step, state)
+            if bool((tokens == stop).any()) or bool((supported > 0.3).any()):
+                yield f"it takes an improbable stop token where a filter left it little else ({probe.name})"
+                return
+            state = built.accept(probe.logits, tokens, step, state)
+            step.append(tokens)
 
 
 def _purity(built: Any, probe: Probe) -> Iterator[str]:

@@ -67,6 +67,19 @@ def probes(stage: str = "ar") -> Iterator[Probe]:
     yield Probe("one row, V=1025, no history", torch.randn(1, 1025, generator=made), empty[:1], stage)
 
 
+def nearly_nothing(stage: str = "ar") -> Iterator[tuple[Probe, int]]:
+    """What a tight filter leaves: one or two likely tokens, said often before, and an unlikely stop token."""
+    for size in (5, 17, 1025):
+        for stop, first, second in ((size - 1, 0, 1), (0, size - 1, size - 2)):
+            logits = torch.full((3, size), float("-inf"))
+            logits[:, first], logits[1:, second], logits[:, stop] = 0.0, -0.1, -16.0
+            both = torch.tensor([first, second]).repeat(30)
+            histories = (torch.full((60,), first), both, both[:1])
+            if stage not in ("ar", "stt"):
+                histories = (both[:0],) * 3
+            yield Probe(f"V={size}, stop {stop}, little left", logits, histories, stage), stop
+
+
 def instances(sampler: type[Sampler]) -> list[Sampler]:
     """The default instance, and with one parameter changed: its choices, neutral value, ends, and values between."""
     made: dict[str, Sampler] = {}
