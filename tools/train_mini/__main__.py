@@ -1,4 +1,4 @@
-"""`python -m tools.train_mini STAGE RUN`: corpus, codec (or start), vocoder, model, plot, export, report."""
+"""`python -m tools.train_mini STAGE RUN`: teacher, corpus, codec (or start), vocoder, model, plot, export, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from .config import load
 
-STAGES = ("corpus", "start", "codec", "vocoder", "model", "plot", "export", "report")
+STAGES = (
+    "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "model", "plot", "export", "report",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -17,20 +19,23 @@ def main() -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("run", type=Path, help="folder of the run; its config.yaml is optional")
     parser.add_argument(
-        "--keep-out", type=Path, help="sentences that must not be trained on; those of vall-e eval if absent (corpus)"
+        "--keep-out",
+        type=Path,
+        help="sentences that must not be trained on; those of vall-e eval if absent (teacher, corpus)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (training stages)")
     parser.add_argument("--out", type=Path, help="folder to write to (plot, export, report) or to read from (start)")
+    parser.add_argument("--worker", type=int, default=0, help="number of this process, of --workers (teacher)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that write shards (teacher)")
     args = parser.parse_args()
     config = load(args.run)
     stage = import_module(f".{args.stage}", __package__)
-    extra = (
-        {"keep_out": args.keep_out}
-        if args.stage == "corpus"
-        else {"out": args.out}
-        if args.stage in ("start", "plot", "export", "report")
-        else {"device": args.device}
-    )
+    wanted = {
+        "teacher": ("keep_out", "worker", "workers"),
+        "corpus": ("keep_out",),
+        **dict.fromkeys(("start", "plot", "export", "report"), ("out",)),
+    }.get(args.stage, ("device",))
+    extra = {name: getattr(args, name) for name in wanted}
     stage.run(config, args.run, **{k: v for k, v in extra.items() if v is not None})
 
 

@@ -10,6 +10,8 @@ import yaml
 
 from vall_e_mini.shape import Shape
 
+from .split_networks import SplitShape
+
 T = TypeVar("T")
 
 
@@ -44,6 +46,24 @@ class CorpusConfig:
     """Seconds of silence kept around the words."""
     rms: float = 0.08
     """Every recording is brought to this level; the codec does the same with its input."""
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """What the natural teacher speaks."""
+
+    folder: str = "teacher"
+    """Where its model and voices lie."""
+    seed: int = 1
+    shards: int = 200
+    shard_minutes: float = 6.0
+    mixtures: int = 700
+    """Speakers beside the English voices."""
+    whole_share: float = 0.12
+    """The part of the utterances that the voices as they are speak."""
+    speeds: tuple[float, float] = (0.82, 1.22)
+    longest: float = 16.0
+    """Seconds."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +130,9 @@ class Config:
     """A whole run."""
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     codec: Shape = field(default_factory=Shape)
+    split: SplitShape = field(default_factory=SplitShape)
     codec_training: StageConfig = field(default_factory=StageConfig)
     vocoder_training: StageConfig = field(
         default_factory=lambda: StageConfig(minutes=76.0, batch=12, frames=24, adversarial_from=0.3)

@@ -187,11 +187,12 @@ class Corpus:
 
     def __init__(self, run_dir: Path) -> None:
         self.items: list[dict] = []
+        known = run_dir / "corpus" / "speakers.json"
         self.octaves = {
             s["name"]: Speaker(**{k: v for k, v in s.items() if k != "share"}).octaves
-            for s in json.loads((run_dir / "corpus" / "speakers.json").read_text())
+            for s in (json.loads(known.read_text()) if known.is_file() else ())
         }
-        """Mean pitch of each speaker over 100 Hz, in octaves."""
+        """Mean pitch of each of flite's speakers over 100 Hz, in octaves."""
         self._maps: dict[int, np.ndarray] = {}
         for path in sorted((run_dir / "corpus").glob("*.jsonl")):
             for line in path.read_text().splitlines():

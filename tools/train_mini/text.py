@@ -197,6 +197,83 @@ def sentences(rng: random.Random, forbidden: frozenset[str]) -> Iterator[str]:
 
 
 @cache
+def glosses() -> list[str]:
+    """WordNet's definitions of 4 to 22 words, letters and commas only, as sentences."""
+    found = []
+    for kind in ("adj", "adv", "noun", "verb"):
+        for line in (WORDNET / f"data.{kind}").read_text().splitlines():
+            gloss = re.sub(r"\([^)]*\)", " ", line.partition(" | ")[2].split('"')[0])
+            for part in gloss.split(";"):
+                part = " ".join(part.split()).strip(" ,.:")
+                if 4 <= len(part.split()) <= 22 and LETTERS.match(part):
+                    found.append(finish(part))
+    return sorted(set(found))
+
+
+@cache
+def names() -> list[str]:
+    """WordNet's proper nouns of one or two words: people, towns, rivers, countries."""
+    found = set()
+    for line in (WORDNET / "data.noun").read_text().splitlines():
+        fields = line.split()
+        if len(fields) > 4 and re.fullmatch(r"[A-Z][a-z]{2,}(_[A-Z][a-z]{2,})?", fields[4]):
+            found.add(fields[4].replace("_", " "))
+    return sorted(found)
+
+
+LETTER_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def named(rng: random.Random) -> str:
+    """A sentence with names in it."""
+    return finish(rng.choice(STOCK["named"]).format(rng.choice(names()), rng.choice(names())))
+
+
+def figures(rng: random.Random) -> str:
+    """Amounts, dates, times and codes, as they are read out."""
+    digits = {f"d{i or ''}": spoken_number(rng.randrange(10)) for i in (0, *range(2, 8))}
+    return finish(
+        rng.choice(STOCK["figures"]).format(
+            n=spoken_number(rng.choice((rng.randrange(100), rng.randrange(3000)))),
+            m=spoken_number(rng.randrange(10, 100)),
+            k=spoken_number(rng.randrange(1000)),
+            h=spoken_number(rng.randrange(1, 13)),
+            o=rng.choice(STOCK["ordinals"]),
+            month=rng.choice(STOCK["months"]),
+            phrase=noun_phrase(rng),
+            **digits,
+        )
+    )
+
+
+def listed(rng: random.Random) -> str:
+    """A few things in a row, with commas, or one word alone."""
+    things = [rng.choice(common_words()["noun"]) for _ in range(rng.randint(1, 5))]
+    return finish(", ".join(things[:-1]) + (", and " if len(things) > 1 else "") + things[-1])
+
+
+def initials(rng: random.Random) -> str:
+    """Letters one by one, in a sentence or alone."""
+    said = " ".join(rng.choice(LETTER_NAMES) for _ in range(rng.randint(2, 4)))
+    return finish(rng.choice(("The {0} said no", "She works for the {0}", "{0}", "Press {0} twice")).format(said))
+
+
+def passages(rng: random.Random, forbidden: frozenset[str]) -> Iterator[str]:
+    """One to four sentences each, of every kind, without end; none whose normal form is forbidden."""
+    known = sentences(rng, forbidden)
+    others = (lambda r: r.choice(glosses()), named, figures, listed, initials)
+    while True:
+        parts: list[str] = []
+        for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
+            if rng.random() < 0.45:
+                parts.append(next(known))
+            else:
+                parts.append(rng.choices(others, (0.55, 0.15, 0.15, 0.1, 0.05))[0](rng))
+        if not any(normalise(part) in forbidden for part in parts):
+            yield " ".join(parts)
+
+
+@cache
 def _espeak() -> object:
     import espeakng_loader
     from phonemizer.backend import EspeakBackend
