@@ -9,7 +9,8 @@ from pathlib import Path
 from .config import load
 
 STAGES = (
-    "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "model", "plot", "export", "report",
+    "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "model", "plot", "export",
+    "report",
 )  # fmt: skip
 
 

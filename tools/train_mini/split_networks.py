@@ -1,7 +1,7 @@
 """The codec for natural speech: level 0 tells what is said and how, the residual levels tell in which voice.
 
 Two encoders read the same log-mel. The content encoder's latents are quantized by level 0 alone; they are trained to
-tell the phones, and to let a decoder that is *given* the speaker rebuild the mel, so the voice itself has no place there
+tell the phones, and to let a decoder that is *given* the speaker rebuild the mel, so the voice has no place there
 (compare SpeechTokenizer, arXiv 2308.16692, and Mimi, arXiv 2410.00037, which distill a semantic first level). The
 acoustic encoder's latents, less what level 0 says of them, are quantized by the other levels, each on the residual of
 the one before.
@@ -117,8 +117,8 @@ class SplitQuantizer(nn.Module):
     def forward(self, content: Tensor, acoustic: Tensor) -> dict[str, Tensor]:
         """[B, content, T], [B, latent, T] -> what was found, by name.
 
-        `content` [B, content, T] is quantized, with the latents' gradient; of `vectors` [Q, B, latent, T] only the first
-        carries a gradient; `codes` is [B, T, Q]; `commitment` and `lift` are losses.
+        `content` [B, content, T] is quantized, with the latents' gradient; of `vectors` [Q, B, latent, T] only the
+        first carries a gradient; `codes` is [B, T, Q]; `commitment` and `lift` are losses.
         """
         quantized, ids, commitment = self.first(content)
         if self.training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -70,9 +71,9 @@ class SpectrumJudge(nn.Module):
 class Judges(nn.Module):
     """One judge a resolution; hinge losses and feature matching."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolutions: Sequence[tuple[int, int]] = RESOLUTIONS) -> None:
         super().__init__()
-        self.judges = nn.ModuleList(SpectrumJudge(n_fft, hop) for n_fft, hop in RESOLUTIONS)
+        self.judges = nn.ModuleList(SpectrumJudge(n_fft, hop) for n_fft, hop in resolutions)
 
     def loss(self, guess: Tensor, wave: Tensor) -> Tensor:
         """The judges' own loss on samples [B, L]."""
