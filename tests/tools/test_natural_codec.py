@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT)) if importlib.util.find_spec("tools") is None else None
 
-from tools.train_mini import split_codec, split_vocoder, teacher  # noqa: E402
+from tools.train_mini import encode, split_codec, split_vocoder, teacher  # noqa: E402
 from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied  # noqa: E402
-from tools.train_mini.config import Config, StageConfig, TeacherConfig  # noqa: E402
+from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig  # noqa: E402
 from tools.train_mini.corpus import Corpus  # noqa: E402
 from tools.train_mini.kokoro import merged, trimmed  # noqa: E402
+from tools.train_mini.model import Sampler  # noqa: E402
 from tools.train_mini.split_networks import SplitEncoder, SplitShape  # noqa: E402
 
 SHAPE = SplitShape(
@@ -184,3 +186,25 @@ def test_both_stages_train_and_go_on(run_dir: Path) -> None:
     assert made["step"] > 0 and all(torch.isfinite(v).all() for v in made["average"].values())
     split_codec.run(config, run_dir)
     assert torch.load(run_dir / "codec.pt", weights_only=True)["step"] == first["step"], "the time is used up"
+
+
+def test_the_codes_of_every_voice_go_to_the_language_model(run_dir: Path) -> None:
+    """Each utterance is encoded as it is and in one other voice; what was disturbed is never a target."""
+    torch.manual_seed(0)
+    trainer = split_codec.CodecTrainer(SHAPE)
+    for level in (trainer.encoder.quantizer.first, *trainer.encoder.quantizer.rest):
+        level._codebook.embed.normal_()
+        level._codebook.inited.fill_(1.0)
+    values = {"network": trainer.state_dict(), "shape": json.dumps(asdict(SHAPE))}
+    torch.save(values, run_dir / "codec.pt")
+    encode.run(Config(split=SHAPE), run_dir)
+    corpus = encode.EncodedCorpus(run_dir)
+    targets = [item for item in corpus.items if not item["prompt_only"]]
+    assert [item["speaker"] == "x" for item in targets] == [True, False, True, False]
+    assert len(corpus.codes(0)) == 80 and corpus.codes(0).shape[1] == SHAPE.levels
+    variations = dict(encode.variations("x", SR))
+    other = next(i for i, item in enumerate(corpus.items) if item["speaker"] != "x")
+    assert len(corpus.codes(other)) == pytest.approx(80 / variations[corpus.items[other]["speaker"]].speed, abs=1.5)
+    corpus.items = [{**item, "prompt_only": i == 1} for i, item in enumerate({**targets[0]} for _ in corpus.items)]
+    sampler = Sampler(corpus, ModelConfig(), SHAPE.frame_rate, SHAPE.levels, SHAPE.codebook_size)
+    assert 1 not in sampler.ids and 1 not in sampler.speakers["x"] and 1 in sampler.prompts["x"]

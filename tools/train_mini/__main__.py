@@ -9,8 +9,8 @@ from pathlib import Path
 from .config import load
 
 STAGES = (
-    "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "model", "plot", "export",
-    "report",
+    "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "encode", "model", "plot",
+    "export", "report",
 )  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def main() -> None:
     wanted = {
         "teacher": ("keep_out", "worker", "workers"),
         "corpus": ("keep_out",),
+        "encode": (),
         **dict.fromkeys(("start", "plot", "export", "report"), ("out",)),
     }.get(args.stage, ("device",))
     extra = {name: getattr(args, name) for name in wanted}

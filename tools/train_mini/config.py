@@ -91,6 +91,8 @@ class StageConfig:
 class ModelConfig:
     """The AR + NAR + STT language model."""
 
+    natural: bool = False
+    """Learn from the codes of the natural teacher's corpus (`split`, `encode`), not of flite's."""
     width: int = 192
     heads: int = 4
     whole_prompt: bool = True

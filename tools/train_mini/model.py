@@ -11,10 +11,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from vall_e_mini.shape import Shape
+
 from .codes import CodedCorpus
 from .config import Config, ModelConfig
+from .encode import EncodedCorpus
 from .language_model import Batch, LanguageModel, LanguageModelShape
 from .optimiser import Muon
+from .split_networks import SplitShape
 from .tokens import BOS, EOS, SPACE, encode, vocabulary
 from .training import Average, Clock, Log, rate, restore, save, set_rate
 
@@ -31,7 +35,7 @@ class Sampler:
 
     def __init__(
         self,
-        corpus: CodedCorpus,
+        corpus: CodedCorpus | EncodedCorpus,
         config: ModelConfig,
         frame_rate: float,
         levels: int,
@@ -41,12 +45,22 @@ class Sampler:
     ) -> None:
         self.corpus, self.config, self.levels, self.stop = corpus, config, levels, stop
         self.frames = tuple(round(s * frame_rate) for s in config.prompt_seconds)
-        self.ids = [i for i in range(len(corpus)) if (i % HELD_OUT == 0) == held_out]
+        self.ids = [
+            i
+            for i, item in enumerate(corpus.items)
+            if (i % HELD_OUT == 0) == held_out and not item.get("prompt_only", False)
+        ]
         self.longest = 0 if held_out else round(config.joined_seconds * frame_rate)
         self.texts = [np.array(encode(item["ipa"])) for item in corpus.items]
         self.speakers: dict[str, list[int]] = {}
-        for i in self.ids:
-            self.speakers.setdefault(corpus.items[i]["speaker"], []).append(int(i))
+        self.prompts: dict[str, list[int]] = {}
+        """The same, and what may be a prompt alone."""
+        spoken = set(self.ids)
+        for i, item in enumerate(corpus.items):
+            if i in spoken:
+                self.speakers.setdefault(item["speaker"], []).append(i)
+            if i in spoken or item.get("prompt_only", False):
+                self.prompts.setdefault(item["speaker"], []).append(i)
 
     def text(self, item: Item) -> np.ndarray:
         """Phoneme ids, bos and eos included."""
@@ -75,7 +89,7 @@ class Sampler:
         """A cut [frames, Q] of another utterance of the speaker of `i`; short ones more often than long ones."""
         low, high = self.frames
         wanted = low + round((high - low) * float(rng.random()) ** 2)
-        others = self.speakers[self.corpus.items[i]["speaker"]]
+        others = self.prompts[self.corpus.items[i]["speaker"]]
         for _ in range(8):
             codes = self.corpus.codes(others[int(rng.integers(len(others)))])
             if len(codes) >= wanted:
@@ -144,7 +158,7 @@ class Sampler:
         flat = np.concatenate([p + n * longest for n, p in enumerate(places)])
         codes = np.concatenate(prompts) if prompts else np.zeros((0, self.levels), np.int64)
         arrays = (np.concatenate(texts), codes, np.concatenate(responses), table, where, flat, np.concatenate(targets))
-        pitch = [self.corpus.octaves[self.corpus.items[item[0]]["speaker"]] for item in items]
+        pitch = [self.corpus.octaves.get(self.corpus.items[item[0]]["speaker"], 0.0) for item in items]
         octaves = torch.tensor(pitch).repeat_interleave(torch.tensor([len(t) for t in targets]))
         return Batch(kind, q, *(torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)) for a in arrays), octaves)
 
@@ -173,9 +187,10 @@ def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
 
 def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     """Train for the configured time; every step holds a batch of each kind."""
-    c, codec = config.model, config.codec
+    c = config.model
+    codec: Shape | SplitShape = config.split if c.natural else config.codec
     torch.manual_seed(c.seed)
-    corpus = CodedCorpus(run_dir)
+    corpus = EncodedCorpus(run_dir) if c.natural else CodedCorpus(run_dir)
     shape = LanguageModelShape(
         c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary(), c.whole_prompt
     )
