@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from .babble import babble
+
 Array = np.ndarray[Any, Any]
 RATE = 8_000
 
 
 def wave(seconds: float = 2.0, rate: int = RATE) -> Array:
-    time_ = np.arange(round(seconds * rate)) / rate
-    wobble = 0.6 + 0.4 * np.sin(2 * np.pi * 2.3 * time_)
-    return (0.3 * wobble * np.sin(2 * np.pi * (140 * time_ + 9 * np.sin(2 * np.pi * 0.7 * time_)))).astype(np.float32)
+    return babble(seconds, rate)
 
 
 @pytest.fixture

@@ -18,13 +18,14 @@ from vall_e_core import Registry, VallE
 from vall_e_core.synthesis.windows import cut, read_voiced
 from vall_e_core.tracing.file import read_trace
 
+from .babble import babble
+
 RATE = 8_000
 Array = np.ndarray[Any, Any]
 
 
-def tone(seconds: float, pitch: float = 140.0, rate: int = RATE, level: float = 0.3) -> Array:
-    time = np.arange(round(seconds * rate)) / rate
-    return (level * (0.6 + 0.4 * np.sin(15 * time)) * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
+def voice(seconds: float, pitch: float = 140.0, rate: int = RATE, level: float = 0.3) -> Array:
+    return babble(seconds, rate, pitch, level)
 
 
 def silence(seconds: float, rate: int = RATE) -> Array:
@@ -47,7 +48,7 @@ def stt(cli: Any, model_path: Path) -> Any:
 @pytest.fixture
 def speech(tmp_path: Path) -> Path:
     """Three utterances, 11.5 s."""
-    pieces = (tone(3), silence(0.7), tone(2, 200), silence(0.8), tone(5, 90))
+    pieces = (voice(3), silence(0.7), voice(2, 200), silence(0.8), voice(5, 90))
     return save(tmp_path / "speech.wav", *pieces)
 
 
@@ -75,7 +76,7 @@ def test_a_lost_interrupt_ends_a_recording(
 
 
 def test_windows_never_exceed_their_length_and_miss_nothing_spoken(stt: Any, tmp_path: Path) -> None:
-    path = save(tmp_path / "x.wav", tone(31))
+    path = save(tmp_path / "x.wav", voice(31))
     for window in (4, 9):
         record = stt(path, "--format", "json", "--window", window).json()
         assert all(each["duration"] <= window + 0.3 for each in record["windows"])
@@ -88,7 +89,8 @@ def test_reading_in_blocks_gives_the_windows_of_the_whole(tmp_path: Path, longes
     rng = np.random.default_rng(1)
     pieces: list[Array] = []
     for _ in range(40):
-        pieces += [tone(float(rng.uniform(0.5, 8)), float(rng.uniform(80, 250))), silence(float(rng.uniform(0.1, 1.5)))]
+        pieces.append(voice(float(rng.uniform(0.5, 8)), float(rng.uniform(80, 250))))
+        pieces.append(silence(float(rng.uniform(0.1, 1.5))))
     wave = np.concatenate(pieces)
     path = save(tmp_path / "long.wav", wave)
     found = read_voiced(path, RATE, longest)
@@ -103,7 +105,7 @@ def test_reading_in_blocks_gives_the_windows_of_the_whole(tmp_path: Path, longes
 
 
 def test_a_pause_cuts_and_a_short_gap_does_not() -> None:
-    wave = np.concatenate([tone(1), silence(0.2), tone(1), silence(0.6), tone(1)])
+    wave = np.concatenate([voice(1), silence(0.2), voice(1), silence(0.6), voice(1)])
     spans, used = cut(wave, RATE, 10.0, final=True)
     assert [round(start / RATE, 1) for start, _ in spans] == [0, 2.7] and used == len(wave)
     assert cut(silence(3), RATE, 10.0, final=True)[0] == [] and cut(silence(0), RATE, 10.0, final=True) == ([], 0)
@@ -111,7 +113,7 @@ def test_a_pause_cuts_and_a_short_gap_does_not() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])
 def test_a4_silence_is_an_empty_text_and_no_error(stt: Any, tmp_path: Path, level: float) -> None:
-    path = save(tmp_path / "x.wav", tone(3, level=0.9) * level)
+    path = save(tmp_path / "x.wav", voice(3, level=0.9) * level)
     done = stt(path)
     assert done.stdout == "\n" and "no speech" in done.stderr
     record = stt(path, "--format", "json").json()
@@ -121,7 +123,7 @@ def test_a4_silence_is_an_empty_text_and_no_error(stt: Any, tmp_path: Path, leve
 
 @pytest.mark.parametrize("seconds", [0.05, 0.2, 0.45])
 def test_a3_very_short_audio_is_transcribed_all_the_same(stt: Any, tmp_path: Path, seconds: float) -> None:
-    stt(save(tmp_path / "x.wav", tone(seconds)))
+    stt(save(tmp_path / "x.wav", voice(seconds)))
 
 
 def test_several_inputs_load_one_model_and_keep_their_order(
@@ -132,7 +134,7 @@ def test_several_inputs_load_one_model_and_keep_their_order(
     loads = []
     original = vall_e_core.checkpoint.load_model
     monkeypatch.setattr(vall_e_core.checkpoint, "load_model", lambda *a, **k: (loads.append(a), original(*a, **k))[1])
-    other = save(tmp_path / "other.wav", tone(2, 300))
+    other = save(tmp_path / "other.wav", voice(2, 300))
     done = stt(speech, other)
     assert len(loads) == 1
     assert [line.split(": ")[0] for line in done.stdout.splitlines()] == [str(speech), str(other)]
@@ -152,7 +154,7 @@ def test_a_bad_input_fails_the_run_but_not_the_others(stt: Any, tmp_path: Path, 
 
 
 def test_a5_a_fault_in_the_middle_of_a_file_is_that_inputs_error(stt: Any, tmp_path: Path, speech: Path) -> None:
-    wave = tone(70)
+    wave = voice(70)
     wave[RATE * 65] = np.nan
     path = save(tmp_path / "nan.wav", wave)
     done = stt(path, speech, code=6)
@@ -172,7 +174,7 @@ def test_a_folder_takes_a_file_for_each_input(stt: Any, tmp_path: Path, speech: 
 
 def test_two_inputs_never_share_an_output(stt: Any, tmp_path: Path, speech: Path) -> None:
     (tmp_path / "b").mkdir()
-    same = save(tmp_path / "b" / "speech.wav", tone(1))
+    same = save(tmp_path / "b" / "speech.wav", voice(1))
     assert "two inputs would be written" in stt(speech, same, "-o", tmp_path / "out", code=2).stderr
 
 
@@ -225,7 +227,7 @@ def test_a_trace_tells_the_phonemes_that_were_heard(
 
 def test_a_trace_is_for_one_recording_and_never_written_over_something(stt: Any, speech: Path, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
-    other = save(tmp_path / "other.wav", tone(1))
+    other = save(tmp_path / "other.wav", voice(1))
     assert "for one input" in stt(speech, other, "--trace", path, code=2).stderr and not path.exists()
     path.write_text("mine")
     assert "exists" in stt(speech, "--trace", path, code=2).stderr and path.read_text() == "mine"
@@ -249,7 +251,7 @@ def test_memory_does_not_grow_with_the_recording(stt: Any, tmp_path: Path) -> No
     import tracemalloc
 
     def peak(minutes: int) -> int:
-        wave = np.tile(np.concatenate([tone(4), silence(1)]), 12 * minutes)
+        wave = np.tile(np.concatenate([voice(4), silence(1)]), 12 * minutes)
         path = save(tmp_path / f"{minutes}.wav", wave)
         del wave
         tracemalloc.start()

@@ -25,6 +25,11 @@ class HearingOptions(Component):
         help="longest piece transcribed at once, long audio is cut where it is quiet; if absent as the checkpoint "
         "advises, else 10",
     )  # fmt: skip
+    vad: str = param(
+        "auto", choices=("auto", "silero", "energy", "off"),
+        help="what finds the speech in a recording: Silero's network, loudness (auto, where the network isn't "
+        "installed), or nothing: then whatever sounds is transcribed",
+    )  # fmt: skip
     max_steps: int | None = param(None, min=1, help="most phonemes of one piece; from its length if absent")
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, for a chain that draws; 0 if absent")
     layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (if trained for it)")

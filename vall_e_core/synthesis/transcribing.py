@@ -27,8 +27,9 @@ from .loading import advised_seconds
 from .oom import in_batches
 from .record import FORMAT, versions
 from .results import Heard, Transcription
+from .segments import segments
 from .traces import heard_log
-from .windows import Window, read_voiced
+from .windows import Window, open_detector, read_voiced
 
 if TYPE_CHECKING:
     from vall_e_core.audio import AudioClip
@@ -72,7 +73,8 @@ def transcribe(
     run = _Run(engine, how, chain, progress, trace)
     heard: list[Heard] = []
     pending: list[Window] = []
-    source = read_voiced(audio, engine.codec.sample_rate, run.window)
+    detector = open_detector(how.vad, engine.codec.sample_rate, run.warnings.append)
+    source = read_voiced(audio, engine.codec.sample_rate, run.window, detector=detector)
     for window in source:
         pending.append(window)
         if len(pending) >= max(_WINDOWS_AT_ONCE, how.batch_size):
@@ -81,6 +83,7 @@ def transcribe(
     heard += run.listen(pending, len(heard))
     phonemes = " ".join(each.phonemes for each in heard if each.phonemes)
     record = run.record(heard, source.seconds, phonemes, time.perf_counter() - began)
+    record["vad"] = "off" if detector is None else detector.name
     record["warnings"] = [*run.warnings, *source.warnings]
     return Transcription(
         phonemes, source.seconds, heard, not phonemes, record, record["warnings"], run.log(record)
@@ -172,6 +175,7 @@ class _Run:
                 }
                 for each in heard
             ],
+            "segments": segments(heard, seconds),
             "early_exit": describe_layer_skip(self.early_exit), "samplers": {"stt": self.plan.record()},
             "model": {"name": engine.place.label, "path": str(loaded.path), "sha256": loaded.sha256},
             "codec": {"name": self.codec.name, "spec": engine.codec_spec},

@@ -1,31 +1,32 @@
-"""Audio of any length as pieces that a model can take whole, cut where nobody speaks."""
+"""Audio of any length as pieces that a model can take whole: where somebody speaks, cut where nobody does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vall_e_audio import FRAME_SECONDS, SpeechDetector, frame_levels, open_method, runs, speech_frames
 from vall_e_core.audio import AudioClip, read_windows
+from vall_e_core.audio.read import Source
+from vall_e_core.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: Level is measured in frames of this length.
-FRAME_SECONDS = 0.02
 #: A pause this long ends a piece; this much of it stays on either side.
 PAUSE_SECONDS, MARGIN_SECONDS = 0.35, 0.12
-#: A frame is quiet below this share of the loud frames' level, or below -60 dBFS.
-RELATIVE_QUIET, ABSOLUTE_QUIET = 0.02, 1e-3
 #: A piece with less sound than this is a click; one shorter than this is padded with silence for the codec.
 CLICK_SECONDS, SHORTEST_SECONDS = 0.05, 0.3
 _BLOCK_SECONDS = 60.0
+_GUARD_SECONDS = 1.5
+"""How much of what follows a frame may still change whether it counts as speech."""
 
 Wave = NDArray[np.float32]
+Likely = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,23 +48,35 @@ class Window:
 class Voiced:
     """Iterates over the pieces of a recording; afterwards `seconds` is its length and `warnings` what was noticed."""
 
-    def __init__(self, blocks: Iterator[Wave], sample_rate: int, longest: float) -> None:
-        self._blocks, self._rate, self._longest = blocks, sample_rate, longest
+    def __init__(
+        self, blocks: Iterator[Wave], sample_rate: int, longest: float, detector: SpeechDetector | None
+    ) -> None:
+        self._blocks, self._rate, self._longest, self._detector = blocks, sample_rate, longest, detector
         self.seconds = 0.0
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Window]:
         pending: Wave = np.zeros(0, np.float32)
+        likely: Likely | None = None if self._detector is None else np.zeros(0)
+        size = frame_size(self._rate)
         offset = 0
         for block in self._blocks:
             self.seconds += len(block) / self._rate
             pending = np.concatenate([pending, block])
-            spans, used = cut(pending, self._rate, self._longest, final=False)
+            likely = self._heard(likely, block)
+            spans, used = cut(pending, self._rate, self._longest, likely, final=False)
             for start, stop in spans:
                 yield self._window(pending, start, stop, offset)
             pending, offset = pending[used:], offset + used
-        for start, stop in cut(pending, self._rate, self._longest, final=True)[0]:
+            likely = None if likely is None else likely[used // size :]
+        likely = self._heard(likely, np.zeros(0, np.float32), final=True)
+        for start, stop in cut(pending, self._rate, self._longest, likely, final=True)[0]:
             yield self._window(pending, start, stop, offset)
+
+    def _heard(self, before: Likely | None, block: Wave, *, final: bool = False) -> Likely | None:
+        if before is None or self._detector is None:
+            return None
+        return np.concatenate([before, self._detector.feed(block, final=final)])
 
     def _window(self, wave: Wave, start: int, stop: int, offset: int) -> Window:
         samples = wave[start:stop]
@@ -73,80 +86,94 @@ class Voiced:
         return Window(samples, (offset + start) / self._rate, (stop - start) / self._rate)
 
 
-def read_voiced(source: Path | str | BinaryIO | AudioClip, sample_rate: int, longest: float) -> Voiced:
+def open_detector(method: str, sample_rate: int, notify: Callable[[str], None]) -> SpeechDetector | None:
+    """What tells speech from anything else in one recording; None for the method `off`.
+
+    Raises:
+        ModelError: where the method that was asked for can't be used here.
+    """
+    try:
+        found = open_method(method, notify)
+    except ImportError as error:
+        raise ModelError("Silero's voice detection can't be used", cause=str(error), try_="--vad energy") from error
+    return None if found is None else SpeechDetector(found, sample_rate)
+
+
+def read_voiced(
+    source: Source | AudioClip, sample_rate: int, longest: float, *, detector: SpeechDetector | None = None
+) -> Voiced:
     """The pieces of a file (or of a clip in memory), none longer than `longest` seconds, in bounded memory.
 
     Iterating raises InputError where the file can't be read.
+
+    Args:
+        detector: what finds speech; without one whatever sounds counts.
     """
-    if isinstance(source, AudioClip):
-        clip = source
-
-        def blocks() -> Iterator[Wave]:
-            from vall_e_core.audio.signal import resample
-
-            yield resample(clip.samples, clip.sample_rate, sample_rate)
-
-        return Voiced(blocks(), sample_rate, longest)
     notices: list[str] = []
-    found = Voiced(_file_blocks(source, sample_rate, notices.append), sample_rate, longest)
+    found = Voiced(_blocks(source, sample_rate, notices.append), sample_rate, longest, detector)
     found.warnings = notices
     return found
 
 
-def _file_blocks(source: Path | str | BinaryIO, sample_rate: int, notify: Callable[[str], None]) -> Iterator[Wave]:
+def _blocks(source: Source | AudioClip, sample_rate: int, notify: Callable[[str], None]) -> Iterator[Wave]:
+    if isinstance(source, AudioClip):
+        from vall_e_core.audio.signal import resample
+
+        wave = resample(source.samples, source.sample_rate, sample_rate)
+        size = round(_BLOCK_SECONDS * sample_rate)
+        for start in range(0, len(wave), size):
+            yield wave[start : start + size]
+        return
     for clip in read_windows(source, _BLOCK_SECONDS, sample_rate=sample_rate, notify=notify):
         yield clip.samples
 
 
-def cut(wave: Wave, rate: int, longest: float, *, final: bool) -> tuple[list[tuple[int, int]], int]:
+def frame_size(sample_rate: int) -> int:
+    """Samples of a frame."""
+    return max(1, round(FRAME_SECONDS * sample_rate))
+
+
+def cut(
+    wave: Wave, rate: int, longest: float, likely: Likely | None = None, *, final: bool
+) -> tuple[list[tuple[int, int]], int]:
     """The spoken spans [start, stop) of `wave` in samples, and how much of it is dealt with.
 
     Without `final` more is to come: a span that may go on is left for the next call.
+
+    Args:
+        likely: the probability of speech in each frame of 20 ms; None: whatever sounds is taken for speech.
     """
-    size = max(1, round(FRAME_SECONDS * rate))
+    size = frame_size(rate)
     levels = frame_levels(wave, size)
+    if likely is not None and final:
+        likely = np.pad(likely, (0, max(0, len(levels) - len(likely))))[: len(levels)]
+    elif likely is not None:
+        levels = levels[: len(likely)]
+        likely = likely[: len(levels)]
     if not len(levels):
         return [], len(wave) if final else 0
-    loud = float(np.quantile(levels, 0.95))
-    voiced = levels > max(ABSOLUTE_QUIET, RELATIVE_QUIET * loud)
+    voiced = speech_frames(levels, likely)
     pause, margin = round(PAUSE_SECONDS / FRAME_SECONDS), round(MARGIN_SECONDS / FRAME_SECONDS)
+    known = len(levels) if final else len(levels) - (pause if likely is None else round(_GUARD_SECONDS / FRAME_SECONDS))
     spans: list[tuple[int, int]] = []
-    done = 0
-    for start, stop in _runs(voiced, pause):
-        if not final and stop + pause >= len(levels):
+    done, goes_on = 0, False
+    for start, stop in runs(voiced, pause):
+        if not final and stop >= known:
+            goes_on = True
+            done = max(done, start - margin)
             break
         done = stop + margin
         if np.count_nonzero(voiced[start:stop]) * FRAME_SECONDS < CLICK_SECONDS:
             continue
         spans += _split(levels, max(0, start - margin), min(len(levels), stop + margin), longest)
     else:
-        done = len(levels) if final else max(done, len(levels) - pause - margin)
-    if not final and not spans and len(wave) > 2 * longest * rate:  # nobody pauses for breath
-        forced = _split(levels, 0, len(levels), longest)[:-1]
-        spans, done = forced, forced[-1][1] if forced else 0
+        done = len(levels) if final else max(done, known - margin)
+    if goes_on and len(levels) - done > 2 * longest / FRAME_SECONDS:  # nobody pauses for breath
+        forced = _split(levels, max(done, 0), len(levels), longest)[:-1]
+        spans += forced
+        done = forced[-1][1] if forced else done
     samples = [(start * size, min(stop * size, len(wave))) for start, stop in spans]
     return samples, len(wave) if final else min(max(done, 0) * size, len(wave))
-
-
-def frame_levels(wave: Wave, size: int) -> NDArray[np.float64]:
-    """The level (RMS about the mean) of each frame of `size` samples [n]; the last one may be shorter."""
-    if len(wave) == 0:
-        return np.zeros(0)
-    count = -(-len(wave) // size)
-    padded = np.pad(wave.astype(np.float64), (0, count * size - len(wave)), mode="edge").reshape(count, size)
-    found: NDArray[np.float64] = padded.std(axis=1)
-    return found
-
-
-def _runs(voiced: NDArray[np.bool_], pause: int) -> list[tuple[int, int]]:
-    """Stretches of voiced frames, with gaps shorter than `pause` frames filled."""
-    at = np.flatnonzero(voiced)
-    if not len(at):
-        return []
-    breaks = np.flatnonzero(np.diff(at) > pause)
-    starts = np.concatenate(([at[0]], at[breaks + 1]))
-    stops = np.concatenate((at[breaks], [at[-1]])) + 1
-    return [(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)]
 
 
 def _split(levels: NDArray[np.float64], start: int, stop: int, longest: float) -> list[tuple[int, int]]:
