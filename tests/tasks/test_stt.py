@@ -121,6 +121,24 @@ def test_a4_silence_is_an_empty_text_and_no_error(stt: Any, tmp_path: Path, leve
     assert stt(path, "--json").json()["no_speech"] is True
 
 
+def test_segments_tell_where_nobody_speaks(stt: Any, tmp_path: Path) -> None:
+    """Regression: words were invented for the noise of a room."""
+    room = (10 ** (-50 / 20) * np.random.default_rng(0).standard_normal(6 * RATE)).astype(np.float32)
+    done = stt(save(tmp_path / "room.wav", room), "--json")
+    record = done.json()
+    assert record["segments"] == [{"start": 0, "duration": 6, "no_speech": True}] and record["vad"] == "silero"
+    assert record["phonemes"] == "" and record["no_speech"] is True and "no speech" in done.stderr
+    mixed = save(tmp_path / "mixed.wav", room, voice(3), room, voice(2))
+    record = stt(mixed, "--json").json()
+    assert [each["no_speech"] for each in record["segments"]] == [True, False, True, False]
+    assert [each["start"] for each in record["segments"]] == pytest.approx([0, 6, 9, 15], abs=0.2)
+    assert [each["start"] for each in record["windows"]] == pytest.approx([6, 15], abs=0.2)
+    loud = stt(save(tmp_path / "loud.wav", room), "--vad", "off", "--json").json()
+    assert loud["windows"] and loud["vad"] == "off"
+    gated = stt(mixed, "--vad", "energy", "--json").json()
+    assert len(gated["windows"]) == 2 and gated["vad"] == "energy"
+
+
 @pytest.mark.parametrize("seconds", [0.05, 0.2, 0.45])
 def test_a3_very_short_audio_is_transcribed_all_the_same(stt: Any, tmp_path: Path, seconds: float) -> None:
     stt(save(tmp_path / "x.wav", voice(seconds)))
