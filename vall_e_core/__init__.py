@@ -75,7 +75,6 @@ if TYPE_CHECKING:
         Target,
         in_pieces,
     )
-    from .normal_text import CleanText, clean_text, decode_text, read_text
     from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
     from .registry import Registry
     from .sampling import (
@@ -115,6 +114,7 @@ if TYPE_CHECKING:
     from .synthesis.hearing_options import HearingOptions
     from .synthesis.loading import find_model
     from .synthesis.model_options import ModelOptions
+    from .synthesis.parts import Said, said_before
     from .synthesis.record import check_unchanged, read_record
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech, Transcription
@@ -123,7 +123,6 @@ if TYPE_CHECKING:
     from .synthesis.voice import find_voice, make_voice, model_codec
     from .synthesis.writing import write_speech
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
-    from .text import Segment, detect_script, split_text
     from .tokenizer import Tokenizer
     from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
 
@@ -202,6 +201,8 @@ _LAZY: dict[str, str] = {
     "find_model": ".synthesis.loading",
     "check_unchanged": ".synthesis.record",
     "read_record": ".synthesis.record",
+    "Said": ".synthesis.parts",
+    "said_before": ".synthesis.parts",
     "SpeechRequest": ".synthesis.request",
     "Speech": ".synthesis.results",
     "SpeechStream": ".synthesis.stream",
@@ -221,13 +222,6 @@ _LAZY: dict[str, str] = {
     "read_tensors": ".tensorfile",
     "sha256_tensors": ".tensorfile",
     "voices_home": ".voices",
-    "CleanText": ".normal_text",
-    "clean_text": ".normal_text",
-    "Segment": ".text",
-    "decode_text": ".normal_text",
-    "detect_script": ".text",
-    "read_text": ".normal_text",
-    "split_text": ".text",
 }
 """Public names that are resolved when first used, and the module that holds each."""
 
@@ -248,7 +242,6 @@ __all__ = [
     "ChainState",
     "CheckpointError",
     "Choice",
-    "CleanText",
     "Codec",
     "CodecModel",
     "CodesOrigin",
@@ -290,13 +283,13 @@ __all__ = [
     "Registry",
     "RegressionError",
     "Replacement",
+    "Said",
     "Sampler",
     "SamplerSpec",
     "SavedVoice",
     "Scorer",
     "ScorerModel",
     "Search",
-    "Segment",
     "Selector",
     "Session",
     "Speech",
@@ -332,15 +325,12 @@ __all__ = [
     "check_output",
     "check_unchanged",
     "check_voice_name",
-    "clean_text",
     "codebook_ids",
     "compile_chain",
     "continuations",
     "cumulated_row",
-    "decode_text",
     "descending",
     "descending_row",
-    "detect_script",
     "draw",
     "draw_row",
     "extend_matches",
@@ -363,13 +353,12 @@ __all__ = [
     "read_audio",
     "read_record",
     "read_tensors",
-    "read_text",
     "read_windows",
     "recent",
+    "said_before",
     "save_model",
     "sha256_file",
     "sha256_tensors",
-    "split_text",
     "take_maximum",
     "utterance_key",
     "voices_home",

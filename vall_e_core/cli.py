@@ -20,6 +20,7 @@ from .cli_program import make_program
 from .cli_state import State
 from .console import writing_stdout
 from .errors import DeviceError, InputError, UsageError, VallEError, suggestion
+from .options import instead_of
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -111,7 +112,9 @@ def _translated(error: click.ClickException) -> VallEError:
     if isinstance(error, click.NoSuchOption) and ctx is not None:
         known = [each for param in ctx.command.get_params(ctx) for each in param.opts if each.startswith("--")]
         message = f"no such option: {error.option_name}"
-        hint = suggestion(error.option_name, known, f"{path} --help")
+        options = getattr(ctx.command, "options", ())
+        instead = instead_of(options, error.option_name.lstrip("-"))
+        hint = f"{instead} takes its place" if instead else suggestion(error.option_name, known, f"{path} --help")
         if any(letter.isspace() for letter in error.option_name) or not error.option_name.startswith("--"):
             hint = f"{path} --help   (put -- before a text that starts with a dash)"
     elif isinstance(error, click.BadParameter) and error.param is not None and type(error) is click.BadParameter:

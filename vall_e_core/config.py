@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ComponentError, UsageError, suggestion
-from .options import Option, by_key
+from .options import Option, by_key, instead_of
 from .parameters import MISSING
 
 if TYPE_CHECKING:
@@ -131,7 +131,9 @@ def check_layer(table: Mapping[str, Option], values: Mapping[str, object], sourc
     for written, value in values.items():
         option = table.get(str(written).replace("_", "-"))
         if option is None:
-            raise UsageError(f"{source}: unknown key {str(written)!r}", try_=suggestion(str(written), table))
+            instead = instead_of(table.values(), str(written).replace("_", "-"))
+            hint = suggestion(str(written), table) if instead is None else f"{instead} takes its place"
+            raise UsageError(f"{source}: unknown key {str(written)!r}", try_=hint)
         try:
             if option.role == "chain":
                 chain += [SamplerSpec.parse(each, option.stage) for each in _listed(value)]

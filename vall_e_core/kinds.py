@@ -111,6 +111,8 @@ class Phonemizer(Component):
     """Turns text into the phonemes a model was trained on."""
 
     kind = "phonemizer"
+    reads: ClassVar[Literal["words", "phonemes"]] = "words"
+    """What it is given: `phonemes` are never normalized."""
 
     if TYPE_CHECKING:
 
@@ -168,6 +170,8 @@ class ModelSource(Component):
     sha256: ClassVar[str | None] = None
     """None where the publisher's hash isn't known."""
     default: ClassVar[bool] = False
+    languages: ClassVar[frozenset[str]] = frozenset()
+    """The language codes it learnt; empty where that isn't known. A checkpoint's own `languages` go first."""
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """Where it lies on this machine, or None if it isn't there."""

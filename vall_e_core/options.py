@@ -126,6 +126,11 @@ def by_key(options: Iterable[Option]) -> Mapping[str, Option]:
     return table
 
 
+def instead_of(options: Iterable[Option], key: str) -> str | None:
+    """What to write instead of an option that is no more; None for one that never was."""
+    return next((each.param.former[key] for each in options if key in each.param.former), None)
+
+
 def file_schema(task: type[Task], samplers: Iterable[type[Sampler]]) -> dict[str, object]:
     """JSON Schema (draft 2020-12) of a configuration file for a task."""
     properties: dict[str, object] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -62,6 +62,7 @@ class Param:
     positional: bool = False
     multiple: bool = False
     hidden: bool = False
+    former: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, field: dataclasses.Field[Any], annotation: Any) -> Param:  # noqa: ANN401 - an annotation
@@ -175,6 +176,7 @@ def param(
     positional: bool = False,
     multiple: bool = False,
     hidden: bool = False,
+    former: Mapping[str, str] | None = None,
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's type, as dataclasses.field does
     """A field of a component.
 
@@ -191,11 +193,13 @@ def param(
         metavar: the placeholder in a task's help.
         positional: a task's argument instead of an option; `multiple`: it may be given several times.
         hidden: leave it out of help.
+        former: keys of options that it replaced, and what to write instead; a message says so where one is used.
     """
     declared = {
         "help": help, "primary": primary, "min": min, "max": max, "exclusive_min": exclusive_min,
         "choices": None if choices is None else tuple(choices), "neutral": neutral, "unit": unit, "flags": flags,
         "aliases": aliases, "metavar": metavar, "positional": positional, "multiple": multiple, "hidden": hidden,
+        "former": former or {},
     }  # fmt: skip
     metadata = {"vall_e": declared}
     if default is MISSING:

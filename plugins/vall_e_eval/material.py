@@ -21,9 +21,9 @@ from vall_e_core import (
     Voice,
     VoiceFolder,
     read_audio,
-    read_text,
     sha256_file,
 )
+from vall_e_text import read_text
 
 from .bend import Bend
 from .store import AUDIO, ITEMS

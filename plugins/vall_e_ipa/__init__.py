@@ -17,6 +17,7 @@ class IpaPhonemizer(Phonemizer):
     """Take the text as IPA: check that it is, change nothing but spaces."""
 
     name = "ipa"
+    reads = "phonemes"
 
     def build(self, ctx: BuildContext) -> PhonemizerModel:
         """Needs nothing and can't fail."""

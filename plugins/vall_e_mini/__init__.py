@@ -39,6 +39,7 @@ class MiniModel(ModelSource):
     title = "VALL-E mini, the embedded voice"
     license = "Apache-2.0"
     default = True
+    languages = frozenset({"en"})
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """The packaged checkpoint."""

@@ -14,6 +14,7 @@ from vall_e_core import (
     ChainRequest,
     ModelOptions,
     OutputTarget,
+    Said,
     Session,
     SpeechOptions,
     SpeechRequest,
@@ -38,8 +39,9 @@ STAGES = ("ar", "nar")
 
 def run(task: Tts, session: Session) -> None:
     """One run. Everything that can be checked is checked before the model is looked at."""
+    said: Sequence[Said] = ()
     if task.repeat is not None:
-        session = repeated(session, task.repeat)
+        session, said = repeated(session, task.repeat)
         task = cast("Tts", session.task)
     if task.task == "stt":
         return transcribe_instead(task, session)
@@ -55,7 +57,7 @@ def run(task: Tts, session: Session) -> None:
     for stage, chain in chains.items():
         plan_chain(session.registry.samplers(), stage, chain)
     request = SpeechRequest(
-        words.text, words.references, task.voice, task.ref_text, task.task, task.group(SpeechOptions)
+        words.text, words.references, task.voice, task.ref_text, task.task, task.group(SpeechOptions), words.name, said
     ).prepare(session.registry, notify=session.notice)
     find_model(session.registry, task.group(ModelOptions))
     engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
@@ -133,7 +135,7 @@ def arguments_of(session: Session, words: Words, options: SpeechOptions) -> dict
     found["text"] = words.text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates can't be written
     found["ref"] = [str(path.absolute()) for path in words.references]
     found["seed"] = options.seed
-    for key in ("model", "yaml", "tokenizer"):
+    for key in ("model", "yaml", "tokenizer", "lexicon"):
         value = found.get(key)
         if isinstance(value, str) and Path(value).exists():
             found[key] = str(Path(value).absolute())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from vall_e_core import Session, check_unchanged, read_record
+from vall_e_core import Said, Session, check_unchanged, read_record, said_before
 
 _OWN = {"repeat", "words"}
+_SAYS = {"text", "file", "language", "phonemizer", "normalizer", "markup", "lexicon", "unk", "max-ar-steps"}
+"""Options that change what is said, or the parts in which it is."""
 
 
-def repeated(session: Session, path: Path) -> Session:
-    """A session with the record's values below those that were given beside `--from`.
+def repeated(session: Session, path: Path) -> tuple[Session, Sequence[Said]]:
+    """A session with the record's values below those that were given beside `--from`, and what the record said.
 
+    That is said again, whatever reads texts by now, unless something was given that changes it; then there is nothing.
     Raises InputError for a file that isn't a record, or whose references have changed.
     """
     record = read_record(path)
@@ -23,12 +27,16 @@ def repeated(session: Session, path: Path) -> Session:
             kept.pop(key, None)
     else:
         check_unchanged(record, path)
+    kept.pop("strip-markup", None)  # of records before there was --markup
     if "file" in given or "text" in given:
         kept.pop("text", None)
+    said = () if _SAYS & given.keys() else said_before(record)
+    if said and isinstance(record.get("language"), str):
+        kept["language"] = record["language"]
     chain = [spec for layer in session.config.layers for spec in layer.chain]
     for stage in type(session.task).sampler_stages:
         if any(spec.stage in (None, stage) for spec in chain):
             kept.pop(f"{stage}-sampler", None)
     values = {**kept, **given, **({"words": words} if words else {})}
     made = Session.create(type(session.task), values, registry=session.registry, chain=chain, console=session.console)
-    return made
+    return made, said

@@ -25,7 +25,7 @@ from vall_e_core import (
 
 from .command import STAGES, request_of, with_seed
 from .vary import Setting, parse, settings
-from .words import material, refuse, text_of
+from .words import material, name_of, refuse, text_of
 
 if TYPE_CHECKING:
     from . import Sweep
@@ -63,7 +63,7 @@ def run(task: Sweep, session: Session) -> None:
     if task.output is not None:
         make_folder(task.output)
     request = SpeechRequest(
-        text_of(task, word), references, task.voice, task.ref_text, "tts", task.group(SpeechOptions)
+        text_of(task, word), references, task.voice, task.ref_text, "tts", task.group(SpeechOptions), name_of(task)
     )
     request.prepare(session.registry, notify=session.notice)
     find_model(session.registry, task.group(ModelOptions))

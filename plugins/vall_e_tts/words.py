@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core import UsageError, decode_text, read_text
+from vall_e_core import UsageError
+from vall_e_text import decode_text, read_text
 
 if TYPE_CHECKING:
     from . import Source, Tts
@@ -24,6 +25,8 @@ class Words:
     text: str
     references: tuple[Path, ...]
     output: str
+    name: str = ""
+    """The file that the text comes from, where it comes from one."""
 
 
 def understand(task: Tts) -> Words:
@@ -35,7 +38,7 @@ def understand(task: Tts) -> Words:
     if output is None:
         raise UsageError("no file to write", try_="TEXT REF OUT, or -o OUT.wav (- for standard output)")
     refuse(words, {"--voice": task.voice, "--ref": task.ref, "-o": task.output})
-    return Words(text_of(task, word), references, output)
+    return Words(text_of(task, word), references, output, name_of(task))
 
 
 def material(task: Source, *, behind: int) -> tuple[str | None, tuple[Path, ...], list[str]]:
@@ -89,4 +92,17 @@ def text_of(task: Source, word: str | None) -> str:
         return read_text(task.file)
     if task.file is not None or word == STDIN:
         return decode_text(sys.stdin.buffer.read(), "standard input")
-    return task.text if word is None and task.text is not None else word or ""
+    return checked(task.text if word is None and task.text is not None else word or "")
+
+
+def name_of(task: Source) -> str:
+    """The file that the text is read from; empty where it is read from none."""
+    return "" if task.file is None or str(task.file) == STDIN else str(task.file)
+
+
+def checked(word: str) -> str:
+    """A text from the command line, where bytes that are no text come as lone surrogates. Raises InputError."""
+    try:
+        return word if word.isascii() else decode_text(word.encode("utf-8", "surrogateescape"), "the text")
+    except UnicodeEncodeError:  # escapes in a YAML file can make others; they are left out
+        return word

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,11 @@ HEAVY = {
     "torchaudio", "scipy", "transformers", "huggingface_hub", "onnxruntime", "urllib.request", "http.client",
 }  # fmt: skip
 GPL = {"phonemizer", "espeakng_loader"}
-LIBRARIES = {"vall_e_audio"}
+LIBRARIES = {"vall_e_audio", "vall_e_text"}
 """First-party packages without an entry point, which can't be switched off: any package above them may use them."""
-UPWARD = {("synthesis", "vall_e_audio")}
+UPWARD = {("synthesis", "vall_e_audio"), ("synthesis", "vall_e_text")}
 """What the core imports from above: a folder of it, and a library. `synthesis/` does what a task does, and only lies in
-the core until it becomes packages of its own; the voice detection that it needs is written for those."""
+the core until it becomes packages of its own; what it needs of the libraries is written for those."""
 PLUGINS = {each.name: each.target for each in find() if each.distribution == OURS}
 
 
@@ -101,7 +102,10 @@ def test_a_plugin_imports_the_public_core_and_itself(package: str) -> None:
                 )
                 if not public:
                     wrong.append(f"{path.name}: {module}{f'.{name}' if name else ''} isn't public")
-            elif top.startswith("vall_e") and top != package and not (top in LIBRARIES and module == top):
+            elif module in LIBRARIES and package not in LIBRARIES:
+                if name not in import_module(module).__all__:
+                    wrong.append(f"{path.name}: {module}.{name} isn't public")
+            elif top.startswith("vall_e") and top != package:
                 wrong.append(f"{path.name}: {module} is another plugin")
             if top in GPL and package != "vall_e_espeak":
                 wrong.append(f"{path.name}: {module} is GPL")

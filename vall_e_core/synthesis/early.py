@@ -40,6 +40,8 @@ def whole_only(run: Run) -> str | None:
         return "--refine-on-stop looks at the whole"
     if run.traces is not None:
         return "a trace is of whole parts"
+    if any(run.rate(at) != 1 for at in range(len(run.parts))):
+        return "another pace is given to whole parts"
     if run.pitch is not None:
         return "--follow-pitch listens to the whole"
     if run.plans["ar"].search is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,7 +14,7 @@ from .chains import ChainRequest, parse_chain
 from .device import Device, choose_device, set_library_defaults, set_threads, suitable_threads, torch_threads
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
-from .loading import ModelPlace, build_codec, check_codec, find_model
+from .loading import ModelPlace, build_codec, check_codec, find_model, learnt_languages
 from .model_options import ModelOptions, parse_overrides
 from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
@@ -66,6 +66,7 @@ class VallE:
         load_seconds: float = 0.0,
         notify: Callable[[str], None] = _silent,
         engine: str = EAGER,
+        languages: Iterable[str] = (),
     ) -> None:
         self.registry = registry
         self.loaded = loaded
@@ -77,6 +78,8 @@ class VallE:
         self.threads = threads
         self.load_seconds = load_seconds
         self.notify = notify
+        self.languages = frozenset(languages)
+        """The language codes that the model learnt; empty where that isn't known."""
         self.engine = engine
         """The name of what runs the model's layers."""
 
@@ -129,6 +132,7 @@ class VallE:
         return cls(
             plugins, loaded, codec, device, options=chosen, place=place, codec_spec=spec, threads=threads,
             load_seconds=time.perf_counter() - began, notify=notify, engine=running,
+            languages=learnt_languages(plugins, loaded, place),
         )  # fmt: skip
 
     def synthesize(

@@ -57,12 +57,22 @@ class Joiner:
         self._length += len(ready)
         return ready
 
-    def end(self, *, last: bool) -> tuple[Wave, Placed]:
-        """The part is over: what was held back, with the pause behind it unless it is the `last`, and where it lies."""
+    def silence(self, seconds: float) -> Wave:
+        """Silence before the first part."""
+        size = round(seconds * self._rate)
+        self._start += size
+        return np.zeros(size, dtype=np.float32)
+
+    def end(self, *, last: bool, pause: float | None = None) -> tuple[Wave, Placed]:
+        """The part is over: what was held back, with the pause behind it, and where it lies.
+
+        `pause` in seconds stands for the usual one, which the `last` part hasn't.
+        """
         begun, rest = self._length > 0, self._held
         size = min(self._edge, len(rest) if begun else len(rest) // 2)
         rest = _faded(rest, 0 if begun else size, size)
-        placed = Placed(self._start, self._length + len(rest), 0 if last else self._pause)
+        usual = 0 if last else self._pause
+        placed = Placed(self._start, self._length + len(rest), usual if pause is None else round(pause * self._rate))
         self._start += placed.length + placed.pause
         self._held, self._length = rest[:0], 0
         return np.concatenate((rest, np.zeros(placed.pause, dtype=np.float32))), placed

@@ -11,7 +11,7 @@ def language_id(code: str, rows: int) -> tuple[int, bool]:
 
     A language that the table lacks takes row 0.
     """
-    found = LANGUAGE_IDS.get(_base(code))
+    found = LANGUAGE_IDS.get(language_base(code))
     if found is None or found >= rows:
         return 0, False
     return found, True
@@ -21,11 +21,12 @@ def require_condition(code: str) -> None:
     """Raises ValueError for a code that no published model was trained with."""
     if code.strip().lower() == "auto":
         raise ValueError("the language of a recording isn't detected: name it, such as --language en")
-    if _base(code) not in LANGUAGE_IDS:
+    if language_base(code) not in LANGUAGE_IDS:
         known = ", ".join(sorted(LANGUAGE_IDS))
         raise ValueError(f"no model is conditioned on the language {code!r}: one of {known}")
 
 
-def _base(code: str) -> str:
+def language_base(code: str) -> str:
+    """The language of a code such as `en-us`; Mandarin is `zh`."""
     base = code.strip().lower().replace("_", "-").partition("-")[0]
     return "zh" if base == "cmn" else base

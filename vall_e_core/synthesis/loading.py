@@ -75,6 +75,15 @@ def advised_seconds(advice: Mapping[str, object], key: str, usual: float) -> flo
     return float(value) if number and value > 0 else usual  # type: ignore[arg-type, operator]
 
 
+def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> frozenset[str]:
+    """The languages that a model learnt, as its file or whoever brings it says; empty where neither does."""
+    named = loaded.metadata.get("languages")
+    if isinstance(named, (list, tuple)) and all(isinstance(each, str) for each in named):
+        return frozenset(named)
+    source = registry.all(ModelSource).get(place.source or "")
+    return frozenset() if source is None else source.languages
+
+
 def find_codec(registry: Registry, spec: str) -> Codec:
     """`NAME[:k=v,…]` as a configured codec. Raises UsageError."""
     return cast(Codec, _find(registry, Codec.kind, spec))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from vall_e_core.errors import InputError, ModelError
-from vall_e_core.punctuation import known_punctuation
-from vall_e_core.text import Segment, estimate_seconds, split_text
+from vall_e_text import Segment, estimate_seconds, known_punctuation, split, whole
 
+from .front_end import readable
 from .limits import expected_seconds
 
 if TYPE_CHECKING:
@@ -23,27 +23,71 @@ SAFELY = 0.9
 
 
 @dataclass(frozen=True)
+class Said:
+    """A part of a text before a model has seen it: what is written, what is read, and what that sounds like."""
+
+    text: str
+    spoken: str
+    phonemes: str
+    span: tuple[int, int] | None = None
+    """The place in the text that was given, where it is known."""
+    pause: float | None = None
+    """Silence that was asked for behind it, in seconds."""
+    lead: float = 0.0
+    """The same before it."""
+    rate: float = 1.0
+    """Its pace, 1 for the usual one."""
+
+    @classmethod
+    def of(cls, segment: Segment, phonemes: str) -> Said:
+        """A segment of a text with its phonemes."""
+        return cls(
+            segment.text, segment.spoken, phonemes, segment.span, segment.pause, segment.lead, segment.rate
+        )  # fmt: skip
+
+
+def said_before(record: Mapping[str, Any]) -> tuple[Said, ...]:
+    """What a run said, from its record; nothing where the record doesn't tell."""
+    parts = record.get("parts")
+    if not isinstance(parts, list) or not all(isinstance(each, dict) and each.get("phonemes") for each in parts):
+        return ()
+    return tuple(
+        Said(
+            str(each.get("text", "")), str(each.get("spoken", each.get("text", ""))), str(each["phonemes"]),
+            None if each.get("span") is None else (int(each["span"][0]), int(each["span"][1])),
+            each.get("asked_pause"), float(each.get("lead", 0.0)), float(each.get("rate", 1.0)),
+        )
+        for each in parts
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class TextPart:
     """One part. `ids` are what level 0 is made from, with the reference's transcript in front where that leads;
     `own_ids` are the part's alone. Both have begin and end."""
 
-    text: str
+    said: Said
     phonemes: str
+    """As the model knows them."""
     ids: Sequence[int]
     own_ids: Sequence[int]
+
+    @property
+    def text(self) -> str:
+        """What is written."""
+        return self.said.text
 
 
 @dataclass(frozen=True)
 class TextParts:
     """All parts, in order."""
 
-    text: str
     items: Sequence[TextPart]
     warnings: Sequence[str] = ()
 
 
 def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget: float) -> TextParts:
-    """Split, phonemize and encode a prepared text.
+    """Split, phonemize and encode a prepared text; one whose phonemes are known already is only encoded.
 
     Args:
         lead: the transcript that each part continues; None where parts stand for themselves, empty where the text
@@ -56,17 +100,13 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
     tokenizer = engine.loaded.tokenizer
     if tokenizer is None:
         raise ModelError("the model carries no phoneme table", try_="--tokenizer FILE")
-    text = prepared.text
-    segments = split_text(text, max_seconds=budget) if lead != "" else [Segment(text, estimate_seconds(text), True)]
     warnings: list[str] = []
-    spoken = _read(prepared, [each.text.replace("\n", " ") for each in segments], warnings)
-    if lead != "":
-        spoken = [piece for each in spoken for piece in _shorter(prepared, *each, budget, warnings)]
+    all_said = prepared.said or _read(prepared, lead, budget, warnings)
     leading = prepared.reference_phonemes if lead else None
     if leading:
         leading = known_punctuation(leading, tokenizer.pieces)
-    read = [(said, known_punctuation(phonemes, tokenizer.pieces)) for said, phonemes in spoken]
-    pairs = [(said, phonemes) for said, phonemes in read if any(map(str.isalpha, phonemes))]
+    known = [(each, known_punctuation(each.phonemes, tokenizer.pieces)) for each in all_said]
+    pairs = [(each, phonemes) for each, phonemes in known if any(map(str.isalpha, phonemes))]
     if not pairs:
         raise InputError("nothing to say: the text has no phonemes", cause=f"read as {prepared.language}")
     skip = prepared.request.options.unk == "skip"
@@ -85,48 +125,39 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
     items = []
     for said, phonemes in pairs:
         own = _without(phonemes, strange)
-        whole = own if not leading else f"{_without(leading, strange)} {own}"
+        joined = own if not leading else f"{_without(leading, strange)} {own}"
         if not any(map(str.isalpha, own)):
             raise InputError("nothing to say: the model knows none of the phonemes", cause=f"they are: {phonemes}")
-        items.append(TextPart(said, own, _encode(tokenizer, whole), _encode(tokenizer, own)))
-    return TextParts(text, items, warnings)
+        items.append(TextPart(said, own, _encode(tokenizer, joined), _encode(tokenizer, own)))
+    return TextParts(items, warnings)
 
 
-def _read(prepared: PreparedSpeech, texts: Sequence[str], warnings: list[str]) -> list[tuple[str, str]]:
-    """Each text with its phonemes. One that can't be read costs the others nothing: it is left out, and that is said.
-    Raises InputError where none can."""
-    phonemizer, language = prepared.phonemizer, prepared.language
-    try:
-        return list(zip(texts, phonemizer.phonemize(texts, language), strict=True))
-    except InputError:
-        if len(texts) == 1:
-            raise
-    found: list[tuple[str, str]] = []
-    errors: list[InputError] = []
-    for text in texts:
-        try:
-            found += zip([text], phonemizer.phonemize([text], language), strict=True)
-        except InputError as error:
-            errors.append(error)
-    if not found:
-        raise errors[0]
-    warnings += [f"left out: {error.message}" for error in errors]
-    return found
+def _read(prepared: PreparedSpeech, lead: str | None, budget: float, warnings: list[str]) -> list[Said]:
+    """The text's parts with their phonemes. Raises InputError."""
+    front = prepared.front
+    if lead == "":
+        segments = [whole(prepared.pieces)]
+        return [Said.of(*each) for each in readable(front, segments, warnings)]
+    read = readable(front, split(prepared.pieces, max_seconds=budget), warnings)
+    return [Said.of(*each) for one in read for each in _shorter(prepared, *one, budget, warnings)]
 
 
 def _shorter(
-    prepared: PreparedSpeech, text: str, phonemes: str, budget: float, warnings: list[str], tries: int = 3
-) -> list[tuple[str, str]]:
+    prepared: PreparedSpeech, segment: Segment, phonemes: str, budget: float, warnings: list[str], tries: int = 3
+) -> list[tuple[Segment, str]]:
     """A part whose phonemes are longer than its letters promised (`16.1%` is seven words) in pieces of up to `budget`
     seconds."""
     expected = expected_seconds(phonemes)
     if expected <= budget or tries == 0:
-        return [(text, phonemes)]
-    word = max(map(estimate_seconds, text.split()))  # a number isn't cut in two
-    pieces = split_text(text, max_seconds=max(SAFELY * budget * estimate_seconds(text) / expected, word))
+        return [(segment, phonemes)]
+    word = max(map(estimate_seconds, segment.spoken.split()))  # a number isn't cut in two
+    seconds = max(SAFELY * budget * segment.seconds / expected, word)
+    pieces = split(segment.pieces, max_seconds=seconds)
     if len(pieces) < 2:
-        return [(text, phonemes)]
-    read = _read(prepared, [each.text for each in pieces], warnings)
+        return [(segment, phonemes)]
+    pieces[0] = replace(pieces[0], lead=segment.lead)
+    pieces[-1] = replace(pieces[-1], pause=segment.pause, paragraph=segment.paragraph)
+    read = readable(prepared.front, pieces, warnings)
     return [piece for each in read for piece in _shorter(prepared, *each, budget, warnings, tries - 1)]
 
 

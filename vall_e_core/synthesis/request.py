@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
-from vall_e_core.normal_text import clean_text, strip_markup, unwrapped
-from vall_e_core.text import require_speech
 from vall_e_core.voices import SavedVoice
+from vall_e_text import IPA, Piece, Reading, Words, read, read_lexicon, require_speech, shown
 
+from .front_end import FrontEnd, build_normalizers, find_normalizers
 from .limits import parse_bound
 from .loading import find_phonemizer, find_scorers
+from .parts import Said
 from .record import sha256_file
 from .speech_options import SpeechOptions
 from .voice import VoiceReference, find_voice, sounding
@@ -92,6 +93,10 @@ class SpeechRequest:
     reference_text: str | None = None
     task: str = "tts"
     options: SpeechOptions = field(default_factory=SpeechOptions)
+    name: str = ""
+    """The file that the text comes from; what it is called may say what it is written in."""
+    said: Sequence[Said] = ()
+    """What is said for the text where that is known already, as in a run that is repeated."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -115,17 +120,36 @@ class SpeechRequest:
             raise UsageError(f"the task {self.task} needs a recording to work on", try_="--ref FILE")
         if options.input_prompt_prefix and not references:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
-        normal = clean_text(strip_markup(self.text) if options.strip_markup else self.text)
-        text = unwrapped(normal.text)
-        require_speech(text)
+        reading = self._read_text()
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
-        phonemizer = component.build(BuildContext(notify=notify, component=registry.get))
+        ctx = BuildContext(notify=notify, component=registry.get)
+        phonemizer = component.build(ctx)
+        text = " ".join(shown(each) for each in reading.pieces if isinstance(each, Words | IPA))
         language = settle_language(phonemizer, options.language, text)
-        spoken = heard if not transcript else phonemizer.phonemize([clean_text(transcript).text], language)[0]
+        if component.reads == "phonemes" and set(options.normalizer) - {"none"}:
+            raise UsageError(
+                f"--normalizer can't be used with the phonemizer {component.name}", cause="it takes phonemes, not words"
+            )
+        found = [] if component.reads == "phonemes" else find_normalizers(registry, options.normalizer, language)
+        front = FrontEnd(phonemizer, language, build_normalizers(found, ctx))
+        pieces = () if self.said else front.spoken(reading.pieces)
+        if not self.said:
+            require_speech(pieces)
+        spoken = heard if not transcript else front.phonemes_of(transcript)
         return PreparedSpeech(
-            self, references, transcript, spoken, text, normal.removed, language, phonemizer, tuple(warnings)
+            self, references, transcript, spoken, reading, pieces, front, tuple(warnings), tuple(self.said)
         )
+
+    def _read_text(self) -> Reading:
+        """The text as pieces. Raises InputError where it can't be read, or there is nothing in it to say."""
+        options = self.options
+        lexicon = None if options.lexicon is None else read_lexicon(options.lexicon)
+        if self.said:
+            return Reading(self.text, (), 0, options.markup)
+        found = read(self.text, markup=options.markup, language=options.language, lexicon=lexicon, name=self.name)
+        require_speech(found.pieces)
+        return found
 
     def _references(
         self, registry: Registry, notify: Callable[[str], None]
@@ -163,17 +187,28 @@ class SpeechRequest:
 
 @dataclass(frozen=True)
 class PreparedSpeech:
-    """A request whose checks are done. `text` is in normal form; `removed` characters were taken out of it."""
+    """A request whose checks are done."""
 
     request: SpeechRequest
     references: tuple[Reference | VoiceReference, ...]
     reference_text: str | None
     reference_phonemes: str | None
-    text: str
-    removed: int
-    language: str
-    phonemizer: PhonemizerModel
+    reading: Reading
+    pieces: tuple[Piece, ...]
+    """Of the text, as they are read aloud; none where what is said was known already."""
+    front: FrontEnd
     warnings: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
+
+    @property
+    def phonemizer(self) -> PhonemizerModel:
+        """What turns words into phonemes."""
+        return self.front.phonemizer
+
+    @property
+    def language(self) -> str:
+        """The text's language, `auto` settled."""
+        return self.front.language
 
     def with_options(self, options: SpeechOptions) -> PreparedSpeech:
         """With options that leave what was checked as it is (a seed, a length)."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vall_e_core.output import OutputTarget
     from vall_e_core.tracing.file import TraceLog
 
+    from .parts import Said
+
 
 @dataclass(frozen=True)
 class Part:
@@ -45,13 +47,15 @@ class Part:
     """What is known of every take that was judged, the kept one among them; empty where none was."""
     rung: str = AS_ASKED
     """Which chain made it: the one asked for, or what the ladder of tries changed about it."""
+    said: Said | None = None
+    """What was read for the text, and where in the text that was given it stands."""
 
     def record(self, index: int) -> dict[str, object]:
         """What the record keeps of it."""
         from .record import sha256_codes
 
         found: dict[str, object] = {
-            "index": index, "text": self.text, "phonemes": self.phonemes, "start": round(self.start, 6),
+            "index": index, "text": self.text, **self._said(), "phonemes": self.phonemes, "start": round(self.start, 6),
             "duration": round(self.seconds, 6), "pause": round(self.pause, 6), "frames": len(self.codes),
             "levels": self.codes.shape[1], "codes_sha256": sha256_codes(self.codes), "stop_reason": self.stop_reason,
             "seed": self.seed, "tries": self.tries, "rung": self.rung, "verdict": self.verdict,
@@ -64,6 +68,21 @@ class Part:
             found["alternative_log_probability"] = self.alternative_log_probability
         if self.candidates:
             found["candidates"] = [dict(each) for each in self.candidates]
+        return found
+
+
+    def _said(self) -> dict[str, object]:
+        if self.said is None:
+            return {}
+        found: dict[str, object] = {"spoken": self.said.spoken}
+        if self.said.span is not None:
+            found["span"] = list(self.said.span)
+        if self.said.pause is not None:
+            found["asked_pause"] = self.said.pause
+        if self.said.lead:
+            found["lead"] = self.said.lead
+        if self.said.rate != 1:
+            found["rate"] = self.said.rate
         return found
 
 

@@ -22,9 +22,10 @@ from .chains import ChainRequest, ar_only, check_version, plan_chain
 from .finite import require_finite
 from .joining import Wave
 from .ladder import ladder
-from .languages import language_id
+from .languages import language_base, language_id
 from .loading import advised_seconds
 from .memory import fitting
+from .pacing import NATURAL
 from .parts import TextPart, make_parts
 from .pitch import at_pitch
 from .speaking import Clock, settle_passes, trim_prompt
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from .engine import VallE
     from .request import PreparedSpeech
 
+SLOWEST, FASTEST = 0.25, 4.0
+"""Paces that can be made, as shares of the voice's own."""
 SEPARATORS = 8
 """Tokens of a sequence that are neither text, nor reference, nor response: separators, language, tone; at most."""
 
@@ -96,8 +99,13 @@ class Run:
         with self.clock("text"):
             parts = make_parts(engine, prepared, self._lead(self.prompt), self._budget(self.prompt))
         self.warnings += parts.warnings
-        self.text, self.parts = parts.text, parts.items
+        self.parts = parts.items
         self.wanted = [self._wanted(part, self.prompt) for part in parts.items]
+        slowest, fastest = NATURAL
+        if not slowest <= self.options.speed <= fastest:
+            self.warnings.append(
+                f"speed {self.options.speed:g}: outside {slowest:g} to {fastest:g} stretched speech sounds unnatural"
+            )
 
     def plan_memory(self, width: int = 1) -> None:
         """Make the batch smaller where its keys and values, `width` rows for each utterance, wouldn't fit into memory.
@@ -114,6 +122,10 @@ class Run:
         if fits < min(asked, len(self.parts) * self.passes.candidates):
             self.warnings.append(f"{fits} utterances at the same time instead of {asked}: no more fit into memory")
         self.passes = replace(self.passes, batch_size=fits)
+
+    def rate(self, part: int) -> float:
+        """The pace at which a part is heard: what the text asks for, times `speed`."""
+        return min(max(self.parts[part].said.rate * self.options.speed, SLOWEST), FASTEST)
 
     # what the passes are given
 
@@ -163,6 +175,12 @@ class Run:
 
     def _language(self) -> int | None:
         config = self.engine.loaded.config
+        learnt = self.engine.languages
+        if learnt and not {language_base(each) for each in learnt} & {language_base(self.prepared.language)}:
+            self.warnings.append(
+                f"the model learnt {', '.join(sorted(learnt))} only; what it says in {self.prepared.language} "
+                "will hardly be understood"
+            )
         row, known = language_id(self.prepared.language, config.langs)
         if not config.lang_mode:
             return None

@@ -6,6 +6,7 @@ Importing this imports nothing heavy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from vall_e_core.component import Component, param
 
@@ -27,7 +28,23 @@ class SpeechOptions(Component):
     phonemizer: str | None = param(
         None, metavar="NAME", help="turns text into phonemes, NAME[:k=v,…]; espeak if absent, ipa for text that is IPA",
     )  # fmt: skip
-    strip_markup: bool = param(False, help="leave out XML or SSML tags instead of reading them")
+    normalizer: tuple[str, ...] = param(
+        (), multiple=True, metavar="NAME[:k=v,…]",
+        help="reads numbers, abbreviations and symbols as words; repeatable, in the order given; none for none; those "
+        "that serve the language if absent",
+    )  # fmt: skip
+    markup: str = param(
+        "auto", choices=("auto", "text", "markdown", "html", "ssml"),
+        former={"strip-markup": "--markup html, or ssml"},
+        help="what the text is written in; auto takes SSML for a <speak>, Markdown and HTML for files named so, else "
+        "text",
+    )  # fmt: skip
+    lexicon: Path | None = param(
+        None, metavar="FILE", help="words, each with a respelling or its /IPA/: TSV, or YAML by its suffix"
+    )
+    speed: float = param(
+        1.0, min=0.25, max=4.0, help="pace of the speech, at the same pitch: 2 is twice as fast as the voice speaks"
+    )
     unk: str = param(
         "error", choices=("error", "skip"), help="phonemes that the model doesn't know: stop with a list, or skip them"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,12 @@ def speech_record(run: Run, parts: Sequence[Mapping[str, Any]], samples: int, sp
     refined = [part["refined"] for part in parts if "refined" in part]
     reasons = [part["stop_reason"] for part in parts]
     return {
-        "format": FORMAT, "task": run.request.task, "text": run.text, "language": run.prepared.language,
+        "format": FORMAT, "task": run.request.task, "text": printable_text(run.prepared.reading.text),
+        "spoken": " ".join(part["spoken"] for part in parts), "language": run.prepared.language,
         "language_id": run.language, "phonemes": " ".join(part["phonemes"] for part in parts),
-        "phonemizer": run.prepared.phonemizer.name, "characters_removed": run.prepared.removed, "seed": run.seed,
+        "phonemizer": run.prepared.phonemizer.name, "normalizers": [name for name, _ in run.prepared.front.normalizers],
+        "markup": run.prepared.reading.markup, "speed": run.options.speed,
+        "characters_removed": run.prepared.reading.removed, "seed": run.seed,
         "modality": run.passes.modality, "stop_reason": "length" if "length" in reasons else reasons[0],
         "refined": refined[0] if len(set(refined)) == 1 else refined or None,
         "tries": max(part["tries"] for part in parts), "duration": round(seconds, 6), "parts": list(parts),
@@ -53,3 +57,8 @@ def speech_record(run: Run, parts: Sequence[Mapping[str, Any]], samples: int, sp
         "rtf": round(spent / seconds, 4) if seconds > 0 else None, "warnings": list(run.warnings),
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }  # fmt: skip
+
+
+def printable_text(text: str) -> str:
+    """A text as JSON can hold it, with every character in its place: lone surrogates can't be written."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)

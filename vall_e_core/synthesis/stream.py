@@ -15,6 +15,7 @@ from .candidates import Chosen, alike
 from .device import torch_threads
 from .early import early_parts, whole_only
 from .joining import Joiner, Placed, Wave
+from .pacing import paced
 from .results import Part
 from .run import Run
 from .speech_record import speech_record
@@ -61,6 +62,8 @@ class SpeechStream(Iterator[Wave]):
         self._chosen: list[Chosen] = []
         self._records: list[dict[str, Any]] = []
         self._alike = True
+        self._leads = True
+        """Whether the first part hasn't begun."""
         self._samples = 0
         self._spent = time.perf_counter() - run.began
         self._record: dict[str, Any] | None = None
@@ -139,11 +142,14 @@ class SpeechStream(Iterator[Wave]):
         return run.traces.log(run.plans, run.wanted, self._chosen, self.record)
 
     def _heard(self, sound: Sound) -> Wave:
-        ready = self._joiner.push(sound.wave)
+        at = len(self._records)
+        said = self._run.parts[at].said
+        first = self._joiner.silence(said.lead) if self._leads else sound.wave[:0]
+        self._leads = False
+        ready = np.concatenate((first, self._joiner.push(paced(sound.wave, self.sample_rate, self._run.rate(at)))))
         if sound.chosen is None:
             return ready
-        at = len(self._records)
-        rest, placed = self._joiner.end(last=at == len(self._run.parts) - 1)
+        rest, placed = self._joiner.end(last=at == len(self._run.parts) - 1, pause=said.pause)
         self._note(at, sound.chosen, placed)
         joined: Wave = np.concatenate((ready, rest))
         return joined
@@ -165,7 +171,7 @@ class SpeechStream(Iterator[Wave]):
             text.text, text.phonemes, chosen.spoken.codes.cpu(), place.start / rate, place.length / rate,
             place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
             take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
-            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung,
+            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung, text.said,
         )  # fmt: skip
 
     def _warn_about(self, at: int, part: Part) -> None:

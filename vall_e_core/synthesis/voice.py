@@ -16,10 +16,9 @@ from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, ModelError, UsageError, suggestion
 from vall_e_core.kinds import Voice
-from vall_e_core.normal_text import clean_text
-from vall_e_core.text import estimate_seconds, require_speech
 from vall_e_core.voice_file import LONGEST_TEXT, printable
 from vall_e_core.voices import CodesOrigin, SavedVoice, VoiceFolder
+from vall_e_text import Words, clean_text, estimate_seconds, require_speech
 
 from .loading import find_codec, find_model
 from .model_options import ModelOptions
@@ -254,7 +253,7 @@ def _like(clip: AudioClip, samples: Wave, rate: int | None = None) -> AudioClip:
 def _checked_text(text: str) -> str:
     """A transcript in normal form, on one line. Raises InputError."""
     found = " ".join(clean_text(text).text.split())
-    require_speech(found, "the transcript")
+    require_speech([Words(found, 0, len(found))], "the transcript")
     if len(found) > LONGEST_TEXT:
         raise InputError(f"the transcript has {len(found)} letters", cause=f"a voice keeps {LONGEST_TEXT} at most")
     return found

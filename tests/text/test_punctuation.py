@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vall_e_core.punctuation import known_punctuation
+from vall_e_text import known_punctuation
 
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzəˈ 0")
 

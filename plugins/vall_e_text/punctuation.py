@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Container
 
-COMMAS, STOPS = "—–―‒;:、，；：", "…。｡．⋯"
-_NEAREST = {**dict.fromkeys(COMMAS, ","), **dict.fromkeys(STOPS, "."), "！": "!", "？": "?", "‽": "?", "’": "'"}
+COMMAS, STOPS = "—–―‒;:、，；：،؛", "…。｡．⋯।۔։"
+_NEAREST = {
+    **dict.fromkeys(COMMAS, ","), **dict.fromkeys(STOPS, "."), "！": "!", "？": "?", "‽": "?", "؟": "?", "’": "'",
+}  # fmt: skip
+_ENDS = re.compile(rf"[.!?！？‽؟{STOPS}][\"'”’»)\]}}」』\s]*$")
+_LOOSE = re.compile(rf"[\s,\-{COMMAS}]+$")
 
 
 def known_punctuation(phonemes: str, known: Container[str]) -> str:
@@ -24,3 +29,11 @@ def known_punctuation(phonemes: str, known: Container[str]) -> str:
                 made.pop()  # a dash stands between blanks, a comma behind a word
             made.append(mark)
     return "".join(made)
+
+
+def with_stop(phonemes: str) -> str:
+    """`phonemes` with a full stop at the end, unless a mark already ends a sentence there: without one a model doesn't
+    know that nothing follows, and goes on."""
+    if not phonemes.strip() or _ENDS.search(phonemes):
+        return phonemes
+    return f"{_LOOSE.sub('', phonemes)}."

@@ -1,0 +1,167 @@
+"""Text as it comes, in one form: decoding files, odd characters, blanks.
+
+Everything here takes time in proportion to the text's length, whatever is in it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vall_e_core import InputError, Replacement
+
+from .pieces import Words, cut, joined, replaced
+
+_CONTROL = (
+    "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # C0 and C1, but not tab, line ends and NEL
+    "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"  # direction
+    "\u200b\u2060-\u2064\ufeff\u00ad\u180e\u034f\u115f\u1160\u3164\uffa0\ufff9-\ufffb"  # invisible
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # not characters
+)
+_JOINERS = "(?<![\u0600-\u0dff])[\u200c\u200d]"  # they spell words in Arabic and Indic scripts only
+_VARIATION = "[\ufe00-\ufe0f\U000e0000-\U000e007f\U000e0100-\U000e01ef]"  # how a character is drawn
+_REMOVED = re.compile(f"[{_CONTROL}]+|{_VARIATION}+|{_JOINERS}")
+_LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_DISGUISED = re.compile(
+    "[\uff01-\uff5e①-⓿❶-➓⅐-⅒⅓-⅞"  # wide, circled; fractions but ½ ¼ ¾, which are read
+    "\U0001d400-\U0001d7ff\u2102-\u2139\u213c-\u2149\u2160-\u217f"  # mathematical, letter-like, Roman numerals
+    "\ufb00-\ufb06\ufb13-\ufb17\u0132\u0133\u01c4-\u01cc\u01f1-\u01f3\u0149\u017f"  # ligatures, the long s
+    "\U0001f130-\U0001f149]"  # in a square
+)
+_LOOKS = ("<font>", "<wide>", "<square>")
+"""Kinds of compatibility character that differ from ordinary ones in their looks alone."""
+_MAY_COMPOSE = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
+_FRACTION_BAR = "\u2044"
+_BLANKS = re.compile(r"[^\S\n]+")
+_AROUND_LINE_END = re.compile(r" ?\n ?")
+
+_BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+
+@dataclass(frozen=True)
+class CleanText:
+    """`text` in one form. `removed`: how many characters that can't be spoken or seen were taken out."""
+
+    text: str
+    removed: int
+
+
+def decode_text(data: bytes, source: str) -> str:
+    """A file's bytes as text: UTF-8, or UTF-16 where a byte-order mark says so.
+
+    Raises InputError that names the first byte that isn't.
+    """
+    bom, encoding = next((each for each in _BYTE_ORDER_MARKS if data.startswith(each[0])), (b"", "utf-8"))
+    try:
+        return data[len(bom) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        offset = error.start + len(bom)
+        raise InputError(
+            f"{source} isn't {encoding.upper()} text: byte 0x{data[offset]:02X} at offset {offset}",
+            cause="it is in another encoding, or no text",
+            try_=f"iconv -f latin1 -t utf-8 {source}",
+        ) from error
+
+
+def read_text(path: str | Path) -> str:
+    """A text file, decoded. Raises InputError."""
+    try:
+        if not Path(path).is_file():
+            raise InputError(f"{path} is not a file" if Path(path).exists() else f"no such text file: {path}")
+        data = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(f"can't read {path}", cause=getattr(error, "strerror", None) or str(error)) from error
+    return decode_text(data, str(path))
+
+
+def clean_text(text: str) -> CleanText:
+    """NFC, letters and digits in disguise (full-width, mathematical, ligatures, circled) as ordinary ones, line ends as
+    \\n, runs of blanks as one space, and nothing that is neither seen nor spoken.
+
+    Control characters, direction marks, zero-width characters and lone surrogates are removed and counted. Words are
+    left as they are.
+    """
+    words, removed = cleaned((Words(text, 0, len(text)),))
+    return CleanText(joined(words), removed)
+
+
+def cleaned(words: Sequence[Words]) -> tuple[tuple[Words, ...], int]:
+    """The same for a run of words, whose places stay known: what is left, and how many characters were removed."""
+    text = joined(words)
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return trimmed(words), 0
+    removed = 0
+    for change in (_line_ends, _unseen, _ordinary_characters, _composed, _blanks, _line_edges):
+        replacements = list(change(joined(words)))
+        if change is _unseen:
+            removed = sum(each.end - each.start for each in replacements)
+        if replacements:
+            words = replaced(words, replacements, cleaning=True)
+    return trimmed(words), removed
+
+
+def trimmed(words: Sequence[Words]) -> tuple[Words, ...]:
+    """Without blanks at the ends."""
+    text = joined(words)
+    if text == text.strip():
+        return tuple(words)
+    start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+    if end <= start:
+        return ()
+    _, kept, _ = cut(words, (start, end))
+    return kept
+
+
+def _line_ends(text: str) -> Iterator[Replacement]:
+    return _replacements(_LINE_END, text, "\n")
+
+
+def _unseen(text: str) -> Iterator[Replacement]:
+    return _replacements(_REMOVED, text, "")
+
+
+def _blanks(text: str) -> Iterator[Replacement]:
+    return _replacements(_BLANKS, text, " ")
+
+
+def _line_edges(text: str) -> Iterator[Replacement]:
+    return _replacements(_AROUND_LINE_END, text, "\n")
+
+
+def _replacements(pattern: re.Pattern[str], text: str, instead: str) -> Iterator[Replacement]:
+    for match in pattern.finditer(text):
+        if match.group() != instead:
+            yield Replacement(match.start(), match.end(), instead)
+
+
+def _composed(text: str) -> Iterator[Replacement]:
+    if unicodedata.is_normalized("NFC", text):
+        return
+    for match in _MAY_COMPOSE.finditer(text):
+        if not unicodedata.is_normalized("NFC", match.group()):
+            yield Replacement(match.start(), match.end(), unicodedata.normalize("NFC", match.group()))
+
+
+def _ordinary_characters(text: str) -> Iterator[Replacement]:
+    for match in _DISGUISED.finditer(text):
+        found = _ordinary(match)
+        if found != match.group():
+            yield Replacement(match.start(), match.end(), found)
+
+
+def _ordinary(match: re.Match[str]) -> str:
+    """What a variant of ordinary characters stands for, apart from what is next to it: 3⅛ is 3 1/8."""
+    char = match.group()
+    kind = unicodedata.decomposition(char).partition(" ")[0]
+    found = unicodedata.normalize("NFKC", char).replace(_FRACTION_BAR, "/")
+    if kind in _LOOKS or (kind == "<compat>" and found.isalpha() and char != "№"):
+        return found
+    if kind not in ("<circle>", "<fraction>") and not "❶" <= char <= "➓":
+        return char
+    text, start, end = match.string, match.start(), match.end()
+    beside = text[max(start - 1, 0) : start], text[end : end + 1]
+    before, behind = (" " if char.isalnum() else "" for char in beside)
+    return f"{before}{found}{behind}"

@@ -1,0 +1,129 @@
+"""Lines: which break only keeps a line short, and which ends something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+WIDE = 50
+"""Characters: from here on a line that has no room for the next word was probably wrapped."""
+WIDE_DENSE = 15
+"""The same for Chinese and Japanese."""
+_ENDS = re.compile(r"[.!?…。！？؟।۔][\"'”’»)\]}」』]*$")
+_INSIDE = re.compile(r"[.!?][\"'”’»)\]]* |[。！？]")
+_BREAKS_OFF = re.compile(r"[.!?…:;。！？؟।۔：；][\"'”’»)\]}」』]*$")
+_HYPHENATED = re.compile(r"\w-$")
+_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_BULLET = re.compile(r"[-*•‣▪◦●○–—] (?:\[[ xX]\] )?(?=\S)")
+_NUMBER = re.compile(r"(\d{1,3})[.)] (?=\S)")
+_QUOTE = re.compile(r"(?:> ?)+")
+_HEADING = re.compile(r"#{1,6} (?=\S)")
+_CLOSING = re.compile(r" #+$")
+_RULE = re.compile(r"(?:[-*_=~] ?){3,}$|(?:```|~~~)[\w+-]*$")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a text: its words are the characters `start` up to `end`, what stands around them is layout."""
+
+    begin: int
+    start: int
+    end: int
+    text: str
+    item: bool = False
+    """Whether something begins with it."""
+    heading: bool = False
+    depth: int = 0
+    """How often it was quoted, as in an e-mail."""
+
+
+def find_lines(text: str, english: bool) -> list[Line]:
+    """The lines of cleaned text, with marks of layout told from words: `#`, `-`, `*`, `>` and `1.` at the beginning.
+
+    Args:
+        english: a single line `1. …` is an item there; in other languages `1.` may be an ordinal.
+    """
+    rows = text.split("\n")
+    numbers = [int(match.group(1)) if (match := _NUMBER.match(row)) else 0 for row in rows]
+    counted, last = set(), 0
+    for at, number in enumerate(numbers):
+        if number == 1 and (english or 2 in numbers[at:]):
+            last = 1
+        elif number > 1 and number == last + 1:
+            last = number
+        else:
+            continue
+        counted.add(at)
+    found = []
+    begin = 0
+    for at, row in enumerate(rows):
+        found.append(_line(row, begin, at in counted))
+        begin += len(row) + 1
+    return found
+
+
+def _line(row: str, begin: int, counted: bool) -> Line:
+    if _RULE.match(row):
+        return Line(begin, begin + len(row), begin + len(row), "", item=True, heading=True)
+    start, end = 0, len(row)
+    if quote := _QUOTE.match(row):
+        start = quote.end()
+    heading = _HEADING.match(row, start)
+    marker = heading or _BULLET.match(row, start) or (_NUMBER.match(row, start) if counted else None)
+    if marker:
+        start = marker.end()
+    if heading and (closing := _CLOSING.search(row, start)):
+        end = closing.start()
+    depth = row[:start].count(">")
+    return Line(begin, begin + start, begin + end, row[start:end], marker is not None, heading is not None, depth)
+
+
+def continues(lines: Sequence[Line]) -> list[bool]:
+    """For each line but the first of a block (lines without an empty one between them): whether it goes on with what
+    the line before it says, because that was only broken to keep it short.
+
+    A line goes on where it begins with a small letter in the middle of a sentence that ends somewhere below; and, in a
+    block as wide as text is wrapped, where the line before had no room for its first word. Lists, addresses, verse and
+    headlines have neither: their lines begin with capitals or end without a mark, or had room for more.
+    """
+    rows = [line.text for line in lines]
+    width = max(map(len, rows), default=0)
+    small = [row[:1].islower() for row in rows]
+    ends = [bool(_ENDS.search(row)) for row in rows]
+    ended = _ended(rows, small)
+    full = [False, *(_full(before, after, width) for before, after in pairwise(rows))]
+    prose = any(small[at] and full[at] and not lines[at].item for at in range(1, len(rows)))
+    found = []
+    for at in range(1, len(rows)):
+        before = rows[at - 1]
+        dense = bool(_DENSE.match(rows[at][:1]) and _DENSE.search(before[-1:]))
+        apart = lines[at].item or lines[at - 1].heading or lines[at].depth != lines[at - 1].depth
+        if apart or not before or not rows[at] or before[-1] in ":：":
+            found.append(False)
+        elif dense:
+            found.append(len(before) >= max(WIDE_DENSE, width - 1) and ended[at])
+        elif small[at] and not _BREAKS_OFF.search(before) and ended[at]:
+            found.append(True)
+        elif full[at] and width >= WIDE:
+            alone = len(rows) == 2 and not _BREAKS_OFF.search(before) and ends[at]
+            caseless = rows[at][:1].isalpha() and rows[at][:1].lower() == rows[at][:1].upper()
+            found.append(small[at] or prose or alone or (caseless and ends[-1]))
+        else:
+            found.append(False)
+    return found
+
+
+def _ended(rows: Sequence[str], small: Sequence[bool]) -> list[bool]:
+    """For each line whether its sentence ends with a mark, there or on lines that go on with a small letter."""
+    found: list[bool] = []
+    for at in range(len(rows) - 1, -1, -1):
+        here = bool(_ENDS.search(rows[at]) or _INSIDE.search(rows[at]))
+        found.append(here or (at + 1 < len(rows) and small[at + 1] and found[-1]))
+    return found[::-1]
+
+
+def _full(before: str, after: str, width: int) -> bool:
+    """Whether the first word of a line had no room on the line before."""
+    return bool(_HYPHENATED.search(before)) or len(before) + 1 + len(after.split(" ", 1)[0]) > width

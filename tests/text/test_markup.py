@@ -1,0 +1,228 @@
+"""Plain text, Markdown, HTML and SSML as pieces: what is said, what is silence, and where it stands in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vall_e_core import InputError
+from vall_e_text import IPA, Pause, Piece, Stop, Words, read, split
+
+
+def shown(text: str, markup: str = "text", **settings: str) -> str:
+    """A reading on one line: `|` is a stop, `||` the end of a paragraph, `<1.5>` a pause, `/…/` IPA."""
+    found = ""
+    for piece in read(text, markup=markup, **settings).pieces:
+        if isinstance(piece, Words):
+            found += piece.text if piece.rate == 1 else f"{{{piece.rate:g}:{piece.text}}}"
+        elif isinstance(piece, IPA):
+            found += f"/{piece.phonemes}/"
+        elif isinstance(piece, Pause):
+            found += f"<{piece.seconds:g}>"
+        else:
+            found += "||" if piece.paragraph else "|"
+    return found.removesuffix("||")
+
+
+def check_places(text: str, pieces: tuple[Piece, ...]) -> None:
+    last = 0
+    for piece in pieces:
+        assert last <= piece.start <= piece.end <= len(text), piece
+        last = piece.end
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Milk\nEggs\nBread", "Milk|Eggs|Bread"), ("Turn left here", "Turn left here"),
+        ("# Head\nWords here.", "Head|Words here."), ("## Head ##\n\nWords.", "Head||Words."),
+        ("#topic is up", "#topic is up"), ("- one\n* two\n• three", "one|two|three"),
+        ("1. one\n2) two\n3. three", "one|two|three"), ("1. alone", "alone"), ("2. second", "2. second"),
+        ("- [x] done\n- [ ] open", "done|open"), ("> said he\n> and she.", "said he and she."),
+        ("> quoted\nanswered", "quoted|answered"), ("one\n---\ntwo", "one||two"), ("***", ""),
+        ("This is **bold**, _this_ and `that`.", "This is bold, this and that."),
+        ("***both*** and ~~gone~~", "both and gone"), ("*so* and __so__", "so and so"),
+        ("snake_case_name 2*3*4 a * b", "snake_case_name 2*3*4 a * b"), ("**open", "**open"), ("5* hotel", "5* hotel"),
+        ("```sh\nls\n```", "ls"), ("**two\n\nparts**", "**two||parts**"),
+        ("Hello [pause:1.5s] there [PAUSE: 200ms]", "Hello<1.5>there<0.2>"), ("[pause:2] x", "<2>x"),
+        ("I say [tomato](/təˈmɑːtoʊ/), you", "I say/təˈmɑːtoʊ/, you"), ("[a](http://b/c)", "[a](http://b/c)"),
+        ("[**x**](/a/) **b**", "/a/b"), ("", ""), ("\n\n", ""),
+    ],
+)  # fmt: skip
+def test_plain_text(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+def test_a_lone_number_may_be_an_ordinal_elsewhere() -> None:
+    assert shown("1. Mai", language="de") == "1. Mai" and shown("1. a\n2. b", language="de") == "a|b"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[pause:61s]", "60 s at most"), ("[pause:]", "without a length"), ("[pause:soon]", r"\[pause:1.5s\]"),
+        ("[pause:-1s]", "without a length"), ("[pause:999999999s]", "60 s"),
+    ],
+)  # fmt: skip
+def test_a_pause_that_cannot_be_made_is_refused(text: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(text, markup="text")
+    assert says.replace("\\", "") in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Head\n\nSome *it* [link](http://x.y) text\ncontinued.", "Head||Some it link text continued."),
+        ("- a\n- b\n\n1. c\n2. d", "a|b|c|d"), ("- a\n\n- b", "a||b"), ("```\ncode\n```\nwords", "words"),
+        ("    code\n\nwords", "words"), ("| a | b |\n|---|---|\n| 1 | 2 |", "a|b|1|2"), ("![alt](x.png) seen", "seen"),
+        ("a \\* b &amp; c", "a * b & c"), ("Head\n====\n\ntext", "Head||text"), ("one  \ntwo", "one|two"),
+        ("<div>in <b>html</b></div>\n\n<!-- no -->\n\nout", "in html||out"), ("x <br> y <i>z</i>", "x|y z"),
+        ("---\ntitle: no\n---\nwords", "words"), ("[word](/ɪpə/)", "word"), ("wait [pause:1s] go", "wait<1>go"),
+        ("~~old~~ `code` <https://a.b>", "old code https://a.b"), ("> quote\n\nafter", "quote||after"),
+    ],
+)  # fmt: skip
+def test_markdown(text: str, expected: str) -> None:
+    assert shown(text, "markdown") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<h1>Title</h1><p>Hello &amp; <b>bye</b><br>line</p>", "Title||Hello & bye|line"),
+        ("<ul><li>a<li>b</ul>c", "a|b||c"), ("<p>a\n b</p>", "a b"), ("a<script>b('</p>')</script>c", "ac"),
+        ("<head><title>t</title></head><style>s</style>x", "x"), ("<pre><code>x=1</code></pre>y", "y"),
+        ("<pre>one\ntwo</pre>", "one|two"), ("<p hidden>a</p><div aria-hidden='true'>b<div>c</div></div>d", "d"),
+        ("<table><tr><td>1</td><td>2</td></tr></table>", "1|2"), ('<a href="http://x">link</a>', "link"),
+        ("&#65;&#x42;&nbsp;&eacute;&unknown;", "AB é&unknown;"), ("a <!-- b --> c", "a c"), ("2 < 3 and 4", "2 < 3 and 4"),
+        ("<p>open <b", "open <b"), ("<!DOCTYPE html><p>x", "x"),
+    ],
+)  # fmt: skip
+def test_html(text: str, expected: str) -> None:
+    assert shown(text, "html") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('Hi<break time="1.5s"/>there<break time="200ms"/>', "Hi<1.5>there<0.2>"), ("a<break/>b", "a<0.5>b"),
+        ('a<break strength="x-strong"/>b<break strength="none"/>', "a<1>b<0>"), ("<p><s>a</s><s>b</s></p>c", "a|b||c"),
+        ('<sub alias="World Wide Web">WWW</sub>!', "World Wide Web!"),
+        ('<phoneme alphabet="ipa" ph="təˈmɑːtoʊ">tomato</phoneme>', "/təˈmɑːtoʊ/"),
+        ('<say-as interpret-as="characters">abc1</say-as>', "A B C 1"),
+        ('<say-as interpret-as="digits">2024</say-as>', "2 0 2 4"),
+        ('<say-as interpret-as="telephone">+1 555-0100</say-as>', "+ 1, 5 5 5, 0 1 0 0"),
+        ('<say-as interpret-as="ordinal">22</say-as>', "22nd"), ('<say-as interpret-as="ordinal">11</say-as>', "11th"),
+        ('<say-as interpret-as="date" format="dmy">3/4/2021</say-as>', "2021-04-03"),
+        ('<say-as interpret-as="cardinal">5</say-as>', "5"), ('<say-as interpret-as="expletive">darn</say-as> it', "it"),
+        ('<prosody rate="slow" pitch="high">a</prosody> b', "{0.75:a}b"), ('<prosody rate="+50%">a</prosody>', "{1.5:a}"),
+        ('<prosody rate="50%"><prosody rate="2">a</prosody></prosody>', "a"), ("<emphasis>a</emphasis> b", "a b"),
+        ("a<!-- b --><![CDATA[c]]>&lt;&amp;&#65;&nbsp;&eacute;", "a<&A é"), ("a<mark name='x'/><desc>no</desc>", "a"),
+        ('<voice name="x">a</voice><audio src="b">c</audio>', "ac"),
+    ],
+)  # fmt: skip
+def test_ssml(text: str, expected: str) -> None:
+    assert shown(f"<speak>{text}</speak>", "auto") == shown(text, "ssml") == expected
+
+
+def test_b8_nothing_is_expanded() -> None:
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
+    bomb = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "boom">{levels}]><speak>one &e11; two</speak>'
+    assert shown(bomb, "auto") == "one two"
+    assert shown(bomb.replace("one", '<sub alias="&e11;">x</sub> one'), "auto") == "one two"
+    outside = '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><speak>a &x; b</speak>'
+    assert shown(outside, "ssml") == "a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a <b>", "well formed"), ("Tom & Jerry", "well formed"), ('<break time="soon"/>', "without a length"),
+        ('<break time="61s"/>', "60 s at most"), ('<break strength="mild"/>', "x-weak"), ("</speak>x", "well formed"),
+        ('<phoneme alphabet="x-sampa" ph="a">b</phoneme>', "only ipa"), ('<prosody rate="quick">a</prosody>', "x-fast"),
+        ('<prosody rate="900%">a</prosody>', "0.25 to 4"), ('<prosody rate="-100%">a</prosody>', "0.25 to 4"),
+    ],
+)  # fmt: skip
+def test_ssml_that_cannot_be_meant_is_refused(text: str, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(f"<speak>{text}</speak>")
+    assert says in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("<speak>a</speak>", "", "ssml"), (' \n<?xml version="1.0"?>\n<!-- x --><speak version="1">a</speak>', "", "ssml"),
+        ("<speaker>a</speaker>", "", "text"), ("I <speak>", "", "text"), ("# a", "x.md", "markdown"),
+        ("# a", "x.MARKDOWN", "markdown"), ("a", "x.html", "html"), ("# a", "x.txt", "text"), ("# a", "", "text"),
+    ],
+)  # fmt: skip
+def test_what_a_text_is_read_as(text: str, name: str, expected: str) -> None:
+    assert read(text, name=name).markup == expected
+
+
+BITS = (
+    "word ", "Two words. ", "\n", "\n\n", "**", "_", "`", "# ", "- ", "1. ", "> ", "[pause:1s]", "[x](/ˈɛks/)", "½", "ﬁ",
+    "\u200b", "e\u0301", "好。", "<b>", "</b>", "&amp;", "<p>", "<li>", "<!--", "-->", "|", "\\*", "\r\n", "  ", "---\n", "#tag ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("markup", ["text", "markdown", "html"])
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(BITS), max_size=40).map("".join) | st.text(max_size=60))
+def test_places_are_ordered_inside_and_apart(markup: str, text: str) -> None:
+    pieces = read(text, markup=markup).pieces
+    check_places(text, pieces)
+    for segment in split(pieces, max_seconds=3):
+        start, end = segment.span
+        assert 0 <= start <= end <= len(text)
+        check_places(text, segment.pieces)
+    said = "".join(piece.text for piece in pieces if isinstance(piece, Words))
+    assert not {"\n", "\u200b", "\0"} & set(said)
+
+
+TAGS = ("<p>", "</p>", '<break time="1s"/>', "word ", "&amp;", "&lt;", "é", "<s>a</s>", '<sub alias="b">c</sub>', "\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(TAGS), max_size=20).map("".join))
+def test_places_in_ssml(text: str) -> None:
+    text = f"<speak>{text}</speak>"
+    try:
+        found = read(text)
+    except InputError as error:
+        assert "well formed" in error.message  # noqa: PT017 - either is right
+        return
+    check_places(text, found.pieces)
+    for piece in found.pieces:
+        if isinstance(piece, Words) and piece.text == "word ":
+            assert text[piece.start : piece.end] == "word "
+
+
+FLOODS = {
+    "pairs": "**a** ", "open": "**a ", "ticks": "`", "links": "[a](/b/)", "brackets": "[", "quotes": "> ", "tags": "<b>",
+    "comments": "<!-- a -->", "entities": "&amp;", "angles": "<a ", "lists": "- a\n", "items": "1. a\n", "pauses": "[pause:1s]",
+    "closing": "</b>", "rows": "| a ", "lines": "a\n", "wide": "a b c d e f g h i j k l m n o p q r s t u v w x y z\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("markup", ["text", "html"])
+@pytest.mark.parametrize("flood", FLOODS)
+def test_b3_time_is_linear_whatever_the_markup(
+    markup: str, flood: str, grows_linearly: Callable[[Callable[[int], object]], bool]
+) -> None:
+    def work(times: int) -> None:
+        split(read("a" + FLOODS[flood] * (3_000 * times // len(FLOODS[flood])), markup=markup).pieces)
+
+    assert grows_linearly(work)
+
+
+def test_stops_end_a_line_of_a_list_and_pauses_a_segment() -> None:
+    segments = split(read("[pause:2s] Milk\nEggs [pause:1s][pause:1s] Bread and butter\n\nThe end", markup="text").pieces)
+    assert [(each.spoken, each.lead, each.pause, each.paragraph) for each in segments] == [
+        ("Milk. Eggs", 2.0, 2.0, False), ("Bread and butter", 0.0, None, True), ("The end", 0.0, None, True),
+    ]  # fmt: skip
+    assert any(isinstance(piece, Stop) for piece in segments[0].pieces)

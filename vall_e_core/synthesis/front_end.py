@@ -1,0 +1,132 @@
+"""From a text to phonemes: normalizers and a phonemizer at work on the pieces of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from vall_e_core.component import BuildContext
+from vall_e_core.errors import InputError, PluginError, UsageError, VallEError
+from vall_e_core.kinds import Normalizer
+from vall_e_text import CLOSING, IPA, Piece, Segment, Stop, Words, normalized, read, whole, with_stop
+
+if TYPE_CHECKING:
+    from vall_e_core.protocols import NormalizerModel, PhonemizerModel
+    from vall_e_core.registry import Registry
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """What reads a text in one language."""
+
+    phonemizer: PhonemizerModel
+    language: str
+    normalizers: tuple[tuple[str, NormalizerModel], ...] = ()
+    """By the spec that names each, in the order in which they are applied."""
+
+    def spoken(self, pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+        """Pieces with their words as they are read aloud. Raises PluginError."""
+        return normalized(pieces, self.normalizers, self.language)
+
+    def phonemes(self, segments: Sequence[Segment]) -> list[str]:
+        """What each segment sounds like; every line in it ends in a stop, and so does the segment.
+
+        Raises InputError where something can't be read.
+        """
+        atoms = [_atoms(segment) for segment in segments]
+        texts = [each.text for some in atoms for each in some if isinstance(each, Words)]
+        read_as = iter(self.phonemizer.phonemize(texts, self.language) if texts else ())
+        return [_together(some, lambda: next(read_as)) for some in atoms]
+
+    def phonemes_of(self, text: str) -> str:
+        """A plain text's phonemes, as those of a whole recording."""
+        (found,) = self.phonemes([whole(self.spoken(read(text, markup="text", language=self.language).pieces))])
+        return found
+
+
+def _atoms(segment: Segment) -> list[Piece]:
+    """Words that are read in one go, pronunciations and stops."""
+    found: list[Piece] = []
+    for piece in segment.pieces:
+        if isinstance(piece, Words) and found and isinstance(found[-1], Words):
+            found[-1] = Words(found[-1].text + piece.text, found[-1].start, piece.end)
+        else:
+            found.append(piece)
+    return [each for each in found if not isinstance(each, Words) or each.text.strip()]
+
+
+def _together(atoms: Sequence[Piece], read_next: Callable[[], str]) -> str:
+    made = ""
+    for piece in atoms:
+        if isinstance(piece, Stop):
+            made = with_stop(made)
+        elif isinstance(piece, Words | IPA):
+            sound = piece.phonemes if isinstance(piece, IPA) else read_next()
+            made += sound if not made or sound[:1] in CLOSING else f" {sound}"
+    return with_stop(made)
+
+
+def find_normalizers(registry: Registry, specs: Sequence[str], language: str) -> list[tuple[str, Normalizer]]:
+    """What reads words aloud in a language: those named, in their order, or all installed ones that serve it.
+
+    Raises UsageError for an unknown one, one for another language, or `none` beside others.
+    """
+    if not specs:
+        return [(name, each()) for name, each in registry.all(Normalizer).items() if each.serves(language)]
+    if NONE in specs:
+        if len(specs) > 1:
+            raise UsageError(f"--normalizer {NONE} stands beside another", try_="leave out one")
+        return []
+    found = []
+    for spec in specs:
+        name, _, values = spec.partition(":")
+        component = cast("type[Normalizer]", registry.get(Normalizer.kind, name.strip()))
+        if not component.serves(language):
+            raise UsageError(
+                f"the normalizer {name.strip()} doesn't serve the language {language}",
+                cause=f"it is for {', '.join(sorted(component.languages))}", try_=f"--normalizer {NONE}",
+            )  # fmt: skip
+        found.append((spec, component.from_spec(values)))
+    return found
+
+
+def build_normalizers(
+    found: Sequence[tuple[str, Normalizer]], ctx: BuildContext
+) -> tuple[tuple[str, NormalizerModel], ...]:
+    """The objects that do the work. Raises PluginError for one that can't be made."""
+    made = []
+    for name, component in found:
+        try:
+            made.append((name, component.build(ctx)))
+        except VallEError:
+            raise
+        except (Exception, SystemExit) as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise PluginError(f"the normalizer {name} can't be built", cause=cause, try_="--normalizer none") from error
+    return tuple(made)
+
+
+def readable(front: FrontEnd, segments: Sequence[Segment], warnings: list[str]) -> list[tuple[Segment, str]]:
+    """Segments with their phonemes. One that can't be read costs the others nothing: it is left out, and that is said.
+
+    Raises InputError where none can.
+    """
+    try:
+        return list(zip(segments, front.phonemes(segments), strict=True))
+    except InputError:
+        if len(segments) == 1:
+            raise
+    found: list[tuple[Segment, str]] = []
+    errors: list[InputError] = []
+    for segment in segments:
+        try:
+            found += zip([segment], front.phonemes([segment]), strict=True)
+        except InputError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    warnings += [f"left out: {error.message}" for error in errors]
+    return found
