@@ -167,5 +167,6 @@ def test_b6_text_is_taken_literally(cli: Any, model_path: Path, reference: Path,
     cli(
         "tts", "--model", model_path, *COMMON, "--unk", "skip", "--max-ar-steps", 9, "--", text, reference, out
     )  # fmt: skip
-    assert record(out)["text"] == text and record(out)["spoken"] in (text.removeprefix("\ufeff"), "a. b")
+    given = text.removeprefix("\ufeff")
+    assert record(out)["text"] == given and record(out)["spoken"] in (given, "a. b")
     assert not (tmp_path / "canary").exists() and not Path("canary").exists()
