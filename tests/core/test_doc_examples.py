@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -244,12 +245,17 @@ def test_pages_with_python_that_is_tested_otherwise() -> None:
 
 
 @pytest.mark.parametrize("page", RUN_HERE)
-def test_the_python_on_a_page_runs(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_on_a_page_runs(
+    page: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("transformers")
     from vall_e_soft_cap import SoftCap  # type: ignore[import-not-found, unused-ignore]  # made by the page
 
     model = Model()
-    names: dict[str, Any] = {"__name__": "example", "MySampler": SoftCap, "model": model, "prompts": [1]}
+    example = ModuleType("example")  # dataclasses look their module up by its name
+    monkeypatch.setitem(sys.modules, "example", example)
+    names: dict[str, Any] = vars(example)
+    names |= {"MySampler": SoftCap, "model": model, "prompts": [1]}
     for block in python_blocks(page):
         exec(compile(textwrap.dedent(block), page, "exec"), names)
     if page == "README.md":

@@ -10,6 +10,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def test_the_page_explains_every_key_of_a_record(tts: Any) -> None:
-    section = PAGE.read_text("utf-8").partition("## Record")[2]
+    section = PAGE.read_text("utf-8").partition("## Record\n")[2]
     rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
     assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(tts())
