@@ -11,7 +11,7 @@ from vall_e_core import InputError, PluginError
 from . import languages
 from .library import find_library
 from .loaded import Loaded, loaded
-from .prepare import chunks, has_han, katakana_to_hiragana, prepare
+from .prepare import chunks, has_han, katakana_to_hiragana, name_letter_a, prepare
 
 _TONES = str.maketrans("12345", "ˇˉˊˋ_")
 
@@ -55,6 +55,8 @@ class EspeakPhonemizerModel:
 
     def _one(self, text: str, voice: str) -> str:
         prepared = prepare(self._hiragana(text) if voice == "ja" else text)
+        if voice.startswith("en"):
+            prepared = name_letter_a(prepared)
         self._report_foreign(prepared, voice)
         with self._espeak.lock:
             backend = self._espeak.backend(voice)

@@ -22,6 +22,7 @@ _FULL_WIDTH = str.maketrans(
     }
 )  # fmt: skip
 _LONG_DIGITS = re.compile(rf"\d{{{_DIGITS + 1},}}")
+_LETTER_A = re.compile(r"(?<=\b[A-Z]-)A\b(?!['’])|(?<=[a-z] )A\b(?!['’]|\s+[A-Z]|-[a-z])")
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _DENSE = re.compile(_CJK.pattern + r"|(?:\S ){40}")
@@ -32,6 +33,11 @@ def prepare(text: str) -> str:
     text = unicodedata.normalize("NFC", _UNSPEAKABLE.sub(" ", text)).translate(_FULL_WIDTH)
     text = _LONG_DIGITS.sub(lambda match: f" {' '.join(match.group())} ", text)
     return " ".join(piece for word in _SPACES.split(text) if word for piece in _fitting(word))
+
+
+def name_letter_a(text: str) -> str:
+    """English with the letter A spelled as it sounds where the library would read an article: `C-I-A`, `vitamin A is`."""
+    return _LETTER_A.sub("eh", text)
 
 
 def chunks(text: str) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""Abbreviations: `e.g.`, `vs.`, `No. 5`, `pp. 12`, `U.S.`, `w/`, `PhD`."""
+
+from __future__ import annotations
+
+import re
+
+from .abbreviated import ALWAYS, BEFORE_NUMBER, CAPITALIZED, DOTTED, LATIN, SLASHED, UNDOTTED, WORDS_TOO
+from .place import Found, Place, stopped
+
+_LATIN = re.compile(r"(?:[Ee]\. ?g|[Ii]\. ?e|[Cc]\.f)(?:\.,?|(?=,))")
+_DEGREE = re.compile(r"(?:Ph\.? ?D|Ed\.D|[BM]\.Sc|LL\.[BM])\.?(?!\w)|(?:PhD|MSc|BSc|EdD)(?=s?\b)")
+_ET_AL = re.compile(r"et\.? al\.?(?!\w)")
+_SLASH = re.compile(r"(?:[A-Za-z]{1,6}/[A-Za-z]{1,6}|[Ww]/)(?![\w/])|[Ww]/(?=[a-z]{3})")
+_LETTERS = re.compile(r"(?:[A-Za-z]\.){2,8}(?!\w)|(?:[A-Z]\. ){1,3}[A-Z]\.(?= [A-Z][a-z])|[A-Z]\.(?= ?[A-Z][a-z])")
+_VERSUS = re.compile(r"v\. (?=[A-Z])")
+_WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w))?")
+_NUMBER = re.compile(r"(?P<sign> ?#)?(?P<gap> ?)(?=\d)")
+_NUMERAL = re.compile(r" (?=[IVXLC]{1,5}\b|[ivxlc]{1,5}\b|[A-Z]\b)")
+
+
+def abbreviation(place: Place) -> Found | None:
+    """A shortened word, with or without its full stop."""
+    text, pos = place.text, place.pos
+    if place.left().isalnum() or place.left() in ("'", "’", "_"):
+        return None
+    if found := _LATIN.match(text, pos):
+        key = found.group().lower().replace(" ", "")
+        return Found(found.end(), LATIN[key.strip(",")] + ("," if key.endswith(",") else ""))
+    if found := _DEGREE.match(text, pos):
+        letters = "-".join(filter(str.isalpha, found.group().upper()))
+        return stopped(place, found.end(), letters, dotted=found.group().endswith("."))
+    if found := _ET_AL.match(text, pos):
+        return stopped(place, found.end(), "et al", dotted=found.group().endswith("."))
+    if (found := _SLASH.match(text, pos)) and found.group().lower() in SLASHED:
+        tail = " " if place.adjoins(found.end()).isalnum() else ""
+        return Found(found.end(), SLASHED[found.group().lower()] + tail)
+    if found := _LETTERS.match(text, pos):
+        return _letters(place, found)
+    if (found := _VERSUS.match(text, pos)) and place.before()[:1].isupper():
+        return Found(found.end() - 1, "versus")
+    found = _WORD.match(text, pos)
+    return None if found is None else _before_number(place, found) or _shortened(place, found)
+
+
+def _before_number(place: Place, found: re.Match[str]) -> Found | None:
+    """`No. 5`, `pp. 12`, `v2.0`, `Vol. II`: words that are shortened before a number."""
+    word, end, dotted = found[1], found.end(), found[2] is not None
+    words = BEFORE_NUMBER.get(word.lower())
+    if words is None or not (dotted or word.lower() in UNDOTTED) or word in ("V", "B", "D", "L"):
+        return None
+    number = _NUMBER.match(place.text, end)
+    if number is not None:
+        apart = number["gap"] == "" or number["sign"] is not None
+        if not dotted and apart and word.lower() not in ("v", "ver", "pp", "fig"):
+            return None
+        return Found(number.end() if number["sign"] else end, f"{words} " if apart else words)
+    known = dotted and (word[0].isupper() or word in ("p", "pp"))
+    return Found(end, words) if known and _NUMERAL.match(place.text, end) else None
+
+
+def _shortened(place: Place, found: re.Match[str]) -> Found | None:
+    """`etc.`, `Inc.`, `approx`: words that are shortened anywhere."""
+    word, end, dotted = found[1], found.end(), found[2] is not None
+    lower = word.lower().replace("’", "'")
+    words = ALWAYS.get(lower) or (DOTTED.get(lower) if dotted else None)
+    if words is None or (word.isupper() and len(word) > 2) or place.adjoins(end) in tuple("_@-'’/"):
+        return None
+    if place.adjoins(end).isalnum() or (dotted and lower in WORDS_TOO and place.ends_sentence(end)):
+        return None
+    if word[0].isupper() and not dotted and lower not in CAPITALIZED:
+        return None
+    return stopped(place, end, words, dotted=dotted)
+
+
+def _letters(place: Place, found: re.Match[str]) -> Found | None:
+    """Letters with full stops: `U.S.`, `a.m.`, `J. K.`; a single one is an initial, without a pause behind it."""
+    shown = found.group()
+    letters = list(filter(str.isalpha, shown.upper()))
+    if len(letters) == 1:
+        if letters[0] == "I" and not place.before()[:1].isupper():
+            return None
+        return Found(found.end(), letters[0] + ("" if place.adjoins(found.end()) == " " else " "))
+    return stopped(place, found.end(), (" " if " " in shown else "-").join(letters), dotted=True)

@@ -1,0 +1,167 @@
+"""Words in capitals, and tokens of letters and digits: `FBI`, `STOP`, `COVID-19`, `H2O`, `Q3`, `DVDs`."""
+
+from __future__ import annotations
+
+import re
+
+from .letters import is_acronym, is_initials, is_word, pronounceable, spell
+from .numbers import cardinal, in_pairs, spell_digits, year
+from .place import Found, Place
+from .plain import exponent, say_mixed
+
+_CAPS = re.compile(r"[A-Z][A-Z]{1,30}(?:['’](?:[A-Z]{1,2}|[a-z]{1,2}))?(?!\w)|([A-Z]{2,5})s(?![^\W_])")
+_JOINED = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
+_NUMBERED = re.compile(
+    r"(?P<word>[A-Z][A-Za-z]{0,11})(?P<mark>[-‑]?)(?P<number>\d{1,6})(?P<tail>[A-Z]{1,3}|[a-z](?![a-z]))?(?![^\W_]|-[A-Za-z]{0,6}\d)(?P<dot>\.\d{1,4}(?![\d.]))?"
+)
+_MIXED = re.compile(r"(?=[A-Za-z]{0,14}\d)[A-Za-z\d]{2,24}(?:-[A-Za-z\d]{1,12}){0,4}(?![^\W_])")
+_SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,4}[₀-₉])[A-Za-z₀-₉()]{2,20}")
+_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
+_LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
+_CAMEL = re.compile(r"[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,6}(?![^\W_])")
+_SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
+_PAIR = {
+    "B2B": "B to B",
+    "B2C": "B to C",
+    "C2C": "C to C",
+    "P2P": "P to P",
+    "D2C": "D to C",
+    "G2G": "G to G",
+    "I18N": "I eighteen N",
+}
+_SPECIAL = {
+    "ID": "I-D", "IDS": "I-D's", "WIFI": "wifi", "SQL": "S-Q-L", "MYSQL": "my S-Q-L", "JPG": "jay peg",
+    "HTTPS": "H-T-T-P-S",
+    "CTRL": "control", "ALT": "alt", "ESC": "escape", "DEL": "delete", "VS": "versus", "COVID": "covid",
+    "WWII": "World War two", "WWI": "World War one",
+}  # fmt: skip
+_BRANDS = {
+    "LaTeX": "la tech",
+    "PhDs": "P-H-D's",
+    "iOS": "I-O-S",
+    "macOS": "mac O-S",
+    "IDs": "I-D's",
+    "Ctrl": "control",
+    "LLCs": "L-L-C's",
+    "TVs": "T-V's",
+}
+_BRAND = re.compile("(?:" + "|".join(_BRANDS) + r")(?![^\W_])")
+
+
+def capitals(place: Place, shouted: bool) -> Found | None:
+    """A word in capitals: letter by letter, or as a word in small letters.
+
+    Args:
+        place: Where the word begins.
+        shouted: Whether the words around it are in capitals as well.
+
+    Returns:
+        The reading; None where there are no capitals, or an acronym that is a word.
+    """
+    found = _CAPS.match(place.text, place.pos)
+    if found is None or place.left().isalnum() or place.left() == "_":
+        return None
+    word = found.group()
+    if found[1]:
+        if is_word(found[1]) and found[1] not in ("US", "IT", "ID"):
+            return None
+        return Found(found.end(), f"{spell(found[1])}'s") if is_initials(found[1], False) else None
+    stem, apostrophe, tail = word.replace("’", "'").partition("'")
+    if place.adjoins(found.end()) == "." and place.adjoins(found.end() + 1).isalpha():
+        return None
+    if stem in _SPECIAL and not (shouted and is_word(stem)):
+        return Found(found.end(), _SPECIAL[stem] + apostrophe + tail.lower())
+    if apostrophe and tail.upper() not in ("S", "D", "LL", "RE", "VE", "T", "M"):
+        return None
+    if apostrophe and tail.upper() != "S":
+        return Found(found.end(), word.lower())
+    if is_initials(stem, shouted):
+        return Found(found.end(), spell(stem) + ("'s" if apostrophe else ""))
+    return None if is_acronym(stem) else Found(found.end(), word.lower())
+
+
+def tokens(place: Place) -> Found | None:
+    """Letters joined with digits, subscripts, underscores or `&`."""
+    text, pos = place.text, place.pos
+    if place.left().isalnum() or place.left() == "_":
+        return None
+    if found := _JOINED.match(text, pos):
+        return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
+    if found := _BRAND.match(text, pos):
+        return Found(found.end(), _BRANDS[found.group()])
+    if found := _SNAKE.match(text, pos):
+        return Found(found.end(), " ".join(filter(None, (_plain_part(part) for part in found.group().split("_")))))
+    if found := _SUBSCRIPT.match(text, pos):
+        parts = _FORMULA.findall(found.group().translate(_LOW))
+        return Found(found.end(), " ".join(_formula_part(part) for part in parts if part not in "()"))
+    if found := _NUMBERED.match(text, pos):
+        return _numbered(place, found)
+    if found := _MIXED.match(text, pos):
+        parts = found.group().split("-")
+        words = " ".join(say_mixed(part, singly=len(parts) > 1) for part in parts)
+        return Found(found.end(), _PAIR.get(found.group().upper(), words))
+    if found := _LETTER.match(text, pos):
+        power = exponent(text, found.end())
+        if power is not None:
+            return Found(
+                power[0], f"{_alone(found.group())} {power[1]}" + (" " if place.adjoins(power[0]).isalnum() else "")
+            )
+    return None
+
+
+def power_behind(place: Place) -> Found | None:
+    """An exponent behind a letter or a bracket: `mc^2`."""
+    if place.char not in "^²³⁰¹⁴⁵⁶⁷⁸⁹⁻⁺":
+        return None
+    power = exponent(place.text, place.pos)
+    if power is None:
+        return None
+    return Found(power[0], f" {power[1]}" + (" " if place.adjoins(power[0]).isalnum() else ""))
+
+
+def _numbered(place: Place, found: re.Match[str]) -> Found | None:
+    word, number = found["word"], found["number"]
+    if found.group().upper() in _PAIR:
+        return Found(found.end(), _PAIR[found.group().upper()])
+    end = found.end()
+    if word in ("FY", "CY") and len(number) == 4:
+        digits = year(number)
+    elif found["dot"]:
+        digits = f"{cardinal(number)} point {spell_digits(found['dot'][1:])}"
+    elif len(number) == 4 and word.isupper() and len(word) == 2 and not found["mark"]:  # a flight
+        digits = in_pairs(number)
+    elif len(number) > 4 or number[0] == "0":
+        digits = spell_digits(number)
+    else:
+        digits = in_pairs(number)
+    if word.isupper():
+        known = not is_initials(word, False) or (len(word) > 3 and pronounceable(word))
+        name = word.lower() if known and len(word) > 1 else spell(word)
+    elif found["mark"] and len(word) > 1:
+        name = word
+    elif len(word) <= 2 and not found["mark"]:  # the symbol of an element
+        name = (
+            " ".join(word.upper()) if word[0].isupper() and len(word) == 2 and word not in ("Mr", "Ch", "No") else word
+        )
+    else:
+        name = word
+    if word in ("Na", "Ca", "Fe", "Mg") or (word == "CO" and number == "2"):
+        name = spell(word)
+    tail = f" {spell(found['tail'])}" if found["tail"] else ""
+    return Found(end, f"{name} {digits}{tail}")
+
+
+def _plain_part(part: str) -> str:
+    return say_mixed(part) if any(map(str.isdigit, part)) or (part.isupper() and len(part) > 1) else part
+
+
+def _formula_part(part: str) -> str:
+    if part.isdigit():
+        return cardinal(part)
+    return spell(part) if len(part) < 3 else part
+
+
+def _alone(letter: str) -> str:
+    """A letter by itself; a small A would be the article."""
+    return "ay" if letter in "aA" else letter.upper()

@@ -1,0 +1,128 @@
+"""One pass over a text: at each word, number or sign the rules are asked in turn; the first that knows it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vall_e_core import Replacement
+
+from . import abbreviations, codes, dates, initials, marks, money, plain, quantities, romans, streets, times, web
+from .abbreviated import SMALL
+from .place import Found, Place, Rule, first
+from .shouts import Shouts
+
+_NUMBERS: tuple[Rule, ...] = (
+    dates.iso_date,
+    dates.numeric_date,
+    codes.phone,
+    codes.version,
+    quantities.feet,
+    times.verse,
+    times.duration,
+    times.time,
+    times.hour,
+    times.ratio,
+    dates.month_and_day,
+    plain.power,
+    plain.ordinal_number,
+    codes.house,
+    money.money_behind,
+    plain.decade,
+    dates.day_first,
+    plain.ordinal_number,
+    plain.years,
+    codes.code,
+    quantities.quantity,
+    plain.dimensions,
+    codes.long_number,
+    plain.slashed,
+    codes.dashed,
+    plain.spread,
+    plain.year_number,
+    plain.alphanumeric,
+    plain.number,
+)
+_WORDS: tuple[Rule, ...] = (
+    web.address,
+    web.path,
+    money.money,
+    dates.month_first,
+    dates.names,
+    codes.flight,
+    romans.numeral,
+    streets.side,
+    streets.state,
+    streets.title,
+    abbreviations.abbreviation,
+    initials.tokens,
+)
+_SIGNS: tuple[Rule, ...] = (
+    money.money,
+    web.path,
+    codes.phone,
+    web.hashtag,
+    web.mention,
+    plain.decade,
+    initials.power_behind,
+    quantities.quantity,
+    plain.number,
+    marks.emoji,
+    marks.mark,
+)
+_START = re.compile(
+    r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|\((?=\d{3}\))|[:;](?=[-'^]?[)(DPpOo/|\\*])|\["
+)
+_MARKS = tuple(",;:")
+"""Marks that no blank stands before."""
+_BLOB = re.compile(r"\S{240}")
+_CHUNK = re.compile(r"\S*")
+_IN_BLOBS: tuple[Rule, ...] = (web.address, marks.emoji, marks.mark)
+_TOKEN = re.compile(r"[^\W\d_²³¹⁰⁴-⁹₀-₉½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
+_QUIET = re.compile(r"[a-z]+(?:['’][a-z]+)?(?=[ ,;!?]|\.?\s|$)")
+
+
+class EnglishNormalizerModel:
+    """English words for what is written shorter than it is said. Holds nothing that changes."""
+
+    def __init__(self, *, name_emoji: bool) -> None:
+        """`name_emoji`: whether emoji are named, or left out."""
+        self._name_emoji = name_emoji
+
+    def replacements(self, text: str, language: str) -> Iterator[Replacement]:
+        """What is said differently from how it is written, in order; in time that grows with the length of `text`."""
+        code = language.lower().replace("_", "-")
+        british = code.startswith("en-") and not code.startswith("en-us")
+        shouts = Shouts(text)
+        pos = done = 0
+        while (start := _START.search(text, pos)) is not None:
+            pos = start.start()
+            if _BLOB.match(text, pos) and (pos == 0 or text[pos - 1].isspace()):
+                found = first(_IN_BLOBS, Place(text, pos, british, self._name_emoji))
+                if found is None:  # data, not words
+                    pos = _CHUNK.match(text, pos).end()  # type: ignore[union-attr]  # there are 240 of them
+                    continue
+                yield Replacement(pos, found.end, found.spoken)
+                pos = done = found.end
+                continue
+            quiet = _QUIET.match(text, pos)
+            if quiet is not None and quiet.group() not in SMALL and len(quiet.group()) > 1:
+                pos = quiet.end()
+                continue
+            found = self._read(Place(text, pos, british, self._name_emoji), shouts)
+            if found is None:
+                token = _TOKEN.match(text, pos)
+                pos = token.end() if token is not None else pos + 1
+                continue
+            if found.spoken != text[pos : found.end]:
+                marked = found.spoken[:1] in _MARKS and pos > done and text[pos - 1] == " "
+                yield Replacement(pos - marked, found.end, found.spoken)
+            pos = done = found.end
+
+    def _read(self, place: Place, shouts: Shouts) -> Found | None:
+        char = place.char
+        if char.isdecimal() or char in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒":
+            return first(_NUMBERS, place) if char.isascii() or not char.isdecimal() else None
+        if char.isalpha() and char.isascii():
+            return first(_WORDS, place) or initials.capitals(place, shouts.at(place.pos))
+        return first(_SIGNS, place)

@@ -1,0 +1,167 @@
+"""English read aloud: the tables say how, beside properties that hold for any text."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vall_e_core import BuildContext, Normalizer, NormalizerModel, Registry
+
+TABLES = Path(__file__).parents[1] / "text"
+CLASSES = """
+    decimal grouped integer money year decade ordinal fraction percent range date-iso date-slash date-written time phone
+    code unit temperature abbreviation roman initialism url email hashtag mention ampersand slash dash ellipsis caps
+    relation symbol emoji version ratio science address plural
+"""
+PIECES = """
+    1 2,000 3.5 $ € % ° / - – . , : ; ' " ( ) # @ & + = < > ^ ² ½ x am pm Mr. St. No. IV I A FBI Jan May km in ft lb USD
+    bn www. com http:// _ * ~ | 👍 🇺🇸 a b
+"""
+RUNS = ("7", "1,234", "1/2/", "1-", "a.", "$", "½", "1x", "😂", "A1-", "(555) ", "1 000 ", "/a")
+
+
+def english(**parameters: object) -> NormalizerModel:
+    return Registry.load().get(Normalizer.kind, "english").from_mapping(parameters).build(BuildContext())
+
+
+@pytest.fixture(scope="module")
+def model() -> NormalizerModel:
+    return english()
+
+
+def spoken(model: NormalizerModel, text: str, language: str = "en") -> str:
+    """`text` with its replacements in place; they lie in the text, in order and apart."""
+    said: list[str] = []
+    position = 0
+    for each in model.replacements(text, language):
+        assert position <= each.start < each.end <= len(text), each
+        said += [text[position : each.start], each.text]
+        position = each.end
+    return "".join([*said, text[position:]])
+
+
+def words(text: str) -> str:
+    """What is said, without capitals and marks: hyphens part words, apostrophes are part of them."""
+    folded = unicodedata.normalize("NFC", text).lower().replace("’", "'").replace("‘", "'")
+    kept = "".join(char if char.isalnum() or char == "'" else " " for char in folded)
+    return " ".join(filter(None, (word.strip("'") for word in kept.split())))
+
+
+def readings(expected: str) -> set[str]:
+    """Every reading that a line of a table allows: `{a|b}` is either, ` | ` stands between whole sentences."""
+    found = set()
+    for sentence in expected.split(" | "):
+        parts = re.split(r"\{([^{}]*)\}", sentence)
+        choices = [part.split("|") if index % 2 else [part] for index, part in enumerate(parts)]
+        found |= {words("".join(choice)) for choice in itertools.product(*choices)}
+    return found
+
+
+def table(name: str) -> list[tuple[str, str, str]]:
+    lines = (TABLES / name).read_text("utf-8").splitlines()[1:]
+    return [(kind, written, expected) for kind, written, expected in (line.split("\t") for line in lines)]
+
+
+def wrong(model: NormalizerModel, name: str) -> Iterator[str]:
+    for _, written, expected in table(name):
+        heard = words(spoken(model, written))
+        if heard not in readings(expected):
+            yield f"{written!r}: {heard!r}, not {expected!r}"
+
+
+def test_the_table_is_large_enough() -> None:
+    counts = Counter(kind for kind, _, _ in table("english.tsv"))
+    assert set(CLASSES.split()) == set(counts)
+    assert min(counts.values()) >= 8
+    assert sum(counts.values()) >= 300
+
+
+@pytest.mark.parametrize("name", ["english.tsv", "english-kept.tsv", "english-more.tsv"])
+def test_text_is_read_as_the_table_says(model: NormalizerModel, name: str) -> None:
+    failures = list(wrong(model, name))
+    assert len(failures) <= 0.02 * len(table(name)), "\n".join(failures)
+
+
+def test_what_was_said_well_stays_so(model: NormalizerModel) -> None:
+    assert list(wrong(model, "english-kept.tsv")) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "british"),
+    [
+        ("It seats 105 people.", "it seats one hundred and five people"),
+        ("It holds 2,005 books.", "it holds two thousand and five books"),
+        ("The party is on 5/1/2024.", "the party is on the fifth of january twenty twenty four"),
+        ("See you on May 3.", "see you on may the third"),
+    ],
+)
+def test_british_english(model: NormalizerModel, written: str, british: str) -> None:
+    assert words(spoken(model, written, "en-gb")) == british
+    assert words(spoken(model, written, "en")) != british
+
+
+def test_emoji_are_named_or_left_out() -> None:
+    assert spoken(english(), "Great job 👍") == "Great job, thumbs up"
+    assert spoken(english(emoji="skip"), "Great job 👍").strip() == "Great job"
+
+
+def test_no_pause_behind_a_title(model: NormalizerModel) -> None:
+    assert spoken(model, "Mr. Smith met Dr. No.") == "mister Smith met doctor No."
+
+
+def test_the_stop_of_an_abbreviation_ends_the_sentence_too(model: NormalizerModel) -> None:
+    assert spoken(model, "I love the U.S. It is home.") == "I love the U-S. It is home."
+    assert spoken(model, "We left at 5 p.m.") == "We left at five P-M."
+    assert spoken(model, "Pens, paper, etc.") == "Pens, paper, et cetera."
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=80),
+        st.lists(
+            st.sampled_from(PIECES.split()).flatmap(lambda piece: st.sampled_from([piece, f"{piece} "])),
+            max_size=14,
+        ).map("".join),
+    )
+)
+def test_any_text_is_taken(model: NormalizerModel, text: str) -> None:
+    for language in ("en", "en-gb"):
+        said = spoken(model, text, language)
+        assert not re.search(r"\n", said) or "\n" in text
+
+
+@pytest.mark.parametrize("unit", RUNS)
+def test_long_runs_of_anything_are_taken(model: NormalizerModel, unit: str) -> None:
+    spoken(model, unit * (20_000 // len(unit)))
+
+
+def test_registering_and_loading_import_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from vall_e_english import EnglishNormalizer\n"
+        "from vall_e_core import BuildContext\n"
+        "assert 'vall_e_english.normalizer' not in sys.modules\n"
+        "EnglishNormalizer().build(BuildContext())\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules), sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_library_reads_a_lone_letter_a_as_a_letter() -> None:
+    from vall_e_core import Phonemizer
+
+    phonemizer = Registry.load().get(Phonemizer.kind, "espeak").from_mapping({}).build(BuildContext())
+    said, article = phonemizer.phonemize(["the C-I-A agreed", "A cat and a dog"], "en")
+    assert "ˈeɪ ɐɡɹˈiːd" in said
+    assert article.startswith("ɐ ")
