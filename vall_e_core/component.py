@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import ComponentError, suggestion
+from .owners import Owner, owner_by_module
 from .parameters import MISSING, Flag, Param, param
 
 if TYPE_CHECKING:
@@ -63,10 +64,17 @@ class BuildContext:
     component: Callable[[str, str], type[Component]] | None = None
     """Finds a component by kind and name; without it, `find` looks among the installed ones."""
 
+    owner: Callable[[type[Component]], Owner] | None = None
+    """Tells whose a component is; without it, its module does."""
+
     engine: VallE | None = None
     """The loaded model, for a scorer or a judge: it may listen."""
     sentences: tuple[str, ...] = ()
     """All that may be said, for a judge that tells which of them it was."""
+
+    def owner_of(self, component: type[Component]) -> Owner:
+        """Whose a component is, for messages."""
+        return owner_by_module(component) if self.owner is None else self.owner(component)
 
     def find(self, kind: str, name: str) -> type[Component]:
         """Another component, for one that builds on it (a decoder on an encoder). Raises UsageError."""

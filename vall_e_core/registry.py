@@ -12,6 +12,7 @@ from .component import Component
 from .errors import PluginError, UsageError, suggestion
 from .hookspecs import HOOKS
 from .kinds import KINDS, LazyCommand, Sampler, Task
+from .owners import Owner, owner_by_module
 from .plugin_loader import OURS, Found, PluginRecord, Provided, collect, describe, find, manager
 
 PLURALS = {kind: hook.removeprefix("vall_e_") for hook, kind in HOOKS.items()}
@@ -40,6 +41,7 @@ class Registry:
         self._bare: dict[str, dict[str, Provided]] = {kind: {} for kind in PLURALS}
         self._qualified: dict[str, dict[str, Provided]] = {kind: {} for kind in PLURALS}
         self._flags: dict[str, str] = {}
+        self._owners: dict[int, tuple[object, Owner]] = {}
 
     @classmethod
     def load(
@@ -111,6 +113,8 @@ class Registry:
         for kind, component in brought:
             qualified = f"{found.distribution}/{component.name}"
             self._qualified[kind][qualified] = component
+            label = f"the plugin {found.name} ({found.distribution} {found.version})"
+            self._owners[id(component)] = component, Owner(label, found.ours)
             free = component.name not in self._bare[kind] and not self._reserved(kind, component.name)
             if free:
                 self._bare[kind][component.name] = component
@@ -121,6 +125,11 @@ class Registry:
         ms = (time.perf_counter() - began) * 1000
         listed = {kind: tuple(names) for kind, names in provides.items()}
         return PluginRecord(found.name, found.distribution, found.version, "ok", None, ms, listed)
+
+    def owner(self, component: type[Component]) -> Owner:
+        """Whose a component is: for messages, and to know how far it is trusted."""
+        known = self._owners.get(id(component))
+        return owner_by_module(component) if known is None else known[1]
 
     def _reserved(self, kind: str, name: str) -> bool:
         if kind not in ("task", "command"):

@@ -119,7 +119,8 @@ class Session:
 
     def build_context(self, **known: Any) -> BuildContext:  # noqa: ANN401 - BuildContext's own fields
         """A BuildContext whose notices reach the user, and which finds components in this run's registry."""
-        return BuildContext(**{"notify": self.console.notice, "component": self.registry.get, **known})
+        ours = {"component": self.registry.get, "owner": self.registry.owner}
+        return BuildContext(**{"notify": self.console.notice, **ours, **known})
 
     def notice(self, line: str) -> None:
         """A line on stderr, unless quiet."""

@@ -62,8 +62,8 @@ def run(task: EvalCodec, session: Session) -> None:
     texts = closed_set(items, task.sentences)
     device = str(options.device)
     context = BuildContext(
-        "cpu" if device == "auto" else device, notify=session.notice, component=session.registry.get,
-        sentences=tuple(texts),
+        "cpu" if device == "auto" else device, notify=session.notice,
+        component=session.registry.get, owner=session.registry.owner, sentences=tuple(texts),
     )  # fmt: skip
     panel = Panel(judges, context, named=named)
     levels = codec.levels if task.levels is None else task.levels

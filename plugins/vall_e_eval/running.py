@@ -72,7 +72,8 @@ def sampler_settings(engine: VallE, chains: Chains) -> dict[str, object]:
 def context_of(engine: VallE, sentences: Sequence[str], notify: Callable[[str], None]) -> BuildContext:
     """What the judges of a run are built with."""
     return BuildContext(
-        engine.device.name, threads=engine.threads, notify=notify, component=engine.registry.get, engine=engine,
+        engine.device.name, threads=engine.threads, notify=notify, component=engine.registry.get,
+        owner=engine.registry.owner, engine=engine,
         sentences=tuple(sentences),
     )  # fmt: skip
 

@@ -11,6 +11,9 @@ from vall_e_core import StatelessTransform, Step
 
 from .filters import NEVER
 
+FARTHEST = -1e15
+"""Below the maximum; its square still has room in a sum."""
+
 
 class TopNSigmaTransform(StatelessTransform):
     """x >= max - n σ, with σ over the logits that are left; measured from the maximum, where float32 is finest."""
@@ -23,7 +26,7 @@ class TopNSigmaTransform(StatelessTransform):
         if self.n <= 0:
             return logits
         left = logits > NEVER
-        below = torch.where(left, logits - logits.amax(-1, keepdim=True), 0.0)
+        below = torch.where(left, logits - logits.amax(-1, keepdim=True), 0.0).clamp(min=FARTHEST)
         count = left.sum(-1, keepdim=True).clamp(min=1)
         mean = below.sum(-1, keepdim=True) / count
         variance = torch.where(left, (below - mean).square(), 0.0).sum(-1, keepdim=True) / count

@@ -15,8 +15,10 @@ from torch import Tensor
 from vall_e_core import BuildContext, Chain, KVCache, StatelessTransform, Step, VallE, compile_chain
 from vall_e_core.decode import ArPass, ArResult, Guidance, Utterance, generate_ar, stream_ar, transcribe
 from vall_e_core.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
+from vall_e_core.errors import PluginError
 from vall_e_core.model import BaseModel, EarlyExit, Model, Model7, ModelConfig
 from vall_e_core.sampling import Stage
+from vall_e_core.sampling.guard import Maker
 from vall_e_core.testing import as_sampler
 from vall_e_core.tracing.recorder import TraceRecorder
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
@@ -542,3 +544,23 @@ def test_a_stream_of_the_voice(voice: VallE, monkeypatch: pytest.MonkeyPatch) ->
     assert len(again) == len(pieces) > 2
     assert torch.allclose(torch.cat([torch.from_numpy(piece) for piece in again]), sound, atol=1e-4)
     assert recorder.repeats > 50 and recorder.said == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda logits: logits * float("nan"), "the sampler odd gave NaN or +inf"),
+        (lambda logits: torch.full_like(logits, float("-inf")), "the sampler odd left a row without any token"),
+        (lambda logits: logits.mul_(2.0), "the sampler odd wrote to the logits it was given"),
+    ],
+)
+def test_a_fault_on_a_device_is_raised_where_the_host_looks_anyway(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Tensor], Tensor], says: str
+) -> None:
+    buckets(monkeypatch.setattr, 16, 5, NAME)
+    with pretended():
+        model, chain = sent(small_model(layers=2)), chain_of(device=NAME)
+        chain.stages = (Stage("odd", Odd(change), maker=Maker("odd")),)
+        with pytest.raises(PluginError) as caught:
+            say(model, chain, 2, count=2, device=NAME)
+    assert caught.value.message == says

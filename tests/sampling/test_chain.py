@@ -16,6 +16,7 @@ from vall_e_core import (
     compile_chain,
     take_maximum,
 )
+from vall_e_core.errors import PluginError
 from vall_e_core.sampling.chain import ChainState, Stage
 from vall_e_core.sampling.sync import NoSync
 from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler
@@ -114,9 +115,9 @@ def test_rows_that_come_broken_go_on_with_what_is_finite(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_rows_that_a_stage_breaks_fall_back_to_the_most_probable_raw_token(value: float) -> None:
-    found, state = process([Stage("broken", Break(value))], torch.tensor([[9.0, 1.0, 2.0]]))
-    assert found.tolist() == [[0.0, GONE, GONE]] and state.counts()["degenerate"] == [1]
+def test_rows_that_a_stage_breaks_end_the_run_with_its_name(value: float) -> None:
+    with pytest.raises(PluginError, match="the sampler broken gave NaN or \\+inf"):
+        process([Stage("broken", Break(value))], torch.tensor([[9.0, 1.0, 2.0]]))
 
 
 @pytest.mark.parametrize("stop", [None, 0, 1, 3])

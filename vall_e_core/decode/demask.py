@@ -108,6 +108,7 @@ def generate_nar_len(
                 scores[i][:, level] = _sureness(filtered, new, mask, rule, levels)
         if progress is not None:
             progress("nar-len", step + 1, rule.steps)
+    choice.require()
     return [each if levels > 1 else each[:, 0] for each in ids]
 
 

@@ -95,6 +95,8 @@ def _write(
         if done == last or (done % period == 0 and bool((stopped | (taken >= limits)).all())):
             break
         logits, _ = stepper.advance(frame)
+    for state in states:
+        chain.require(state)
     written = zip(count.tolist(), stopped.tolist(), taken.tolist(), score.tolist(), strict=True)
     degenerate = torch.stack([state.degenerate for state in states]).sum(0).tolist()
     history = torch.stack([step.history for step in steps], -1)  # [N, L, Q]

@@ -130,7 +130,7 @@ class Loop:
             freed: list[int] = []
             if done % self.period == 0 or done >= self.until:
                 alive = (~self.rows.finished).view(-1, self.width).any(1).repeat_interleave(self.width)
-                count = int(alive.sum())
+                count = self._count(alive)
                 if count == 0 and not self.waiting:
                     break
                 if not self.waiting and self._worth_dropping(count):
@@ -141,6 +141,15 @@ class Loop:
             if freed:
                 self._admit(freed, done)
         self._collect(torch.arange(len(self.rows.job), device=self.device))
+
+    def _count(self, alive: Tensor) -> int:
+        """How many rows go on; what the chain kept of its members' faults on the device is looked at as well."""
+        if self.device.type == "cpu":
+            return int(alive.sum())
+        count, found = torch.stack((alive.sum(), self.state.faults.amax())).tolist()
+        if found:
+            raise self.chain.fault(found)
+        return int(count)
 
     def _prefill(self) -> tuple[Tensor, Tensor | None]:
         """One pass over what is given; a search's rows share their utterance's."""

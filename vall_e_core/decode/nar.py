@@ -63,4 +63,5 @@ def generate_nar(
                 codes[i] = torch.cat((codes[i], ids[:, None]), dim=1)
         if progress is not None:
             progress("nar", level, levels)
+    chooser.require()
     return [item if len(item) else item.new_zeros(0, 1 + levels) for item in codes]

@@ -168,4 +168,6 @@ class GrowingLevels:
         assert step.frame is not None
         step.frame += first
         state = self._chain.init(len(logits))
-        return self._chain.select(self._chain.process(logits, step, state), step, state)
+        ids = self._chain.select(self._chain.process(logits, step, state), step, state)
+        self._chain.require(state)
+        return ids

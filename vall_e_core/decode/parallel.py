@@ -88,6 +88,7 @@ class FrameChoice:
     def __init__(self, chain: Chain, stage: str, seed: int, identities: Sequence[int | str], frame_rate: float) -> None:
         self.chain, self.stage, self.seed, self.identities = chain, stage, seed, list(identities)
         self.frame_rate = frame_rate
+        self._faults: Tensor | None = None
 
     def __call__(
         self, logits: Sequence[Tensor], level: int, index: int = 0, sharpen: float = 1.0
@@ -118,4 +119,12 @@ class FrameChoice:
                 self.chain.trace.choice(processed, ids, step, None, {})
         else:
             ids = self.chain.select(processed / sharpen if sharpen != 1.0 else processed, step, state)
+        if state.faults.device.type != "cpu" and state.faults.numel() > 0:
+            worst = state.faults.amax()
+            self._faults = worst if self._faults is None else torch.maximum(self._faults, worst)
         return list(torch.split(ids, sizes)), list(torch.split(processed, sizes))
+
+    def require(self) -> None:
+        """Raises PluginError where a member of the chain broke its contract; waits for the device, once."""
+        if self._faults is not None and (found := int(self._faults)):
+            raise self.chain.fault(found)

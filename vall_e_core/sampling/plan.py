@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..component import BuildContext
 from ..errors import UsageError
 from ..kinds import Sampler
+from ..owners import plugin_code
 
 if TYPE_CHECKING:
     from .chain import Chain
@@ -96,27 +97,41 @@ class ChainPlan:
     def build(self, ctx: BuildContext) -> Chain:
         """The chain itself. The first moment torch is needed."""
         from .chain import Chain
+        from .guard import Maker
         from .protocols import GreedySelector
         from .stage import Stage
 
+        def maker(of: Sampler) -> Maker:
+            owner = ctx.owner_of(type(of))
+            return Maker(of.name, owner.label, foreign=of.waits or not owner.ours)
+
+        def built(of: Sampler) -> Any:  # noqa: ANN401 - by its role
+            with plugin_code(of, "build", ctx):
+                return of.build(ctx)
+
         stages = [
             Stage(
-                each.name, each.build(ctx), each.bans or each.takes_maximum(), each.removes,
-                each.order <= _GUIDANCE_AND_BANS, "compact" in each.invariances,
+                each.name, built(each), each.bans or each.takes_maximum(), each.removes,
+                each.order <= _GUIDANCE_AND_BANS, "compact" in each.invariances, maker(each),
             )
             for each in self.transforms
         ]  # fmt: skip
-        selector = None if self.selector is None else self.selector.build(ctx)
+        selector = None if self.selector is None else built(self.selector)
+        ours = Maker(self.chooser, foreign=False)
         return Chain(
             stages,
             GreedySelector() if selector is None and self.takes_maximum else selector,
-            None if self.search is None else self.search.build(ctx),
+            None if self.search is None else built(self.search),
             device=ctx.device,
             vocab_size=0 if ctx.vocab_size is None else ctx.vocab_size,
             stage=self.stage,
             needs=frozenset().union(*(each.needs for each in self.active)),
             compact_selector=self.selector is not None and "compact" in self.selector.invariances,
             waits=any(each.waits for each in self.active),
+            makers=(
+                ours if self.selector is None else maker(self.selector),
+                ours if self.search is None else maker(self.search),
+            ),
         )
 
 

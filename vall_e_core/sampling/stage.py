@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .guard import Maker
 from .protocols import Narrowing, Transform
 
 
@@ -22,6 +23,13 @@ class Stage:
     """Guidance and bans: the logits after it are what the model is taken to have said."""
     compact: bool = False
     """It sees nothing but what is left (see `Sampler.invariances`)."""
+    maker: Maker | None = None
+    """Who is to blame for what it does; None: nobody knows more than its name."""
+
+    @property
+    def blamed(self) -> Maker:
+        """The same, whether or not more is known."""
+        return Maker(self.name, foreign=False) if self.maker is None else self.maker
 
     @property
     def protects(self) -> bool:

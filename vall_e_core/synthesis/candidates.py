@@ -73,7 +73,7 @@ def judges(engine: VallE, specs: Sequence[str], candidates: int) -> list[Judge]:
     """
     ctx = BuildContext(
         engine.device.name, engine.options.dtype, threads=engine.threads, notify=engine.notify,
-        component=engine.registry.get, engine=engine, frame_rate=engine.codec.frame_rate,
+        component=engine.registry.get, owner=engine.registry.owner, engine=engine, frame_rate=engine.codec.frame_rate,
     )  # fmt: skip
     named = find_scorers(engine.registry, specs)
     found = [Judge(each, each.build(ctx)) for each in named]

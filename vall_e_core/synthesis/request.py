@@ -123,7 +123,7 @@ class SpeechRequest:
         reading = self._read_text()
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
-        ctx = BuildContext(notify=notify, component=registry.get)
+        ctx = BuildContext(notify=notify, component=registry.get, owner=registry.owner)
         phonemizer = component.build(ctx)
         text = " ".join(shown(each) for each in reading.pieces if isinstance(each, Words | IPA))
         language = settle_language(phonemizer, options.language, text)

@@ -245,7 +245,7 @@ class Run:
             self.engine.device.name, self.engine.options.dtype, threads=self.engine.threads,
             vocab_size=tokens + (stops or config.version >= 7), stop_token=tokens if stops else None,
             frame_rate=self.codec.frame_rate, stage=plan.stage, notify=self.engine.notify,
-            component=self.engine.registry.get,
+            component=self.engine.registry.get, owner=self.engine.registry.owner,
         )  # fmt: skip
         chain = plan.build(ctx)
         return chain if self.traces is None else chain.watched(self.traces.recorder(use, plan))

@@ -112,7 +112,7 @@ class _Run:
         ctx = BuildContext(
             engine.device.name, engine.options.dtype, threads=engine.threads, vocab_size=config.phoneme_tokens,
             stop_token=self.model.stop_token(Target("stt")), frame_rate=self.codec.frame_rate, stage="stt",
-            notify=engine.notify, component=engine.registry.get,
+            notify=engine.notify, component=engine.registry.get, owner=engine.registry.owner,
         )  # fmt: skip
         self.recorder = TraceRecorder(self.plan.chooser) if trace else None
         self.chain = self.plan.build(ctx).watched(self.recorder)

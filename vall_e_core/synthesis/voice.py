@@ -80,7 +80,7 @@ def model_codec(
 
     device = choose_device(options.device)
     component = find_codec(registry, spec)
-    return component.build(BuildContext(device.name, notify=notify, component=registry.get))
+    return component.build(BuildContext(device.name, notify=notify, component=registry.get, owner=registry.owner))
 
 
 def make_voice(

@@ -1,0 +1,59 @@
+"""Whose code it is: what a plugin's code does wrong is that plugin's failure, in every kind and phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import PluginError, VallEError
+
+if TYPE_CHECKING:
+    from .component import BuildContext, Component
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Where a component comes from."""
+
+    label: str
+    """For messages: `the plugin bad (vall-e-bad 0.1)`, or the package where no registry knows it."""
+    ours: bool = False
+    """It belongs to this distribution."""
+
+
+def owner_by_module(component: type[Component]) -> Owner:
+    """What a component's module tells, without a registry."""
+    return Owner(f"the package {component.__module__.partition('.')[0]}")
+
+
+@contextmanager
+def plugin_code(component: Component, doing: str, ctx: BuildContext | None = None) -> Iterator[None]:
+    """What a component's code raises in the block is its failure: PluginError, with its name and its plugin's.
+
+    Errors of ours say enough, a device without memory is no plugin's fault, and interrupts go on; `SystemExit` doesn't.
+    """
+    try:
+        yield
+    except (VallEError, MemoryError, BrokenPipeError):
+        raise
+    except (Exception, SystemExit) as error:
+        if type(error).__name__ == "OutOfMemoryError":
+            raise
+        owner = owner_by_module(type(component)) if ctx is None else ctx.owner_of(type(component))
+        raise failure(f"the {component.kind} {component.name}", owner, doing, error) from error
+
+
+def failure(what: str, owner: Owner, doing: str, error: BaseException) -> PluginError:
+    """The error for something that a plugin's code raised."""
+    text = " ".join(str(error).split())
+    shown = text if len(text) <= 300 else text[:299] + "…"
+    did = f"exited in {doing}()" if isinstance(error, SystemExit) else f"failed in {doing}()"
+    return PluginError(
+        f"{what} {did}: {type(error).__name__}{f': {shown}' if shown else ''}",
+        cause=f"it comes from {owner.label}", try_="--debug shows where; another one, or a newer version of the plugin",
+    )  # fmt: skip
+
+
+__all__ = ["Owner", "failure", "owner_by_module", "plugin_code"]
