@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class Loaded:
             with self._package() as espeak:
                 self._backends[voice] = espeak(
                     voice,
-                    preserve_punctuation=True,
+                    punctuation_marks=re.compile("(?!)"),  # nothing: marks are cut out by us
                     with_stress=True,
                     language_switch="remove-flags",
                     words_mismatch="ignore",

@@ -11,7 +11,7 @@ from vall_e_core import InputError, PluginError
 from . import languages
 from .library import find_library
 from .loaded import Loaded, loaded
-from .prepare import chunks, has_han, katakana_to_hiragana, name_letter_a, prepare
+from .prepare import chunks, cut_at_marks, has_han, katakana_to_hiragana, name_letter_a, prepare
 
 _TONES = str.maketrans("12345", "ˇˉˊˋ_")
 
@@ -60,7 +60,7 @@ class EspeakPhonemizerModel:
         self._report_foreign(prepared, voice)
         with self._espeak.lock:
             backend = self._espeak.backend(voice)
-            parts = [" ".join(backend.phonemize([chunk], strip=True)) for chunk in chunks(prepared) if chunk]
+            parts = [_with_marks(backend, chunk) for chunk in chunks(prepared) if chunk]
         result = " ".join(part.strip() for part in parts).strip()
         if not any(char.isalpha() for char in result) and any(char.isalnum() for char in prepared):
             shown = f"{prepared[:60]}…" if len(prepared) > 60 else prepared
@@ -86,3 +86,12 @@ class EspeakPhonemizerModel:
                 self._kakasi = pykakasi.kakasi()
             text = "".join(item["hira"] for item in self._kakasi.convert(text))
         return katakana_to_hiragana(text)
+
+
+def _with_marks(backend: Any, text: str) -> str:  # noqa: ANN401 - an untyped package's class
+    """The phonemes of a text, its marks where they stood."""
+    pieces, marks = cut_at_marks(text)
+    words = [piece for piece in pieces if piece.strip()]
+    spoken = iter(backend.phonemize(words, strip=True) if words else ())
+    made = [next(spoken).strip() if piece.strip() else piece for piece in pieces]
+    return "".join(part for pair in zip(made, [*marks, ""], strict=True) for part in pair)

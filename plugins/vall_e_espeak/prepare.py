@@ -26,6 +26,12 @@ _LETTER_A = re.compile(r"(?<=\b[A-Z]-)A\b(?!['’])|(?<=[a-z] )A\b(?!['’]|\s+[
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _DENSE = re.compile(_CJK.pattern + r"|(?:\S ){40}")
+_MARK = (
+    r"[;!?¡¿—…\"«»“”(){}\[\]؟،؛।۔]"
+    r"|[,:–](?!\d)|(?<!\d)[,:–]"  # not within 1,234, 10:45 or 3–4
+    r"|\.(?!\w)|(?<=[a-z])\.(?=[A-Z][a-z])"  # not within 2.5, U.S. or example.com, but where a blank was forgotten
+)
+_MARKS = re.compile(rf"(?:\s*(?:{_MARK}))+\s*")
 
 
 def prepare(text: str) -> str:
@@ -36,7 +42,7 @@ def prepare(text: str) -> str:
 
 
 def name_letter_a(text: str) -> str:
-    """English with the letter A spelled as it sounds where the library would read an article: `C-I-A`, `vitamin A is`."""
+    """English with the letter A as it sounds where the library would read an article: `C-I-A`, `vitamin A is`."""
     return _LETTER_A.sub("eh", text)
 
 
@@ -50,6 +56,17 @@ def chunks(text: str) -> Iterator[str]:
         yield text[start:cut].strip()
         start = cut
     yield text[start:].strip()
+
+
+def cut_at_marks(text: str) -> tuple[list[str], list[str]]:
+    """What stands between the marks of a text, and the marks with the blanks around them: one fewer.
+
+    The phonemizer package would cut a line where it finds a mark's first occurrence, which may lie inside a number.
+    """
+    matches = list(_MARKS.finditer(text))
+    starts = [0, *(match.end() for match in matches)]
+    ends = [*(match.start() for match in matches), len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)], [match.group() for match in matches]
 
 
 def katakana_to_hiragana(text: str) -> str:

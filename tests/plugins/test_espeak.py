@@ -99,6 +99,23 @@ def test_auto_asks_about_all_texts_together(espeak: PhonemizerModel, monkeypatch
     assert asked == [["le chat", "un"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("It is. 2.5 kilos", ". tˈuː pɔɪnt fˈaɪv kˈiːloʊz"), ("One, 1,234 and so", ", wˈʌn θˈaʊzənd "),
+        ("Stop. It rose to 3.14.", "θɹˈiː pɔɪnt wˈʌn fˈɔːɹ."),
+        ("Now: at 10:45, go", "nˈaʊ: æt tˈɛn fˈɔːɹɾi fˈaɪv, ɡˈoʊ"),
+        ("Yes. See example.com.", "dˈɑːt kˈɑːm."), ("the end.Next one", "ˈɛnd.nˈɛkst"), ("so – what?", "sˈoʊ – wˌʌt?"),
+        ("“Hi!” (he) said…", "“hˈaɪ!” (hiː) sˈɛd…"), ("...", "..."),
+    ],
+)  # fmt: skip
+def test_a_number_keeps_its_separators_whatever_marks_stand_before(
+    espeak: PhonemizerModel, text: str, spoken: str
+) -> None:
+    """Regression: the package cut a line at a mark's first occurrence, and `2.5` became two numbers."""
+    assert spoken in one(espeak, text)
+
+
 def test_language_switch_flags_are_removed(espeak: PhonemizerModel) -> None:
     result = one(espeak, "J'aime le football.", "fr")
     assert "(" not in result and "fˈʊt" in result
@@ -156,7 +173,7 @@ def test_b9_the_library_is_only_given_bounded_pieces(espeak: PhonemizerModel, mo
     class Recorder:
         def phonemize(self, texts: list[str], strip: bool) -> list[str]:
             sizes.extend(len(text) for text in texts)
-            return ["a"]
+            return ["a"] * len(texts)
 
     monkeypatch.setattr(espeak._espeak, "backend", lambda voice: Recorder())
     one(espeak, "(" * 400_000 + "word " * 100_000 + "x" * 100_000)
