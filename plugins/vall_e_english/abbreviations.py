@@ -11,10 +11,13 @@ _LATIN = re.compile(r"(?:[Ee]\. ?g|[Ii]\. ?e|[Cc]\.f)(?:\.,?|(?=,))")
 _DEGREE = re.compile(r"(?:Ph\.? ?D|Ed\.D|[BM]\.Sc|LL\.[BM])\.?(?!\w)|(?:PhD|MSc|BSc|EdD)(?=s?\b)")
 _ET_AL = re.compile(r"et\.? al\.?(?!\w)")
 _SLASH = re.compile(r"(?:[A-Za-z]{1,6}/[A-Za-z]{1,6}|[Ww]/)(?![\w/])|[Ww]/(?=[a-z]{3})")
-_LETTERS = re.compile(r"(?:[A-Za-z]\.){2,8}(?!\w)|(?:[A-Z]\. ){1,3}[A-Z]\.(?= [A-Z][a-z])|[A-Z]\.(?= ?[A-Z][a-z])")
+_LETTERS = re.compile(
+    r"(?:[A-Za-z]\.){2,8}(?:['’]?s)?(?!\w)|(?:[A-Z]\. ){1,3}[A-Z]\.(?= [A-Z][a-z])|[A-Z]\.(?= ?[A-Z][a-z])"
+)
 _VERSUS = re.compile(r"v\. (?=[A-Z])")
 _WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w))?")
 _NUMBER = re.compile(r"(?P<sign> ?#)?(?P<gap> ?)(?=\d)")
+_SAID = frozenset(("said", "say", "says", "answered", "replied"))
 _NUMERAL = re.compile(r" (?=[IVXLC]{1,5}\b|[ivxlc]{1,5}\b|[A-Z]\b)")
 
 
@@ -48,6 +51,8 @@ def _before_number(place: Place, found: re.Match[str]) -> Found | None:
     words = BEFORE_NUMBER.get(word.lower())
     if words is None or not (dotted or word.lower() in UNDOTTED) or word in ("V", "B", "D", "L"):
         return None
+    if word == "no" and place.before().lower() in _SAID:
+        return None
     number = _NUMBER.match(place.text, end)
     if number is not None:
         apart = number["gap"] == "" or number["sign"] is not None
@@ -75,9 +80,11 @@ def _shortened(place: Place, found: re.Match[str]) -> Found | None:
 def _letters(place: Place, found: re.Match[str]) -> Found | None:
     """Letters with full stops: `U.S.`, `a.m.`, `J. K.`; a single one is an initial, without a pause behind it."""
     shown = found.group()
-    letters = list(filter(str.isalpha, shown.upper()))
+    plural = "'s" if shown.endswith("s") else ""
+    letters = list(filter(str.isalpha, shown.rstrip("'’s").upper() if plural else shown.upper()))
     if len(letters) == 1:
         if letters[0] == "I" and not place.before()[:1].isupper():
             return None
         return Found(found.end(), letters[0] + ("" if place.adjoins(found.end()) == " " else " "))
-    return stopped(place, found.end(), (" " if " " in shown else "-").join(letters), dotted=True)
+    words = (" " if " " in shown else "-").join(letters) + plural
+    return stopped(place, found.end(), words, dotted=not plural)

@@ -17,7 +17,7 @@ _PHONE = re.compile(
 _ABROAD = re.compile(r"\+(?P<rest>\d{1,3}(?:[ .\-]?\(?\d{1,5}\)?){1,7})(?![\d\-])")
 _ZERO_LED = re.compile(r"\(?0\d{2,4}\)?(?:[ \-]\d{3,8}){1,3}(?![\d\-/:])")
 _VANITY = re.compile(r"(?P<lead>1[-. ])?(?P<area>8(?:00|33|44|55|66|77|88))[-. ](?P<word>[A-Z][A-Z\-]{3,12})\b")
-_LOCAL = re.compile(r"\d{3}[-‑]\d{4}(?![\d\-/]|\.\d)")
+_LOCAL = re.compile(r"\d{3}(?:\d\d)?[-‑]\d{4}(?![\d\-/]|\.\d)")
 _SHORT = re.compile(r"(?:[2-9]11|988|999|112|101|111|411)(?![\d,.]\d|\d| [a-z]{2,12}s\b)")
 _CALLS = listed("call dial phone text ring calling dialed called dialing")
 _DASHED = re.compile(r"\d{1,7}(?:[-‑]\d{1,8}){2,6}(?:-[Xx])?(?![\d\-])")
@@ -101,7 +101,7 @@ def code(place: Place) -> Found | None:
         return None
     digits = found.group()
     following = text[found.end() : found.end() + 2]
-    if following[:1] in ("/", ":", "°") or (following[:1] in "-–—" and following[1:].isdigit()):
+    if following[:1] in ("/", ":", "°") or (following[:1] in "-–—" and following[1:].isdecimal()):
         pieces = _PIECES.match(text, pos)
         if pieces is None or _cue(place) not in _CODES:
             return None
@@ -123,7 +123,7 @@ def long_number(place: Place) -> Found | None:
     if found is None or place.adjoins(found.end()) in tuple("/:"):
         return None
     digits = found.group()
-    if place.adjoins(found.end()) in tuple("-–—") and place.adjoins(found.end() + 1).isdigit():
+    if place.adjoins(found.end()) in tuple("-–—") and place.adjoins(found.end() + 1).isdecimal():
         return None
     if digits[0] == "0" and len(digits) > 1:
         return Found(found.end(), spell_digits(digits))

@@ -205,7 +205,7 @@ def _long(name: str) -> str:
 def _joined(place: Place) -> bool:
     """Whether the digits go on to the left."""
     left = place.left()
-    return left.isalnum() or (left in tuple("/-.") and place.text[max(0, place.pos - 2) : place.pos - 1].isdigit())
+    return left.isalnum() or (left in tuple("/-.") and place.text[max(0, place.pos - 2) : place.pos - 1].isdecimal())
 
 
 def _order(first: str, second: str, day_leads: bool) -> tuple[str | None, str]:

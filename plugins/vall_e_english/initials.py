@@ -21,6 +21,7 @@ _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
 _LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
 _CAMEL = re.compile(r"[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,6}(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
+_DOTTED = re.compile(r"([A-Z]{1,3})\.(\d{1,4})(?![\w]|\.\d)")
 _PAIR = {
     "B2B": "B to B",
     "B2C": "B to C",
@@ -88,6 +89,8 @@ def tokens(place: Place) -> Found | None:
         return None
     if found := _JOINED.match(text, pos):
         return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
+    if found := _DOTTED.match(text, pos):
+        return Found(found.end(), f"{spell(found[1])} {in_pairs(found[2])}")
     if found := _BRAND.match(text, pos):
         return Found(found.end(), _BRANDS[found.group()])
     if found := _SNAKE.match(text, pos):
@@ -153,11 +156,13 @@ def _numbered(place: Place, found: re.Match[str]) -> Found | None:
 
 
 def _plain_part(part: str) -> str:
-    return say_mixed(part) if any(map(str.isdigit, part)) or (part.isupper() and len(part) > 1) else part
+    if any(map(str.isdecimal, part)):
+        return say_mixed(part)
+    return spell(part) if part.isupper() and is_initials(part, False) else part.lower() if part.isupper() else part
 
 
 def _formula_part(part: str) -> str:
-    if part.isdigit():
+    if part.isdecimal():
         return cardinal(part)
     return spell(part) if len(part) < 3 else part
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from .numbers import cardinal
 from .place import Found, Place, spaced
 from .words import listed
 
@@ -31,6 +32,7 @@ _ALWAYS = {
 _SILENT = frozenset("®™•·◦▪▫‣⁃●○■□▶►◆◇★☆†‡¦|¤`´¨¯~^_*#\\<>{}[]«»=+")
 """Left out where nothing below reads them."""
 _EMOTICON = re.compile(r"(?:[:;=8][-'^]?[)(DPpOo/|\\*]|<3|</3|[xX]D|:'\(|\^_\^|¯\\_\(ツ\)_/¯)(?![^\W_])")
+_COPYRIGHT = re.compile(r"\([cC]\)(?= (?:19|20)\d\d)")
 _FACES = {
     ")": "smiley", "D": "grin", "(": "sad face", "P": "tongue out", "p": "tongue out", "O": "surprised face",
     "o": "surprised face", "*": "kiss", "/": "skeptical face", "\\": "skeptical face", "|": "straight face",
@@ -57,7 +59,7 @@ _NAMES = {
     "💯": "one hundred",
     "👏": "clapping hands", "😍": "heart eyes", "💪": "flexed biceps", "☀": "sun", "➡": "to", "⚠": "warning",
     "🚀": "rocket",
-    "👋": "waving hand", "🤔": "thinking face", "😢": "crying face", "😭": "crying face",
+    "👋": "waving hand", "👉": "pointing right", "🤔": "thinking face", "😢": "crying face", "😭": "crying face",
     "🤣": "rolling on the floor laughing",
 }  # fmt: skip
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
@@ -72,12 +74,15 @@ _FLAGS = {
     "TR": "Turkey", "IL": "Israel", "EU": "European Union", "AR": "Argentina", "ZA": "South Africa",
     "NZ": "New Zealand",
 }  # fmt: skip
-_SKIPPED = (" face", " sign", " symbol")
+_STARS = re.compile("[★⭐]\ufe0f?[★⭐][★⭐☆\ufe0f]{0,40}|[★⭐]☆[☆\ufe0f]{0,40}")
+"""A rating."""
 
 
 def mark(place: Place) -> Found | None:
     """A sign as a word, by what stands on both sides; an empty reading for one that isn't said."""
     text, pos, char = place.text, place.pos, place.char
+    if found := _COPYRIGHT.match(text, pos):
+        return Found(found.end(), "" if place.before().lower() == "copyright" else "copyright")
     if found := _EMOTICON.match(text, pos):
         if place.left() in ("", " ") and place.name_emoji:
             return Found(found.end(), _emoticon(found.group()))
@@ -90,6 +95,8 @@ def mark(place: Place) -> Found | None:
         return spaced(place, found.end(), words) if words else Found(found.end(), " ")
     if char in "-–—―":
         return _dash(place)
+    if char == "©" and place.before().lower() == "copyright":
+        return Found(pos + 1, "")
     if char == "&":
         return spaced(place, pos + 1, "and")
     if char == "/":
@@ -100,15 +107,16 @@ def mark(place: Place) -> Found | None:
     if char in "<>" and (left.isalnum() or left in tuple(")%")) and (right.isalnum() or right in tuple("-($.")):
         words = "less than" if char == "<" else "greater than"
         verb = place.before().lower() if place.left() == " " else ""
-        single = (len(verb) == 1 and verb.isalpha()) or verb.isdigit()
+        asked = place.before(count=2).lower() in ("is", "are", "was", "were")
+        single = not asked and ((len(verb) == 1 and verb.isalpha()) or verb.isdecimal())
         return spaced(place, pos + 1, f"is {words}" if single else words)
     if char == "+" and (left or right):
         return spaced(place, pos + 1, "plus")
     if char == "*" and left.isalnum() and right.isalnum() and place.left() == " ":
-        return spaced(place, pos + 1, "times" if right.isdigit() else "asterisk")
-    if char == "*" and left.isdigit() and right.isdigit():
+        return spaced(place, pos + 1, "times" if right.isdecimal() else "asterisk")
+    if char == "*" and left.isdecimal() and right.isdecimal():
         return spaced(place, pos + 1, "times")
-    if char == "~" and right.isdigit():
+    if char == "~" and right.isdecimal():
         return Found(pos + (2 if place.adjoins(pos + 1) == " " else 1), "about ")
     if char == "^" and left.isalnum() and right.isalnum():
         return spaced(place, pos + 1, "to the")
@@ -133,6 +141,9 @@ def emoji(place: Place) -> Found | None:
             f"flag of {'the ' if code in ('US', 'GB', 'NL', 'EU') else ''}{_FLAGS[code]}" if code in _FLAGS else "flag"
         )
         return _named(place, found.end(), name)
+    if found := _STARS.match(text, pos):
+        filled = sum(map(found.group().count, "★⭐"))
+        return _named(place, found.end(), f"{cardinal(str(filled))} stars")
     if not is_picture(place.char):
         return None
     end = _past(text, pos)
@@ -211,11 +222,11 @@ def _dash(place: Place) -> Found | None:
         if end - pos > 3 or not left or not text[end:].strip()[:1]:
             return Found(end, "")
         return Found(end, "," if text[end : end + 1] == " " else ", ")
-    if char == "-" and alone and left.isdigit() and right.isdigit():
+    if char == "-" and alone and left.isdecimal() and right.isdecimal():
         return Found(pos + 1, "minus")
     if char == "–" and left.isalnum() and right.isalnum() and not alone and place.left() != " ":
-        to = place.before()[:1].isupper() or left.isdigit()
-        return Found(pos + 1, " to " if (to and right.isupper()) or right.isdigit() else "-")
+        to = place.before()[:1].isupper() or left.isdecimal()
+        return Found(pos + 1, " to " if (to and right.isupper()) or right.isdecimal() else "-")
     if char == "-" and alone and left and right:
         return Found(pos + 1, ",") if left.isalnum() else None
     return None
@@ -231,5 +242,5 @@ def _slash(place: Place) -> Found | None:
             return Found(pos + 1, " per ")
         return Found(pos + 1, " ")
     if place.left() == " " and left.isalnum() and right.isalnum():
-        return Found(pos + 1, "divided by" if left.isdigit() and right.isdigit() else "or")
+        return Found(pos + 1, "divided by" if left.isdecimal() and right.isdecimal() else "or")
     return spaced(place, pos + 1, "slash")

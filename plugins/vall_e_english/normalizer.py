@@ -13,10 +13,12 @@ from .place import Found, Place, Rule, first
 from .shouts import Shouts
 
 _NUMBERS: tuple[Rule, ...] = (
+    web.address,
     dates.iso_date,
     dates.numeric_date,
     codes.phone,
     codes.version,
+    quantities.arc,
     quantities.feet,
     times.verse,
     times.duration,
@@ -40,6 +42,7 @@ _NUMBERS: tuple[Rule, ...] = (
     codes.dashed,
     plain.spread,
     plain.year_number,
+    plain.scaled,
     plain.alphanumeric,
     plain.number,
 )
@@ -71,7 +74,8 @@ _SIGNS: tuple[Rule, ...] = (
     marks.mark,
 )
 _START = re.compile(
-    r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|\((?=\d{3}\))|[:;](?=[-'^]?[)(DPpOo/|\\*])|\["
+    r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|\((?=\d{3}\)|[cC]\) \d)"
+    r"|[:;](?=[-'^]?[)(DPpOo/|\\*])|\["
 )
 _MARKS = tuple(",;:")
 """Marks that no blank stands before."""

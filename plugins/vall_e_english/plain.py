@@ -18,7 +18,7 @@ from .numbers import (
 )
 from .place import Found, Place
 from .units import read_unit
-from .values import LITERAL, MINUS, VULGAR, is_fraction, read_value
+from .values import LITERAL, MINUS, SCALES, VULGAR, is_fraction, read_value
 from .words import listed
 
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3}){1,5}|\d{1,12})(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?![^\W_])")
@@ -35,6 +35,7 @@ _HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _SCIENCE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)[eE]([-−+]?)(\d{1,3})(?![^\W_])")
 _YEARS = re.compile(r"((?:1[1-9]|20)\d\d) ?[-–—/] ?((?:1[1-9]|20)\d\d|\d\d)(?![\d/]|[-–.,]\d)")
 _NUMBER = re.compile(LITERAL)
+_SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? [a-z]{{2,20}}s\b)")
 _DIGITS = re.compile(r"\d+")
 _FOUR = re.compile(r"\d{4}(?!\d|,\d|\.\d|[^\W_])")
 _MEASURED = listed("""
@@ -46,11 +47,17 @@ _YEAR_CUES = listed("""
     autumn winter copyright © ad a.d bc the of around fy class january february march april may june july august
     september october november december anno ce q1 q2 q3 q4 season
     """)
+_STRONG_CUES = listed("""
+    the fy q1 q2 q3 q4 january february march april may june july august september october november december spring
+    summer fall autumn winter
+    """)
+_ERAS = (" AD", " A.D.", " BC", " B.C.", " CE", " C.E.", " BCE", " B.C.E.")
 _NOT_PLURALS = listed(
     "was is has this its his as yes always perhaps less across thus plus series towards does unless us news various "
     "olympics elections election ours yours"
 )
 _COUNT_CUES = listed("number page pages room version model chapter exactly about over nearly almost roughly only than")
+_ALWAYS_OPEN = re.compile(r"24/7/365(?![\d/])")
 _SPECIAL = {"24/7": "twenty-four seven", "50/50": "fifty fifty", "20/20": "twenty twenty", "9/11": "nine eleven"}
 _RATINGS = listed("score scored rated rating rate got grade gets marks mark give gave gives scores a perfect result")
 _EQUAL = frozenset(("50", "20"))
@@ -101,6 +108,8 @@ def years(place: Place) -> Found | None:
 
 def slashed(place: Place) -> Found | None:
     """`1/2`, `24/7`, `9/10`, `120/80`."""
+    if found := _ALWAYS_OPEN.match(place.text, place.pos):
+        return Found(found.end(), "twenty-four seven, three sixty-five")
     found = _FRACTION.match(place.text, place.pos)
     value = read_value(place.text, place.pos, place.british)
     if found is None:
@@ -140,7 +149,7 @@ def spread(place: Place) -> Found | None:
         return None
     if first == last:
         zero = first[0] == "0" or len(first) > 2
-        words = spell_digits(first) if zero and first.isdigit() else decimal(first)
+        words = spell_digits(first) if zero and first.isdecimal() else decimal(first)
         return Found(found.end(), f"{words} {words}")
     if found.group() in ("7-11",):
         return Found(found.end(), "seven eleven")
@@ -154,7 +163,7 @@ def dimensions(place: Place) -> Found | None:
     if found is None:
         return None
     numbers = re.findall(LITERAL, found.group())
-    screen = all(len(each) in (3, 4) and each.isdigit() for each in numbers)
+    screen = all(len(each) in (3, 4) and each.isdecimal() for each in numbers)
     return Found(
         found.end(), " by ".join(in_pairs(each) if screen else decimal(each, place.british) for each in numbers)
     )
@@ -208,11 +217,13 @@ def is_year(place: Place, digits: str, end: int) -> bool:
     before = place.before().lower().rstrip(".")
     following = place.after(end) if place.adjoins(end) == " " else ""
     plural = following.islower() and following.endswith("s") and len(following) > 3 and following not in _NOT_PLURALS
-    if following.lower() in _MEASURED or (plural and before != "the"):
+    if place.text.startswith(_ERAS, end):
+        return True
+    if following.lower() in _MEASURED or (plural and before not in _STRONG_CUES):
         return False
     if before in _COUNT_CUES:
         return False
-    return number >= 1100 or before in _YEAR_CUES or following in ("AD", "BC", "CE", "BCE")
+    return number >= 1100 or before in _YEAR_CUES
 
 
 def number(place: Place) -> Found | None:
@@ -236,6 +247,14 @@ def number(place: Place) -> Found | None:
     return Found(value.end, sign + words + tail)
 
 
+def scaled(place: Place) -> Found | None:
+    """`4.5M lines`, `12K users`: a count in thousands or millions, where what it counts follows."""
+    found = _SCALED.match(place.text, place.pos)
+    if found is None:
+        return None
+    return Found(found.end(2), f"{decimal(found[1], place.british)} {SCALES[found[2]]}")
+
+
 def alphanumeric(place: Place) -> Found | None:
     """Digits with letters stuck to them: `4K`, `3D`, `7ABC123`, `10th`'s kind excepted."""
     found = _MIXED.match(place.text, place.pos)
@@ -253,7 +272,7 @@ def say_mixed(token: str, *, singly: bool = False) -> str:
     words = []
     parts = _PARTS.findall(token)
     for part in parts:
-        if part.isdigit():
+        if part.isdecimal():
             long = singly or part[0] == "0" or len(part) > 4 or (len(part) > 2 and len(parts) > 2)
             words.append(spell_digits(part) if long else in_pairs(part))
         elif part.isupper() or len(part) == 1:
@@ -274,6 +293,8 @@ def _is_rating(place: Place, end: int, bottom: str) -> bool:
     if _NOUN_AFTER.match(place.text, end):
         return False
     before = place.before().lower()
+    if place.left() == "(" and place.adjoins(end) == ")" and bottom in ("5", "10", "100"):
+        return True
     if before in _RATINGS or place.text[max(0, place.pos - 2) : place.pos].strip() == ":":
         return True
     return bottom == "10" and (place.pos == 0 or place.adjoins(end) in ("", ".", "!"))
@@ -284,8 +305,8 @@ _NOUN_AFTER = re.compile(r" (?:of|cups?|inch|inches|miles?|teaspoons?|tablespoon
 
 def _end_of_range(literal: str, british: bool) -> str:
     plain = literal.replace(",", "")
-    if plain.isdigit() and "," not in literal and len(plain) == 4 and 1100 <= int(plain) <= 2099:
+    if plain.isdecimal() and "," not in literal and len(plain) == 4 and 1100 <= int(plain) <= 2099:
         return year(plain, british)
-    if len(plain) > 1 and plain.isdigit() and plain[0] == "0":
+    if len(plain) > 1 and plain.isdecimal() and plain[0] == "0":
         return spell_digits(plain)
     return decimal(literal, british)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .numbers import in_pairs
+from .numbers import cardinal, decimal, in_pairs
 from .place import Found, Place
 from .units import counts_in_words, read_unit
 from .values import LITERAL, MINUS, Value, read_value
@@ -25,8 +25,11 @@ _DEGREES = {
 _BARE_DEGREES = re.compile(r"(\d{2,3})([FC])\b(?!-)")
 _HEAT = listed("at to is was of below above under over reach reached hit near around about oven")
 _PERCENT = re.compile(r" ?([%‰])")
-_TIMES = re.compile(r"[x×](?![^\W_])(?! ?\d)")
+_TIMES = re.compile(r"[x×](?![^\W_])(?! ?[\d+\-−=*/^)])")
 _FEET = re.compile(rf"({LITERAL})['’′] ?(?:(\d{{1,2}})(½|¼|¾)?(?:\"|”|″|''))?(?![^\W_])")
+_ARC = re.compile(
+    r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
+)
 _INCHES = re.compile(r"[\"”″]|''")
 _ARTICLES = listed("a an the this that my your his her its our their one each every another no any new old")
 _NOT_NOUNS = listed("""
@@ -68,6 +71,19 @@ def quantity(place: Place) -> Found | None:
         name = f"of {'an' if suffix.one[0] in 'aeiou' else 'a'} {suffix.one}"
     spoken = " ".join(filter(None, (sign, words, name)))
     return close(place, suffix.end, spoken)
+
+
+def arc(place: Place) -> Found | None:
+    """Coordinates: `40°26′46″N`."""
+    found = _ARC.match(place.text, place.pos)
+    if found is None:
+        return None
+    parts = [f"{cardinal(found[1])} degrees", f"{cardinal(found[2])} minutes"]
+    if found[3]:
+        parts.append(f"{decimal(found[3])} seconds")
+    if found[4]:
+        parts.append(_DEGREES[found[4]])
+    return Found(found.end(), " ".join(parts))
 
 
 def feet(place: Place) -> Found | None:
@@ -179,7 +195,7 @@ def _may_sign(place: Place, apart: bool) -> bool:
     mark = place.char
     if mark in "<>≥≤≈±" and apart:
         return False
-    return not (apart and mark in MINUS + "+") and not (apart and before.isdigit() and mark != "~")
+    return not (apart and mark in MINUS + "+") and not (apart and before.isdecimal() and mark != "~")
 
 
 def _in_quotes(place: Place, marks: str) -> bool:

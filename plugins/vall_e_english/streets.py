@@ -14,13 +14,21 @@ _TITLES = {
     "Cmdr": "commander", "Sen": "senator", "Rep": "representative", "Gov": "governor", "Pres": "president",
     "Supt": "superintendent", "Messrs": "messieurs", "Fr": "father", "Mt": "mount", "Ft": "fort", "Pt": "point",
     "St": "saint", "Ste": "sainte", "Insp": "inspector", "Det": "detective", "Amb": "ambassador", "Atty": "attorney",
-    "Msgr": "monsignor", "Sr": "sister", "Br": "brother", "Esq": "esquire",
+    "Msgr": "monsignor", "Sr": "senior", "Jr": "junior", "Br": "brother", "Esq": "esquire",
 }  # fmt: skip
 """Before a name; their full stop never ends a sentence."""
 _BARE_TITLES = listed("Mr Mrs Ms Mx Dr Prof Rev Sgt Capt Lt Col Gen Sen Gov St Mt Ft")
 """Those that are read without a full stop too."""
 _NEED_NAMES = listed("Pt Br Fr Det Rep")
 """Those that are something else unless a name follows."""
+_BOOKS = {
+    "Gen": "Genesis", "Lev": "Leviticus", "Num": "Numbers", "Deut": "Deuteronomy", "Josh": "Joshua", "Ps": "Psalm",
+    "Prov": "Proverbs", "Isa": "Isaiah", "Jer": "Jeremiah", "Matt": "Matthew", "Mk": "Mark", "Lk": "Luke", "Jn": "John",
+    "Rom": "Romans", "Cor": "Corinthians", "Gal": "Galatians", "Eph": "Ephesians", "Phil": "Philippians",
+    "Heb": "Hebrews", "Jas": "James", "Pet": "Peter", "Rev": "Revelation", "Exod": "Exodus", "Ex": "Exodus",
+}  # fmt: skip
+"""Before a chapter and a verse."""
+_VERSE = re.compile(r" \d{1,3}:\d")
 _STREETS = {
     "St": "street", "Ave": "avenue", "Av": "avenue", "Rd": "road", "Blvd": "boulevard", "Dr": "drive", "Ln": "lane",
     "Ct": "court", "Pl": "place", "Sq": "square", "Hwy": "highway", "Pkwy": "parkway", "Ter": "terrace",
@@ -63,6 +71,8 @@ def title(place: Place) -> Found | None:
     if found is None or place.left().isalnum() or place.left() in ("'", "’"):
         return None
     word, end = found[1], found.end()
+    if word in _BOOKS and _VERSE.match(text, end):
+        return Found(end, _BOOKS[word])
     if word not in _TITLES and word not in _STREETS:
         return None
     dotted = found.group().endswith(".")
@@ -74,8 +84,6 @@ def title(place: Place) -> Found | None:
         return stopped(place, end, _STREETS[word], dotted=dotted) if dotted else None
     if not dotted and (word not in _BARE_TITLES or not named):
         return None
-    if word == "Sr" and (not named or place.before()[:1].isupper()):
-        return stopped(place, end, "senior", dotted=dotted)
     if word == "Rev" and len(following) == 1 and place.adjoins(end + 2) != ".":
         return None  # a revision
     if named:

@@ -26,8 +26,8 @@ _BOOKS = listed("""
     genesis exodus leviticus numbers deuteronomy joshua judges ruth samuel kings chronicles ezra nehemiah esther job
     psalm psalms proverbs ecclesiastes isaiah jeremiah lamentations ezekiel daniel hosea joel amos obadiah jonah
     micah nahum habakkuk zephaniah haggai zechariah malachi matthew mark luke john acts romans corinthians galatians
-    ephesians philippians colossians thessalonians timothy titus philemon hebrews james peter jude revelation surah
-    quran
+    ephesians philippians colossians thessalonians timothy titus philemon hebrews james peter jude revelation gen
+    exod ex lev num deut josh ps prov isa jer matt mk lk jn rom cor gal eph phil heb jas pet rev surah quran
     """)
 _RATIO_CUES = listed("ratio odds scale mix mixed ratios aspect proportion won win lost beat score by lead")
 _SCREENS = frozenset(("16:9", "4:3", "16:10", "21:9", "3:2"))

@@ -48,7 +48,7 @@ _RATE_WORDS = listed(
 _SOUNDS_ALONE = listed("in m s t h l L g A N J W V min mo st bar mol ct sec pts pt MP cal au ins")
 """Units that are also words or letters: behind a blank they need a clear right side."""
 _AMP_FOLLOWERS = listed("max fuse charger current circuit breaker output supply draw")
-_INCH_FOLLOWERS = listed("tall wide long deep thick high in by across square screen display")
+_INCH_FOLLOWERS = listed("of tall wide long deep thick high in by across square screen display")
 
 
 class Unit(NamedTuple):
@@ -91,6 +91,8 @@ def read_unit(text: str, pos: int) -> Unit | None:
         return None
     if found["dot"]:  # kept where it ends the sentence, which the caller sees to
         end -= 1
+    if text[end : end + 1] == "." and text[end + 1 : end + 2].isalpha():
+        return None
     per = _PER.match(text, end)
     per_name = _per(per) if per is not None else None
     clear = bool(power or per_name or found["shape"])

@@ -45,7 +45,7 @@ class Value(NamedTuple):
     @property
     def whole(self) -> bool:
         """Whether it is a whole number of digits alone."""
-        return self.literal.isdigit()
+        return self.literal.isdecimal()
 
 
 def read_value(text: str, pos: int, british: bool) -> Value | None:

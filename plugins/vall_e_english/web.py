@@ -109,7 +109,7 @@ def mention(place: Place) -> Found | None:
     if found is None or place.left().isalnum():
         return None
     name = found[1].rstrip(".-_")
-    if not name or name[0].isdigit():
+    if not name or name[0].isdecimal():
         return None
     return Found(found.start(1) + len(name), f"at {split_name(name)}")
 
@@ -118,7 +118,7 @@ def split_name(name: str) -> str:
     """A joined name as its words: `MondayMotivation`, `climate_change`, `hashtag2024`."""
     words = []
     for part in _CAMEL.findall(name):
-        if part.isdigit():
+        if part.isdecimal():
             words.append(_number(part))
         elif (part.isupper() and len(part) > 1 and not (pronounceable(part) and len(part) > 3)) or (
             part.islower() and len(part) < 5 and not pronounceable(part)
@@ -134,7 +134,7 @@ def say_address(address: str) -> str:
     words: list[str] = []
     pieces = _PIECE.findall(address)
     for index, piece in enumerate(pieces):
-        if piece.isdigit():
+        if piece.isdecimal():
             words.append(_number(piece))
         elif piece.isascii() and piece.isalpha():
             previous = pieces[index - 1] if index else ""

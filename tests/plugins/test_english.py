@@ -125,10 +125,14 @@ def test_the_stop_of_an_abbreviation_ends_the_sentence_too(model: NormalizerMode
     assert spoken(model, "Pens, paper, etc.") == "Pens, paper, et cetera."
 
 
+TOKENS = sorted({token for _, written, _ in table("english.tsv") for token in written.split()})
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(
         st.text(max_size=80),
+        st.lists(st.sampled_from(TOKENS), max_size=12).map(" ".join),
         st.lists(
             st.sampled_from(PIECES.split()).flatmap(lambda piece: st.sampled_from([piece, f"{piece} "])),
             max_size=14,
