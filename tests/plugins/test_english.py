@@ -86,7 +86,7 @@ def test_the_table_is_large_enough() -> None:
     assert sum(counts.values()) >= 300
 
 
-@pytest.mark.parametrize("name", ["english.tsv", "english-kept.tsv", "english-more.tsv"])
+@pytest.mark.parametrize("name", ["english.tsv", "english-kept.tsv", "english-more.tsv", "english-unseen.tsv"])
 def test_text_is_read_as_the_table_says(model: NormalizerModel, name: str) -> None:
     failures = list(wrong(model, name))
     assert len(failures) <= 0.02 * len(table(name)), "\n".join(failures)
