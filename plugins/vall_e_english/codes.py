@@ -32,8 +32,9 @@ _ENDINGS = listed("ending ends")
 _BETWEEN = listed("is was are number no no. # to code the be of id")
 _PLACES = listed("""
     room suite apartment apt unit flight route highway interstate hwy error channel area box bus exit building bldg
-    gate locker platform boeing airbus track http status
+    gate runway seat row locker platform boeing airbus track http status
     """)
+_LETTERED = re.compile(r"(\d{1,4})([A-Z])(?![^\W_])")
 _STREET = re.compile(
     r"(?P<number>\d{1,5})(?P<letter>[A-Z])?(?= (?:[NSEW]\.? |North |South |East |West )?"
     r"(?:\d{1,3}(?:st|nd|rd|th) |[A-Z][\w'’.]{1,20} ){1,3}"
@@ -113,6 +114,14 @@ def code(place: Place) -> Found | None:
     if cue in _PLACES and len(digits) > 2:
         return Found(found.end(), in_pairs(digits))
     return None
+
+
+def lettered(place: Place) -> Found | None:
+    """`Runway 27L`, `seat 14A`: a number and a letter, behind what such are names of."""
+    found = _LETTERED.match(place.text, place.pos)
+    if found is None or place.before().lower() not in _PLACES:
+        return None
+    return Found(found.end(), f"{in_pairs(found[1])} {spell(found[2])}")
 
 
 def long_number(place: Place) -> Found | None:

@@ -85,7 +85,7 @@ def mark(place: Place) -> Found | None:
         return Found(found.end(), "" if place.before().lower() == "copyright" else "copyright")
     if found := _EMOTICON.match(text, pos):
         if place.left() in ("", " ") and place.name_emoji:
-            return Found(found.end(), _emoticon(found.group()))
+            return _named(place, found.end(), _emoticon(found.group()))
         if place.left() in ("", " "):
             return Found(found.end(), "")
     if (found := _CPP.match(text, pos)) and place.left().isupper() and not text[max(0, pos - 2) : pos - 1].isalnum():

@@ -18,7 +18,7 @@ from .numbers import (
 )
 from .place import Found, Place
 from .units import read_unit
-from .values import LITERAL, MINUS, SCALES, VULGAR, is_fraction, read_value
+from .values import LITERAL, MINUS, SCALES, is_fraction, read_value
 from .words import listed
 
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3}){1,5}|\d{1,12})(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?![^\W_])")
@@ -60,7 +60,8 @@ _COUNT_CUES = listed("number page pages room version model chapter exactly about
 _ALWAYS_OPEN = re.compile(r"24/7/365(?![\d/])")
 _SPECIAL = {"24/7": "twenty-four seven", "50/50": "fifty fifty", "20/20": "twenty twenty", "9/11": "nine eleven"}
 _RATINGS = listed("score scored rated rating rate got grade gets marks mark give gave gives scores a perfect result")
-_EQUAL = frozenset(("50", "20"))
+_COUNTED = listed("page part step slide sheet day round image photo chapter lesson episode disc")
+_HEXADECIMAL = re.compile(r"0[xX]([\dA-Fa-f]{1,16})(?![^\W_])")
 
 
 def ordinal_number(place: Place) -> Found | None:
@@ -122,7 +123,9 @@ def slashed(place: Place) -> Found | None:
     spoken = _SPECIAL.get(found.group())
     if spoken is None:
         top, bottom = found[1], found[2]
-        if (
+        if place.before().lower() in _COUNTED:
+            spoken = f"{cardinal(top)} of {cardinal(bottom)}"
+        elif (
             int(bottom) in (5, 10, 20, 25, 50, 100)
             and int(top) <= int(bottom)
             and _is_rating(place, found.end(), bottom)
@@ -131,6 +134,8 @@ def slashed(place: Place) -> Found | None:
         elif is_fraction(top, bottom):
             spoken = fraction(top, bottom, place.british)
             spoken = after_article(place, "a quarter" if spoken == "one quarter" else spoken)
+        elif int(top) + int(bottom) == 100 and int(top) > 9 and int(bottom) > 9:  # a split
+            spoken = f"{cardinal(top)} {cardinal(bottom)}"
         elif len(top) in (2, 3) and len(bottom) in (2, 3) and int(top) > int(bottom):
             spoken = f"{in_pairs(top)} over {in_pairs(bottom)}"
         else:
@@ -243,8 +248,17 @@ def number(place: Place) -> Found | None:
         words = spell_digits(value.literal)
     elif "." in value.literal and place.left() in tuple("vV"):
         words = decimal(value.literal)
-    tail = " " if text[value.end : value.end + 1] in VULGAR and value.end < len(text) else ""
+    tail = " " if text[value.end : value.end + 1].isalnum() else ""
     return Found(value.end, sign + words + tail)
+
+
+def hexadecimal(place: Place) -> Found | None:
+    """`0x80FF` as "zero X eight zero F F"."""
+    found = _HEXADECIMAL.match(place.text, place.pos)
+    if found is None:
+        return None
+    digits = (cardinal(each) if each.isdecimal() else spell(each) for each in found[1])
+    return Found(found.end(), f"zero X {' '.join(digits)}")
 
 
 def scaled(place: Place) -> Found | None:

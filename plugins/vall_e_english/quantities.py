@@ -24,7 +24,7 @@ _DEGREES = {
 }  # fmt: skip
 _BARE_DEGREES = re.compile(r"(\d{2,3})([FC])\b(?!-)")
 _HEAT = listed("at to is was of below above under over reach reached hit near around about oven")
-_PERCENT = re.compile(r" ?([%‰])")
+_PERCENT = re.compile(r"(\+?) ?([%‰])")
 _TIMES = re.compile(r"[x×](?![^\W_])(?! ?[\d+\-−=*/^)])")
 _FEET = re.compile(rf"({LITERAL})['’′] ?(?:(\d{{1,2}})(½|¼|¾)?(?:\"|”|″|''))?(?![^\W_])")
 _ARC = re.compile(
@@ -67,7 +67,7 @@ def quantity(place: Place) -> Found | None:
     if not singular and (text[last.end : last.end + 1] == "-" or is_adjective(place, suffix.end)):
         singular = True
     name = suffix.one if singular else suffix.many
-    if last.part and suffix.one != "percent" and not suffix.one.startswith("degree"):
+    if last.part and not suffix.one.endswith("percent") and not suffix.one.startswith("degree"):
         name = f"of {'an' if suffix.one[0] in 'aeiou' else 'a'} {suffix.one}"
     spoken = " ".join(filter(None, (sign, words, name)))
     return close(place, suffix.end, spoken)
@@ -147,13 +147,13 @@ def _row(place: Place, value: Value) -> tuple[str, Value, _Suffix | None]:
 def _suffix(place: Place, value: Value) -> _Suffix | None:
     text, end = place.text, value.end
     if found := _PERCENT.match(text, end):
-        name = "percent" if found[1] == "%" else "per mille"
+        name = ("plus " if found[1] else "") + ("percent" if found[2] == "%" else "per mille")
         return _Suffix(found.end(), name, name)
     if found := _DEGREE.match(text, end):
         scale = _DEGREES[found[1] or found[2] or ""]
         return _Suffix(found.end(), f"degree {scale}".rstrip(), f"degrees {scale}".rstrip())
     found = _BARE_DEGREES.match(text, place.pos)
-    if found is not None and found.end() == end + 1 and place.before().lower() in _HEAT:
+    if found is not None and found.end() == end + 1 and (len(found[1]) > 2 or place.before().lower() in _HEAT):
         scale = _DEGREES[found[2]]
         return _Suffix(found.end(), f"degree {scale}", f"degrees {scale}")
     if (found := _INCHES.match(text, end)) and not _in_quotes(place, '"“”'):

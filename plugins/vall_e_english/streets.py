@@ -9,6 +9,7 @@ from .words import listed
 
 _TITLES = {
     "Mr": "mister", "Mrs": "missus", "Ms": "miz", "Mx": "mix", "Dr": "doctor", "Drs": "doctors", "Prof": "professor",
+    "Profs": "professors",
     "Rev": "reverend", "Hon": "honorable", "Gen": "general", "Col": "colonel", "Maj": "major", "Capt": "captain",
     "Cpt": "captain", "Lt": "lieutenant", "Sgt": "sergeant", "Cpl": "corporal", "Pvt": "private", "Adm": "admiral",
     "Cmdr": "commander", "Sen": "senator", "Rep": "representative", "Gov": "governor", "Pres": "president",

@@ -17,6 +17,7 @@ _HOUR_RANGE = re.compile(rf"(?P<from>1[0-2]|0?[1-9]) ?[-–—] ?(?P<hour>1[0-2]
 _DURATION = re.compile(
     r"(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)(?:\.(?P<part>\d{1,3}))?(?![\d:])" + f"{_HALF}?"
 )
+_MILITARY = re.compile(r"([01]\d|2[0-3])([0-5]\d) (?:hours|hrs)\b")
 _LAP = re.compile(r"(?P<minutes>\d{1,2}):(?P<seconds>[0-5]\d)\.(?P<part>\d{1,3})(?![\d:])")
 _RATIO = re.compile(
     r"(?P<first>\d{1,6}(?:\.\d{1,3})?):(?P<second>\d{1,3}(?:,\d{3}){1,3}|\d{1,7}(?:\.\d{1,3})?)(?![\d:])"
@@ -77,6 +78,15 @@ def hour(place: Place) -> Found | None:
     if to is not None and to["half"]:
         return _closed(place, to, f"{words} to {clock(to['hour'], to['minute'] or '00', to['half'])}")
     return _closed(place, found, words)
+
+
+def military(place: Place) -> Found | None:
+    """`0800 hours`, `1430 hrs`."""
+    found = _MILITARY.match(place.text, place.pos)
+    if found is None:
+        return None
+    first = f"zero {cardinal(found[1][1])}" if found[1][0] == "0" else cardinal(found[1])
+    return Found(found.end(), f"{first} {'hundred' if found[2] == '00' else pair(found[2])} hours")
 
 
 def duration(place: Place) -> Found | None:

@@ -74,7 +74,10 @@ _UNIT = re.compile(
     rf"(?P<gap>[ \-]?)(?P<shape>sq|cu|square|cubic)?(?(shape)\.? ?)(?P<unit>{_SIGN})"
     r"(?P<power>²|³|\^[23](?!\d)|[23](?![\d.,]))?(?![^\W_])(?P<dot>\.(?!\w))?"
 )
-_PER = re.compile(rf" ?/ ?(?P<unit>{_SIGN}|[a-z]{{2,10}})(?P<power>²|³|\^[23](?!\d)|[23](?!\d))?(?![^\W_])")
+_PER = re.compile(
+    rf"\.? ?/ ?(?P<shape>sq\.? |cu\.? )?(?P<unit>{_SIGN}|[a-z]{{2,10}})"
+    r"(?P<power>²|³|\^[23](?!\d)|[23](?!\d))?(?![^\W_])"
+)
 _IN_WORDS = re.compile(
     r"[ \-](inch|foot|feet|mile|meter|metre|pound|hour|minute|second|day|week|month|year|gallon|liter|mile|kilo"
     r"|dollar|percent|degree|point|page|step|yard|acre|ounce|inche)s?\b"
@@ -129,8 +132,9 @@ def _per(found: re.Match[str]) -> str | None:
     else:
         return None
     power = found["power"]
+    shape = {"s": "square ", "c": "cubic "}.get((found["shape"] or "")[:1], "")
     if not power:
-        return f"per {name}"
+        return f"per {shape}{name}"
     if sign in _LENGTHS:
         return f"per {_POWERS[power]} {name}"
     return f"per {name} squared" if power in ("²", "^2") else None

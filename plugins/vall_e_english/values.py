@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .numbers import cardinal, decimal, fraction
 from .words import listed
 
-LITERAL = r"(?:(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,40})(?:\.\d{1,40})?|\.\d{1,40})(?!\d)"
+LITERAL = r"(?:(?:\d{1,3}(?:,\d{3}){1,12}|\d{1,2}(?:,\d\d){1,4},\d{3}|\d{1,40})(?:\.\d{1,40})?|\.\d{1,40})(?!\d)"
 """A number without a sign; bounded, so that no text makes a rule look far."""
 VULGAR = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒"
 MINUS = "-−–"

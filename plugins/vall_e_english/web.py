@@ -11,7 +11,7 @@ from .words import listed
 
 _CHUNK = re.compile(r"[^\s<>\"“”]{3,2000}")
 _MAIL = re.compile(r"(?:mailto:)?[\w.+%\-]{1,64}@[A-Za-z\d\-]{1,63}(?:\.[A-Za-z\d\-]{1,63}){1,6}")
-_SCHEME = re.compile(r"(?:https?|ftp|ssh|file|git|wss?)://")
+_SCHEME = re.compile(r"(?:https?|ftp|ssh|file|git|wss?)://", re.IGNORECASE)
 _HOST = re.compile(r"(?:[A-Za-z\d\-_]{1,63}\.){1,6}(?P<end>[A-Za-z]{2,10})(?![A-Za-z\d@])(?P<port>:\d{2,5})?")
 _LOCALHOST = re.compile(r"localhost(?P<port>:\d{2,5})?(?=$|[/\s.,;:!?)])")
 _REST = re.compile(r"[/?#][^\s<>\"“”]{0,1800}")
@@ -73,7 +73,7 @@ def address(place: Place) -> Found | None:
     if (
         file is not None
         and file["end"].lower() in _FILES
-        and len(file.group()) > 3
+        and file.group().index(".") > 1
         and not _is_sentence_end(text, file)
     ):
         return Found(file.end(), say_address(file.group()))
