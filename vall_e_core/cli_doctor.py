@@ -18,7 +18,7 @@ import click
 from .cli_state import State, state_of
 from .component import BuildContext, Component
 from .errors import InputError, ModelError, VallEError
-from .kinds import Codec, Engine, ModelSource, Phonemizer
+from .kinds import Codec, Engine, ModelSource, Normalizer, Phonemizer
 from .plugin_loader import OURS, describe
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def examine(registry: Registry) -> Iterator[Finding]:
     yield from _plugins(registry)
     yield _torch()
     yield from _built("phonemizer", registry.all(Phonemizer), "failed")
+    for name, normalizer in registry.all(Normalizer).items():
+        yield _attempt(f"normalizer {name}", normalizer, "warning")
     yield from _built("codec", registry.all(Codec), "warning")
     yield from _engines(registry)
     yield from _models(registry)

@@ -60,10 +60,9 @@ def run(task: EvalStt, session: Session) -> None:
     session = session.advised(engine.loaded.advice)
     how = session.task.group(HearingOptions)
     speech = SpeechOptions(phonemizer=task.phonemizer, language=how.language)
-    phonemizer = SpeechRequest("a", options=speech).prepare(session.registry).phonemizer
-    truth = {
-        each.id: each.phonemes or phonemizer.phonemize([each.text or ""], how.language)[0] for each in items
-    }
+    front = SpeechRequest("a", options=speech).prepare(session.registry).front
+    phonemizer = front.phonemizer
+    truth = {each.id: each.phonemes or front.phonemes_of(each.text or "") for each in items}
     settings = {
         **model_settings(engine), "samplers": sampler_settings(engine, chains), "phonemizer": phonemizer.name,
         "options": {key: value for key, value in how.to_mapping().items() if key != "batch-size"},

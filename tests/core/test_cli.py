@@ -354,7 +354,8 @@ def test_doctor_finds_what_speaking_needs(run: Run) -> None:
     assert done.code == 0, done.err
     found = {each["subject"]: each for each in done.json()}
     assert set(found["torch"]) == {"status", "subject", "detail", "try"}
-    for subject in ("vall-e", "packages", "plugins", "torch", "phonemizer espeak", "phonemizer ipa", "cache"):
+    built = ("phonemizer espeak", "phonemizer ipa", "normalizer english")
+    for subject in ("vall-e", "packages", "plugins", "torch", *built, "cache"):
         assert found[subject]["status"] == "ok", found[subject]
     assert found["vall-e"]["detail"].startswith(vall_e_core.__version__)
 
