@@ -5,6 +5,7 @@ A library of the first-party packages: it has no entry point, and can't be switc
 
 from __future__ import annotations
 
+from .arrays import as_wav, is_samples
 from .detector import METHODS, Method, SpeechDetector, open_method
 from .speech import FRAME_SECONDS, frame_levels, runs, speech_frames
 
@@ -13,7 +14,9 @@ __all__ = [
     "METHODS",
     "Method",
     "SpeechDetector",
+    "as_wav",
     "frame_levels",
+    "is_samples",
     "open_method",
     "runs",
     "speech_frames",

@@ -25,8 +25,11 @@ STEADY, _AFTER = 1.0, 25
 BEFORE_SECONDS, AFTER_SECONDS = 0.35, 0.25
 #: A frame likelier than this isn't noise; with this much noise its level is known, and sound is this much above it.
 UNLIKELY, ENOUGH_FRAMES, ABOVE_NOISE = 0.1, 25, 1.6
+#: However quiet the recording is otherwise, what has less than this share of the loud frames' level isn't sound.
+FAINT = 1e-3
 #: The network takes up to this long to notice that speech has ended.
 LATE_SECONDS = 0.7
+_EARLY = 3
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -75,7 +78,7 @@ def speech_frames(levels: Floats, likely: Floats | None) -> Bools:
     noise = levels[likely < UNLIKELY]
     above = np.ones(len(levels), bool)
     if len(noise) >= ENOUGH_FRAMES:
-        above = levels > ABOVE_NOISE * float(np.median(noise))
+        above = levels > max(ABOVE_NOISE * float(np.median(noise)), FAINT * float(np.quantile(levels, 0.95)))
         sounding &= above
     late = round(LATE_SECONDS / FRAME_SECONDS)
     found = np.zeros(len(levels), bool)
@@ -83,6 +86,8 @@ def speech_frames(levels: Floats, likely: Floats | None) -> Bools:
     for start, stop in runs(likely > LIKELY, round(GAP_SECONDS / FRAME_SECONDS)):
         if not _counts(levels, likely, start, stop):
             continue
+        first = np.flatnonzero(above[start : min(stop, start + _EARLY)])
+        start += int(first[0]) if len(first) else 0
         heard = np.flatnonzero(above[max(start, stop - late) : stop])
         stop -= min(late, stop - start) - (int(heard[-1]) + 1 if len(heard) else 0)
         found[start:stop] = True

@@ -35,6 +35,12 @@ STDIN = "-"
 SUFFIXES = {"txt": ".txt", "json": ".json", "ipa": ".ipa"}
 
 
+class Piped(io.BytesIO):
+    """What came through standard input, by the name that messages call it."""
+
+    name = "standard input"
+
+
 @dataclass(frozen=True)
 class Input:
     """One recording: what the user called it, where its result goes (None: standard output), why it can't be read."""
@@ -57,7 +63,7 @@ def run(task: Stt, session: Session) -> None:
     outputs = outputs_of(task)
     if task.trace is not None:
         check_trace(task, outputs)
-    piped = io.BytesIO(sys.stdin.buffer.read()) if STDIN in task.audio else None
+    piped = Piped(sys.stdin.buffer.read()) if STDIN in task.audio else None
     inputs = [Input(name, outputs[name], problem(name, piped)) for name in dict.fromkeys(task.audio)]
     if all(each.error is not None for each in inputs):
         return finish(inputs, [], session)
@@ -119,10 +125,7 @@ def check_trace(task: Stt, outputs: Mapping[str, Path | None]) -> None:
 def problem(name: str, piped: BinaryIO | None) -> VallEError | None:
     """Why an input can't be read at all, or None: its header and its first moment are looked at."""
     try:
-        source: Path | bytes = Path(name)
-        if name == STDIN and piped is not None:
-            source = piped.read()
-            piped.seek(0)
+        source = Path(name) if piped is None or name != STDIN else piped
         read_audio(source, min_seconds=0, max_seconds=0.05, allow_silence=True)
     except VallEError as error:
         return error

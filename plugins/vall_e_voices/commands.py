@@ -116,7 +116,8 @@ def add(
     name = _free(state.registry, name, force=force)
     if text is not None and transcribe:
         raise UsageError("--text and --transcribe both say what the recording says", try_="leave out one")
-    read_audio(ref.expanduser(), max_seconds=max_ref_seconds)  # what is wrong with it is said before a model is read
+    # what is wrong with the file is said before a model is read; where in it somebody speaks is seen later
+    read_audio(ref.expanduser(), max_seconds=max_ref_seconds, allow_silence=True)
     options = ModelOptions(model=model, codec=codec, device=device)
     given: dict[str, Any] = {
         "text": text, "language": language, "note": note, "max_seconds": max_ref_seconds,

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
 
 from vall_e_core import Registry
 from vall_e_core.cli import main
+
+from .babble import babble
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = Path(__file__).parent / "plugin"
@@ -107,16 +108,10 @@ def len_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
 
 
-def tone(seconds: float = 2.0, rate: int = 16_000, level: float = 0.3, pitch: float = 140.0) -> np.ndarray[Any, Any]:
-    time = np.arange(round(seconds * rate)) / rate
-    wobble = 0.6 + 0.4 * np.sin(2 * np.pi * 2.3 * time)
-    return (level * wobble * np.sin(2 * np.pi * (pitch * time + 9 * np.sin(2 * np.pi * 0.7 * time)))).astype(np.float32)
-
-
 @pytest.fixture
 def reference(tmp_path: Path) -> Path:
     path = tmp_path / "ref.wav"
-    soundfile.write(path, tone(), 16_000)
+    soundfile.write(path, babble(2.0, 16_000), 16_000)
     return path
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from .babble import babble
+
 Array = np.ndarray[Any, Any]
 
 
 def wave(seconds: float = 2.0, rate: int = 16_000) -> Array:
-    time_ = np.arange(round(seconds * rate)) / rate
-    wobble = 0.6 + 0.4 * np.sin(2 * np.pi * 2.3 * time_)
-    return (0.3 * wobble * np.sin(2 * np.pi * (140 * time_ + 9 * np.sin(2 * np.pi * 0.7 * time_)))).astype(np.float32)
+    return babble(seconds, rate)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_silence_at_the_ends_of_a_reference_is_left_out(
     tts.reference = padded
     record = tts("--input-prompt-length", 0)
     assert 100 <= record["prompt"]["frames"] <= 114
-    assert record["warnings"][0] == f"{padded}: 7.8 s of silence at its ends left out"
+    assert record["warnings"][0] == f"{padded}: 7.7 s of silence at its ends left out"
     whole = tts("--input-prompt-length", 0, "--keep-silence")
     assert whole["prompt"]["frames"] == 500 and whole["warnings"] == []
     tts.cli("voices", "add", "padded", padded, "--codec", "tiny")
@@ -161,3 +161,26 @@ def test_a_constant_offset_does_not_reach_the_codec(tts: Any, tmp_path: Path) ->
     record = tts()
     assert "constant part" in record["warnings"][0]
     assert record["prompt"] == plain["prompt"]
+
+
+def test_a_reference_may_begin_after_a_long_silence(tts: Any, tmp_path: Path) -> None:
+    """Regression: it was called silent, for no more than its first 30 s were looked at."""
+    room = (10 ** (-50 / 20) * np.random.default_rng(0).standard_normal(40 * 16_000)).astype(np.float32)
+    late = tmp_path / "late.wav"
+    for quiet in (room, room * 0):
+        soundfile.write(late, np.concatenate([quiet, wave(3), quiet]), 16_000)
+        tts.reference = late
+        record = tts("--input-prompt-length", 0, "--max-ar-steps", 4, "--max-tries", 1)
+        assert 150 <= record["prompt"]["frames"] <= 175
+        assert any("in which nobody speaks" in line for line in record["warnings"])
+
+
+@pytest.mark.parametrize("seconds", [4, 40])
+def test_a_reference_in_which_nobody_speaks_is_refused(tts: Any, tmp_path: Path, seconds: int) -> None:
+    """Noise gave a voice that nobody had meant."""
+    noise = tmp_path / "noise.wav"
+    soundfile.write(noise, (0.03 * np.random.default_rng(0).standard_normal(seconds * 16_000)), 16_000)
+    tts.reference = noise
+    error = tts.run(code=3).stderr
+    assert "no speech was found in" in error and "--keep-silence" in error
+    tts("--keep-silence", "--max-ar-steps", 4, "--max-tries", 1)

@@ -33,7 +33,7 @@ from vall_e_core import (
 )
 from vall_e_core.cli import main
 from vall_e_core.synthesis.pitch import median_pitch
-from vall_e_core.synthesis.voice import sounding
+from vall_e_core.synthesis.recording import sounding
 from vall_e_core.voice_file import KEY
 from vall_e_voices import commands, player
 

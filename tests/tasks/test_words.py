@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from .babble import babble
+
 COMMON = ("--phonemizer", "letters", "--device", "cpu", "--seed", 1)
 
 
@@ -28,7 +30,7 @@ def codes(path: Path) -> list[str]:
 def second(tmp_path: Path) -> Path:
     """A reference of another rate and channel count."""
     path = tmp_path / "second.wav"
-    wave = 0.3 * np.sin(2 * np.pi * 300 * np.arange(44_100) / 44_100) * np.linspace(0.2, 1, 44_100)
+    wave = babble(1, 44_100)
     soundfile.write(path, np.stack([wave, wave], axis=1), 44_100)
     return path
 

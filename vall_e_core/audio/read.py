@@ -53,6 +53,7 @@ def read_audio(
     sample_rate: int = SAMPLE_RATE,
     min_seconds: float = MINIMUM_SECONDS,
     max_seconds: float | None = MAXIMUM_SECONDS,
+    start_seconds: float = 0.0,
     allow_silence: bool = False,
     name: str | None = None,
     notify: Notify = _nobody,
@@ -62,6 +63,7 @@ def read_audio(
     Args:
         min_seconds: shorter audio is refused.
         max_seconds: no more is read; None reads all.
+        start_seconds: what comes before is left out.
         allow_silence: give a silent clip (`clip.silent`) instead of refusing it.
         name: what messages call it; the path by default.
         notify: takes warnings, one line each.
@@ -73,6 +75,8 @@ def read_audio(
         parts: list[Samples] = []
         limit = None if max_seconds is None else max(1, round(max_seconds * file.samplerate))
         frames = 0
+        if start_seconds > 0:
+            _skip(file, round(start_seconds * file.samplerate), label)
         for block in _blocks(file, label, limit):
             parts.append(block)
             frames += len(block)
@@ -189,7 +193,7 @@ def _binary(source: Source, label: str) -> Iterator[BinaryIO]:
         yield io.BytesIO(source)
         return
     if not isinstance(source, (str, Path)):
-        yield source if source.seekable() else io.BytesIO(_drain(source, label))
+        yield source if source.seekable() else io.BytesIO(drain(source, label))
         return
     try:
         mode = os.stat(source).st_mode
@@ -207,11 +211,18 @@ def _binary(source: Source, label: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _drain(stream: BinaryIO, label: str) -> bytes:
+def drain(stream: BinaryIO, label: str) -> bytes:
+    """All that is left in a stream. Raises InputError for more than can be held."""
     data = stream.read(LARGEST_INPUT + 1)
     if len(data) > LARGEST_INPUT:
         raise InputError(f"{label} is larger than {LARGEST_INPUT >> 20} MiB", try_="write it to a file first")
     return data
+
+
+def _skip(file: Any, frames: int, label: str) -> None:  # noqa: ANN401 - soundfile is untyped
+    """Go on to a place: by reading, which finds it in any format."""
+    while frames > 0 and (block := _read(file, min(frames, _BLOCK_SAMPLES), label)).size:
+        frames -= len(block)
 
 
 def _blocks(file: Any, label: str, limit: int | None) -> Iterator[Samples]:  # noqa: ANN401 - soundfile is untyped
@@ -272,4 +283,9 @@ def _report(file: Any, container: Container, label: str, frames: int, more: bool
 
 
 def _label(source: Source) -> str:
-    return str(source) if isinstance(source, (str, Path)) else "standard input"
+    if isinstance(source, (str, Path)):
+        return str(source)
+    name = getattr(source, "name", None)
+    if name == "<stdin>":
+        return "standard input"
+    return name if isinstance(name, str) and name else "the recording"

@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from vall_e_core.registry import Registry
     from vall_e_core.voices import SavedVoice
 
+    from .recording import Recording
     from .results import Speech, Transcription
     from .run import Run
     from .stream import SpeechStream
-
-    Recording = Path | str | AudioClip
-    Recordings = Recording | Sequence[Recording]
 
 
 def _silent(line: str) -> None:
@@ -138,9 +136,10 @@ class VallE:
     def synthesize(
         self,
         text: str,
-        references: Recordings = (),
+        references: Recording | Sequence[Recording] = (),
         *,
         voice: str | SavedVoice | None = None,
+        sample_rate: int | None = None,
         reference_text: str | None = None,
         task: str = "tts",
         options: SpeechOptions | None = None,
@@ -153,6 +152,9 @@ class VallE:
         """Speak `text` in the voice of the reference or references (or of a `voice`, or its name, saved or packaged).
 
         Args:
+            references: a recording, or several of one speaker. A recording is a path, the bytes of a file, an open
+                binary file, an array or a tensor of samples, or a pair (samples, rate).
+            sample_rate: of references that are arrays or tensors, in Hz.
             reference_text: what the reference says; the voice's own if it is known.
             options: how to speak; `settings` are fields of it (`seed=1`, `language="de"`, `max_ar_steps="5s"`, ...).
             ar, nar: the sampling chain of level 0 and of the further levels, as components or specs (`"top-p:0.9"`).
@@ -161,8 +163,10 @@ class VallE:
 
         Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
         """
+        from .recording import recordings
+
         chosen = replace(SpeechOptions() if options is None else options, **settings)
-        request = SpeechRequest(text, _several(references), voice, reference_text, task, chosen)
+        request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, task, chosen)
         return self.speak(request, self._chains(ar=ar, nar=nar), progress=progress, trace=trace)
 
     def speak(
@@ -190,10 +194,11 @@ class VallE:
     def stream(
         self,
         text: str,
-        references: Recordings = (),
+        references: Recording | Sequence[Recording] = (),
         *,
         early: bool = True,
         voice: str | SavedVoice | None = None,
+        sample_rate: int | None = None,
         reference_text: str | None = None,
         options: SpeechOptions | None = None,
         ar: Sequence[Sampler | str] | None = None,
@@ -209,8 +214,10 @@ class VallE:
                 when its further levels are made, so that they differ a little from those of `synthesize`. False: whole
                 parts, the same as those of `synthesize`.
         """
+        from .recording import recordings
+
         chosen = replace(SpeechOptions() if options is None else options, **settings)
-        request = SpeechRequest(text, _several(references), voice, reference_text, "tts", chosen)
+        request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, "tts", chosen)
         return self.speak_stream(request, self._chains(ar=ar, nar=nar), progress=progress, early=early)
 
     def speak_stream(
@@ -231,7 +238,7 @@ class VallE:
 
     def make_voice(
         self,
-        recording: Path | str | AudioClip,
+        recording: Recording,
         *,
         transcribe: bool = False,
         **settings: Any,  # noqa: ANN401 - the keywords of synthesis.voice.make_voice
@@ -240,7 +247,8 @@ class VallE:
 
         Args:
             transcribe: note the phonemes heard in it, where there is no text.
-            settings: `text`, `language`, `note`, `max_seconds`, `trim`, `keep_audio` (see `synthesis.voice`).
+            settings: `sample_rate` (of an array), `text`, `language`, `note`, `max_seconds`, `trim`, `keep_audio` (see
+                `synthesis.voice`).
 
         Raises InputError for a recording that can't be used, ModelError for a model that can't transcribe.
         """
@@ -254,8 +262,9 @@ class VallE:
 
     def transcribe(
         self,
-        audio: Path | str | BinaryIO | AudioClip,
+        audio: Recording,
         *,
+        sample_rate: int | None = None,
         options: HearingOptions | None = None,
         stt: Sequence[Sampler | str] | None = None,
         progress: Progress | None = None,
@@ -265,19 +274,24 @@ class VallE:
         """The phonemes heard in `audio`, however long it is.
 
         Args:
-            audio: a path, an open binary file, or a clip.
+            audio: a path, the bytes of a file, an open binary file, an array or a tensor of samples, a pair
+                (samples, rate), or a clip.
+            sample_rate: of an array or a tensor, in Hz.
             options: how to listen; `settings` are fields of it (`language="de"`, `window=6`, ...).
             stt: the sampling chain; the likeliest phoneme each time if None.
             trace: note what the chain does at every step, in `Transcription.trace`.
 
         Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
         """
+        from .recording import readable
+
         how = replace(HearingOptions() if options is None else options, **settings)
-        return self.hear(audio, how, self._chains(stt=stt).get("stt"), progress=progress, trace=trace)
+        chain = self._chains(stt=stt).get("stt")
+        return self.hear(readable(audio, sample_rate), how, chain, progress=progress, trace=trace)
 
     def hear(
         self,
-        audio: Path | str | BinaryIO | AudioClip,
+        audio: Path | bytes | BinaryIO | AudioClip,
         how: HearingOptions,
         chain: ChainRequest | None = None,
         *,
@@ -322,11 +336,6 @@ class VallE:
         return {
             stage: ChainRequest(parse_chain(members, known)) for stage, members in given.items() if members is not None
         }
-
-
-def _several(references: Recordings) -> tuple[Recording, ...]:
-    """One reference is a list of one."""
-    return (references,) if not isinstance(references, Sequence) or isinstance(references, str) else tuple(references)
 
 
 def _installed() -> Registry:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
+from vall_e_core.audio import MINIMUM_SECONDS, AudioClip
 from vall_e_core.component import BuildContext
-from vall_e_core.errors import InputError, UsageError
+from vall_e_core.errors import UsageError
 from vall_e_core.voices import SavedVoice
 from vall_e_text import IPA, Piece, Reading, Words, read, read_lexicon, require_speech, shown
 
@@ -17,9 +17,9 @@ from .front_end import FrontEnd, build_normalizers, find_normalizers
 from .limits import parse_bound
 from .loading import find_phonemizer, find_scorers
 from .parts import Said
-from .record import sha256_file
+from .recording import Readable, Recording, Spoken, is_recording, read_again, read_reference, readable, sha256_of
 from .speech_options import SpeechOptions
-from .voice import VoiceReference, find_voice, sounding
+from .voice import VoiceReference, find_voice
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,32 +37,35 @@ def _silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Reference:
-    """A checked reference recording. `path` and `sha256` are None for a clip that was handed in."""
+    """A checked reference recording. `path` and `sha256` are None for what was handed in from memory."""
 
-    clip: AudioClip
-    path: Path | None = None
+    spoken: Spoken
+    recording: Readable
     sha256: str | None = None
     voice: str | None = None
     max_seconds: float = 30.0
-    trim: bool = False
+
+    @property
+    def clip(self) -> AudioClip:
+        """As it was read."""
+        return self.spoken.clip
+
+    @property
+    def path(self) -> Path | None:
+        """Of its file."""
+        return self.recording if isinstance(self.recording, Path) else None
 
     def wave(self, sample_rate: int) -> Tensor:
         """The samples [n] at the codec's rate, as a float32 tensor."""
         if self.clip.sample_rate == sample_rate:
             return self.clip.tensor()
-        if self.path is not None:  # from the file again, rather than from samples that were resampled once
-            return read_audio(self.path, sample_rate=sample_rate, max_seconds=self.max_seconds).tensor()
-        import torch
-
-        from vall_e_core.audio.signal import resample
-
-        return torch.from_numpy(resample(self.clip.samples, self.clip.sample_rate, sample_rate))
+        return read_again(self.recording, sample_rate, self.max_seconds, self.spoken.skipped).tensor()
 
     def codes(self, codec: CodecModel, warn: Callable[[str], None]) -> Tensor:
-        """Its codes [T, Q], where `trim` says so without the silence at its ends."""
+        """Its codes [T, Q], where it was to be trimmed without the silence at its ends."""
         wave = self.wave(codec.sample_rate)
-        start, stop = sounding(wave.numpy(), codec.sample_rate) if self.trim else (0, len(wave))
-        if not MINIMUM_SECONDS * codec.sample_rate <= stop - start < len(wave):
+        start, stop = self.spoken.span(codec.sample_rate, len(wave))
+        if not MINIMUM_SECONDS * codec.sample_rate <= stop - start < len(wave) - codec.sample_rate // 100:
             return codec.encode(wave)
         seconds = (len(wave) - (stop - start)) / codec.sample_rate
         warn(f"{self.clip.source}: {seconds:.1f} s of silence at its ends left out")
@@ -85,10 +88,10 @@ class Reference:
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """One synthesis. `references` are files or clips; `voice`, or its name (saved or packaged), stands for them."""
+    """One synthesis. `references` are recordings; `voice`, or its name (saved or packaged), stands for them."""
 
     text: str
-    references: Sequence[Path | str | AudioClip] = ()
+    references: Sequence[Recording] = ()
     voice: str | SavedVoice | None = None
     reference_text: str | None = None
     task: str = "tts"
@@ -101,7 +104,7 @@ class SpeechRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise TypeError(f"the text has to be a str, not {type(self.text).__name__}")
-        if isinstance(self.references, Path | str | AudioClip):
+        if is_recording(self.references):
             raise TypeError("references have to be a list: ['reference.wav']")
 
     def prepare(self, registry: Registry, *, notify: Callable[[str], None] = _silent) -> PreparedSpeech:
@@ -162,22 +165,14 @@ class SpeechRequest:
             said = voice.transcript or None if self.reference_text is None else self.reference_text
             if isinstance(voice, SavedVoice):
                 return (VoiceReference.of(voice, self.options.max_ref_seconds),), said, voice.phonemes
-            return (self._read(voice.audio_path(), notify, voice.name),), said, None
-        found = [
-            Reference(each, max_seconds=self.options.max_ref_seconds, trim=self._trims)
-            if isinstance(each, AudioClip)
-            else self._read(Path(each), notify)
-            for each in self.references
-        ]
-        for each in found:
-            if each.clip.silent:
-                raise InputError(f"the reference {each.clip.source} is silent")
+            return (self._read(voice.audio_path().expanduser(), notify, voice.name),), said, None
+        found = [self._read(readable(each), notify) for each in self.references]
         return tuple(found), self.reference_text or None, None
 
-    def _read(self, path: Path, notify: Callable[[str], None], voice: str | None = None) -> Reference:
+    def _read(self, recording: Readable, notify: Callable[[str], None], voice: str | None = None) -> Reference:
         most = self.options.max_ref_seconds
-        clip = read_audio(path.expanduser(), max_seconds=most, notify=notify)
-        return Reference(clip, path.expanduser(), sha256_file(path.expanduser()), voice, most, self._trims)
+        spoken = read_reference(recording, max_seconds=most, trim=self._trims, notify=notify)
+        return Reference(spoken, recording, sha256_of(recording), voice, most)
 
     @property
     def _trims(self) -> bool:

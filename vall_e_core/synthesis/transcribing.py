@@ -56,7 +56,7 @@ def require_stt(engine: VallE) -> None:
 
 def transcribe(
     engine: VallE,
-    audio: Path | str | BinaryIO | AudioClip,
+    audio: Path | bytes | BinaryIO | AudioClip,
     how: HearingOptions,
     chain: ChainRequest | None = None,
     progress: Progress | None = None,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
+from vall_e_core.audio import MINIMUM_SECONDS, AudioClip
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, ModelError, UsageError, suggestion
 from vall_e_core.kinds import Voice
@@ -24,7 +24,7 @@ from .loading import find_codec, find_model
 from .model_options import ModelOptions
 from .pitch import median_pitch
 from .record import sha256_file
-from .windows import Wave, cut
+from .recording import Recording, read_again, read_reference, readable, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 FEW_SECONDS = 1.0
 """Less than this says little of a voice."""
-EDGE_SECONDS = 0.3
-"""Silence at an end that is longer than this is left out, but for `windows.MARGIN_SECONDS`."""
 _PLAUSIBLE = (0.4, 2.5)
 """How the length of a recording may differ from what its text usually takes."""
 
@@ -85,8 +83,9 @@ def model_codec(
 
 def make_voice(
     codec: CodecModel,
-    recording: Path | str | AudioClip,
+    recording: Recording,
     *,
+    sample_rate: int | None = None,
     text: str | None = None,
     phonemes: Callable[[AudioClip], str] | None = None,
     language: str = "en",
@@ -99,6 +98,8 @@ def make_voice(
     """A recording as a voice: what `SavedVoice.save` keeps and `VallE.synthesize(voice=…)` takes.
 
     Args:
+        recording: a path, bytes, an open binary file, an array or a tensor, a pair of these and their rate, or a clip.
+        sample_rate: of an array or a tensor, in Hz.
         text: what the recording says; it sets the pace, and `--input-prompt-prefix` needs it.
         phonemes: hears the recording, where its text isn't known.
         note: licence, consent, whatever the user wants to remember.
@@ -116,8 +117,10 @@ def make_voice(
         notify(line)
 
     spoken = None if text is None else _checked_text(text)
-    clip = _read(recording, codec.sample_rate, max_seconds, warn)
-    start, stop = sounding(clip.samples, codec.sample_rate) if trim else (0, len(clip.samples))
+    given = readable(recording, sample_rate)
+    part = read_reference(given, sample_rate=codec.sample_rate, max_seconds=max_seconds, trim=trim, notify=warn)
+    clip = part.clip
+    start, stop = part.span(codec.sample_rate, len(clip.samples))
     samples = clip.samples[start:stop]
     seconds = len(samples) / codec.sample_rate
     if seconds < MINIMUM_SECONDS:
@@ -131,23 +134,22 @@ def make_voice(
         warn(f"{clip.source} has {seconds:.1f} s, its text usually takes {usual:.1f} s: is it what the recording says?")
     heard = None
     if spoken is None and phonemes is not None:
-        heard = phonemes(_like(clip, samples)) or None
+        heard = phonemes(replace(clip, samples=samples)) or None
         if heard is None:
             warn(f"{clip.source}: no speech was heard in it")
-    codes = codec.encode(_like(clip, samples).tensor())
+    codes = codec.encode(replace(clip, samples=samples).tensor())
     if len(codes) == 0:
         raise InputError(f"{clip.source} is too short for the codec {codec.name}", try_="3-10 s of speech")
     if int(codes.min()) < 0 or int(codes.max()) >= codec.codebook_size:
         raise ModelError(f"the codec gave a code outside 0..{codec.codebook_size - 1}")
     own: AudioClip | None = None
-    if keep_audio and isinstance(recording, AudioClip):
-        own = recording
-    elif keep_audio:
-        own = _read(recording, clip.original_rate, max_seconds, _silent)
+    if keep_audio:
+        rate = given.sample_rate if isinstance(given, AudioClip) else clip.original_rate
+        own = read_again(given, rate, max_seconds, part.skipped)
     return SavedVoice(
         codes.cpu().numpy().astype(np.int32), CodesOrigin.of(codec), transcript=spoken, phonemes=heard,
         language=language, source=printable(Path(clip.source).name),
-        recording_sha256=None if isinstance(recording, AudioClip) else sha256_file(Path(recording).expanduser()),
+        recording_sha256=sha256_of(given),
         recording_rate=clip.original_rate, recording_channels=clip.original_channels,
         pitch=median_pitch(samples, codec.sample_rate),
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), note=note,
@@ -155,20 +157,6 @@ def make_voice(
         audio_rate=None if own is None else own.sample_rate,
         audio=None if own is None else _kept(own, start / codec.sample_rate, stop / codec.sample_rate),
     )  # fmt: skip
-
-
-def sounding(wave: Wave, rate: int) -> tuple[int, int]:
-    """Where the sound of `wave` [n] begins and ends, in samples; a short silence at an end belongs to it.
-
-    How loud the recording is doesn't matter, and a click in the silence isn't sound.
-    """
-    peak = float(np.abs(wave).max(initial=0.0))
-    spans, _ = cut(wave / max(peak, 1e-6), rate, len(wave) / rate + 1, final=True)
-    if not spans:
-        return 0, len(wave)
-    edge = round(EDGE_SECONDS * rate)
-    start, stop = spans[0][0], spans[-1][1]
-    return start if start > edge else 0, stop if len(wave) - stop > edge else len(wave)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,32 +210,10 @@ class VoiceReference:
         }  # fmt: skip
 
 
-def _read(
-    recording: Path | str | AudioClip, rate: int, max_seconds: float, notify: Callable[[str], None]
-) -> AudioClip:
-    """One channel at `rate`, no longer than `max_seconds`, and not silent."""
-    if not isinstance(recording, AudioClip):
-        return read_audio(Path(recording).expanduser(), sample_rate=rate, max_seconds=max_seconds, notify=notify)
-    from vall_e_core.audio.signal import resample
-
-    if recording.silent:
-        raise InputError(f"the recording {recording.source} is silent")
-    samples = recording.samples[: round(max_seconds * recording.sample_rate)]
-    return _like(recording, resample(samples, recording.sample_rate, rate), rate)
-
-
 def _kept(clip: AudioClip, start: float, stop: float) -> NDArray[np.int16]:
     """The samples between two times in seconds, as 16-bit numbers; a recording of 16 bits is kept exactly."""
     samples = clip.samples[round(start * clip.sample_rate) : round(stop * clip.sample_rate)]
     return np.clip(np.round(samples * 32768), -32768, 32767).astype(np.int16)
-
-
-def _like(clip: AudioClip, samples: Wave, rate: int | None = None) -> AudioClip:
-    """Other samples of the same recording."""
-    return AudioClip(
-        samples, clip.sample_rate if rate is None else rate, clip.source, clip.silent, clip.original_rate,
-        clip.original_channels, clip.format, clip.subtype,
-    )  # fmt: skip
 
 
 def _checked_text(text: str) -> str:
@@ -259,4 +225,4 @@ def _checked_text(text: str) -> str:
     return found
 
 
-__all__ = ["VoiceReference", "find_voice", "make_voice", "model_codec", "sounding"]
+__all__ = ["VoiceReference", "find_voice", "make_voice", "model_codec"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +102,12 @@ def open_detector(method: str, sample_rate: int, notify: Callable[[str], None]) 
 
 
 def read_voiced(
-    source: Source | AudioClip, sample_rate: int, longest: float, *, detector: SpeechDetector | None = None
+    source: Source | AudioClip,
+    sample_rate: int,
+    longest: float,
+    *,
+    detector: SpeechDetector | None = None,
+    most_seconds: float | None = None,
 ) -> Voiced:
     """The pieces of a file (or of a clip in memory), none longer than `longest` seconds, in bounded memory.
 
@@ -108,9 +115,13 @@ def read_voiced(
 
     Args:
         detector: what finds speech; without one whatever sounds counts.
+        most_seconds: about how much of the recording is looked at; None: all.
     """
     notices: list[str] = []
-    found = Voiced(_blocks(source, sample_rate, notices.append), sample_rate, longest, detector)
+    blocks = _blocks(source, sample_rate, notices.append)
+    if most_seconds is not None:
+        blocks = islice(blocks, math.ceil(most_seconds / _BLOCK_SECONDS))
+    found = Voiced(blocks, sample_rate, longest, detector)
     found.warnings = notices
     return found
 

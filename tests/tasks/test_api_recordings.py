@@ -1,0 +1,62 @@
+"""What the Python API takes for a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from vall_e_core import Registry, VallE, VallEError
+
+TEXT = "hello there"
+SETTINGS: dict[str, Any] = {"phonemizer": "letters", "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def engine(registry: Registry, model_path: Path) -> VallE:
+    return VallE.load(model_path, registry=registry, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "form", ["path", "text", "bytes", "file", "array", "pair", "list", "tensor", "double", "int16", "stereo", "columns"]
+)
+def test_a_recording_may_be_anything_that_holds_one(engine: VallE, reference: Path, form: str) -> None:
+    wave, rate = soundfile.read(reference, dtype="float32")
+    whole = np.round(wave * 32768).astype(np.int16)
+    with open(reference, "rb") as file:
+        recording, settings = {
+            "path": (reference, {}), "text": (str(reference), {}), "bytes": (reference.read_bytes(), {}),
+            "file": (file, {}), "array": (wave, {"sample_rate": rate}), "pair": ((wave, rate), {}),
+            "list": ((wave.tolist(), rate), {}), "tensor": (torch.from_numpy(wave), {"sample_rate": rate}),
+            "double": (wave.astype(np.float64), {"sample_rate": rate}), "int16": (whole, {"sample_rate": rate}),
+            "stereo": ((np.stack([wave, wave]), rate), {}), "columns": ((np.stack([wave, wave], axis=1), rate), {}),
+        }[form]  # fmt: skip
+        expected = engine.synthesize(TEXT, [reference], **SETTINGS)
+        found = engine.synthesize(TEXT, recording, **settings, **SETTINGS)
+    assert np.array_equal(found.wave, expected.wave)
+    if form != "file":
+        assert engine.transcribe(recording, **settings).phonemes == engine.transcribe(reference).phonemes
+        made = engine.make_voice(recording, **settings)
+        assert np.array_equal(made.codes, engine.make_voice(reference).codes)
+        waves = list(engine.stream(TEXT, [recording], **settings, **SETTINGS))
+        assert sum(map(len, waves)) > 0
+
+
+def test_samples_that_cannot_be_a_recording_are_refused(engine: VallE) -> None:
+    wave = np.zeros(16_000, np.float32)
+    for recording, settings, says in (
+        (wave, {}, "no sample rate"), (wave, {"sample_rate": 0}, "no sample rate"),
+        ((wave > 1, 16_000), {}, "holds bool"),
+        (np.zeros((3, 4, 5)), {"sample_rate": 16_000}, "shape"), ((wave, 16_000), {}, "silent"),
+        ((wave + np.nan, 16_000), {}, "aren't numbers"),
+    ):  # fmt: skip
+        with pytest.raises(VallEError, match=says):
+            engine.synthesize(TEXT, recording, **settings, **SETTINGS)
+    with pytest.raises(TypeError, match="a recording can't be a int"):
+        engine.transcribe(3)
+    with pytest.raises(TypeError, match="mode 'rb'"), open(__file__) as file:
+        engine.transcribe(file)
