@@ -9,7 +9,7 @@ from .cleaning import CleanText, clean_text, decode_text, read_text
 from .lexicon import Lexicon, read_lexicon
 from .normalizing import normalized
 from .pieces import IPA, Pause, Piece, Spoken, Stop, Words, joined, replaced, runs, shown, written
-from .punctuation import known_punctuation, with_stop
+from .punctuation import begun, known_punctuation, with_stop
 from .reading import MARKUP, Reading, read, settle_markup
 from .segments import CLOSING, Segment, require_speech, split, whole
 from .sentences import detect_script, estimate_seconds, sentences
@@ -27,6 +27,7 @@ __all__ = [
     "Spoken",
     "Stop",
     "Words",
+    "begun",
     "clean_text",
     "decode_text",
     "detect_script",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from vall_e_core import InputError, Replacement
 
 from .cleaning import cleaned
-from .pieces import Cursor, Piece, Stop, Words, joined, replaced, runs, written
+from .pieces import IPA, Cursor, Piece, Stop, Words, joined, replaced, runs, written
 
 LONGEST_PAUSE = 60.0
 """Seconds."""
@@ -41,7 +41,8 @@ def assembled(words: Sequence[Words], found: Iterable[Found]) -> list[Piece]:
         start, end = (taken[0].start, taken[-1].end) if taken else (place, place)
         place = end
         if each.instead is not None:
-            made.append(each.instead(start, end, "".join(map(written, taken))))
+            piece = each.instead(start, end, "".join(map(written, taken)))
+            made.append(replace(piece, rate=taken[0].rate) if taken and isinstance(piece, Words | IPA) else piece)
     made += cursor.rest()
     return made
 

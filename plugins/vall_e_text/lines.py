@@ -14,7 +14,7 @@ WIDE_DENSE = 15
 _ENDS = re.compile(r"[.!?…。！？؟।۔][\"'”’»)\]}」』]*$")
 _INSIDE = re.compile(r"[.!?][\"'”’»)\]]* |[。！？]")
 _BREAKS_OFF = re.compile(r"[.!?…:;。！？؟।۔：；][\"'”’»)\]}」』]*$")
-_HYPHENATED = re.compile(r"\w-$")
+HYPHENATED = re.compile(r"\w-$")
 _DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _BULLET = re.compile(r"[-*•‣▪◦●○–—] (?:\[[ xX]\] )?(?=\S)")
 _NUMBER = re.compile(r"(\d{1,3})[.)] (?=\S)")
@@ -126,4 +126,4 @@ def _ended(rows: Sequence[str], small: Sequence[bool]) -> list[bool]:
 
 def _full(before: str, after: str, width: int) -> bool:
     """Whether the first word of a line had no room on the line before."""
-    return bool(_HYPHENATED.search(before)) or len(before) + 1 + len(after.split(" ", 1)[0]) > width
+    return bool(HYPHENATED.search(before)) or len(before) + 1 + len(after.split(" ", 1)[0]) > width

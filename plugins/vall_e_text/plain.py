@@ -10,7 +10,7 @@ from vall_e_core import InputError
 
 from .assembly import Found, assembled, pause_seconds, tidy
 from .cleaning import cleaned
-from .lines import Line, continues, find_lines
+from .lines import HYPHENATED, Line, continues, find_lines
 from .pieces import IPA, Pause, Piece, Stop, Words, joined
 
 _PAUSE = re.compile(r"\[pause:([^\[\]\n]{0,40})\]", re.IGNORECASE)
@@ -81,7 +81,7 @@ def _layout(text: str, lines: Sequence[Line]) -> Iterator[Found]:
         for (before_line, line), goes_on in zip(pairwise(block), continues(block), strict=True):
             if not goes_on:
                 yield Found(before_line.end, line.begin, _stop)
-            elif before_line.text.endswith("-") or _dense(before_line.text[-1:]):
+            elif HYPHENATED.search(before_line.text) or _dense(before_line.text[-1:]):
                 yield Found(before_line.end, line.begin)
     if lines and lines[-1].end < len(text):
         yield Found(lines[-1].end, len(text))

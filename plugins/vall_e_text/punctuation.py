@@ -11,6 +11,7 @@ _NEAREST = {
     **dict.fromkeys(COMMAS, ","), **dict.fromkeys(STOPS, "."), "！": "!", "？": "?", "‽": "?", "؟": "?", "’": "'",
 }  # fmt: skip
 _ENDS = re.compile(rf"[.!?！？‽؟{STOPS}][\"'”’»)\]}}」』\s]*$")
+_BEGINS = re.compile(rf"^[\s.!?,\-{COMMAS}{STOPS}]+")
 _LOOSE = re.compile(rf"[\s,\-{COMMAS}]+$")
 
 
@@ -29,6 +30,11 @@ def known_punctuation(phonemes: str, known: Container[str]) -> str:
                 made.pop()  # a dash stands between blanks, a comma behind a word
             made.append(mark)
     return "".join(made)
+
+
+def begun(phonemes: str) -> str:
+    """`phonemes` without marks at the beginning that end something: what they end was said before, or left out."""
+    return _BEGINS.sub("", phonemes)
 
 
 def with_stop(phonemes: str) -> str:

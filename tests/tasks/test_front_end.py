@@ -151,6 +151,10 @@ def test_the_end_of_a_text_is_a_stop(tts: Any, text: str) -> None:
     assert tts(*SHORT, text=text)["phonemes"].lower() == "hello there."
 
 
+def test_what_follows_a_pause_begins_with_a_word(tts: Any) -> None:
+    assert tts(*SHORT, text="hello [pause:100ms], there")["phonemes"] == "hello. there."
+
+
 def test_lines_of_a_list_are_stops(tts: Any) -> None:
     assert tts(*SHORT, text="Milk\nEggs\nBread")["phonemes"] == "milk. eggs. bread."
     assert tts(*SHORT, text="Really?\n- yes!\n- (no)")["phonemes"] == "really? yes! no."
@@ -268,10 +272,14 @@ def test_speed_far_from_the_voices_own_is_said(tts: Any) -> None:
     assert "--speed" in tts.run("--speed", 5, code=2).stderr
 
 
-def test_ssml_has_a_pace_of_its_own(engine: VallE) -> None:
+def test_ssml_has_a_pace_of_its_own(engine: VallE, tmp_path: Path) -> None:
     text = '<speak>hello there <prosody rate="50%">my good friend</prosody></speak>'
     first, last = engine.synthesize(text, **{**SETTINGS, "max_ar_steps": "60"}).record["parts"]
     assert "rate" not in first and last["rate"] == 0.5
+    lexicon = tmp_path / "words.tsv"
+    lexicon.write_text("my\tmine\ngood\t/ɡʊd/\n", "utf-8")
+    first, last = engine.synthesize(text, **SETTINGS, lexicon=lexicon).record["parts"]
+    assert last["rate"] == 0.5 and last["spoken"] == "mine /ɡʊd/ friend"
 
 
 @pytest.mark.parametrize("speed", [0.5, 0.8, 1.5, 2.0])
@@ -290,8 +298,8 @@ def test_the_pitch_stays(speed: float) -> None:
 def test_a_language_that_the_model_did_not_learn_is_said_once(
     registry: Registry, make_model: Any, tmp_path: Path
 ) -> None:
-    engine = VallE.load(make_model(tmp_path / "model.sft"), registry=registry, device="cpu")
-    engine.languages = frozenset({"en"})
+    model = make_model(tmp_path / "model.sft", extra={"languages": ["en"]})
+    engine = VallE.load(model, registry=registry, device="cpu")
     lines = engine.synthesize("hello", **SETTINGS, language="de").warnings
     assert sum("learnt en only" in line for line in lines) == 1
     assert not any("learnt" in line for line in engine.synthesize("hello", **SETTINGS).warnings)

@@ -83,7 +83,7 @@ def write_model(
         raise ValueError(f"trained and published names differ: {', '.join(sorted(odd))}")
     model = model.to_empty(device="cpu") if any(v.is_meta for v in state.values()) else model
     model.load_state_dict(given)
-    extra = {"audio_backend": "mini", "advice": advice}
+    extra = {"audio_backend": "mini", "advice": advice, "languages": ["en"]}
     save_model(path, model, symmap=symmap(), stats=stats, dtype=torch.float16, extra=extra)
 
 

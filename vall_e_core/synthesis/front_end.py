@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, PluginError, UsageError, VallEError
 from vall_e_core.kinds import Normalizer
-from vall_e_text import CLOSING, IPA, Piece, Segment, Stop, Words, normalized, read, whole, with_stop
+from vall_e_text import CLOSING, IPA, Piece, Segment, Stop, Words, begun, normalized, read, whole, with_stop
 
 if TYPE_CHECKING:
     from vall_e_core.protocols import NormalizerModel, PhonemizerModel
@@ -66,7 +66,7 @@ def _together(atoms: Sequence[Piece], read_next: Callable[[], str]) -> str:
         elif isinstance(piece, Words | IPA):
             sound = piece.phonemes if isinstance(piece, IPA) else read_next()
             made += sound if not made or sound[:1] in CLOSING else f" {sound}"
-    return with_stop(made)
+    return with_stop(begun(made))
 
 
 def find_normalizers(registry: Registry, specs: Sequence[str], language: str) -> list[tuple[str, Normalizer]]:
