@@ -10,7 +10,8 @@ ALWAYS = {
     "asst": "assistant", "mgr": "manager", "misc": "miscellaneous", "incl": "including", "excl": "excluding",
     "avg": "average", "intl": "international", "int'l": "international", "natl": "national", "mfg": "manufacturing",
     "bros": "brothers", "corp": "corporation", "inc": "incorporated", "ltd": "limited", "jr": "junior", "sr": "senior",
-    "appt": "appointment", "viz": "namely", "qty": "quantity", "pkg": "package", "tbsp": "tablespoon",
+    "appt": "appointment", "tel": "telephone", "viz": "namely", "qty": "quantity", "pkg": "package",
+    "tbsp": "tablespoon",
     "tbsps": "tablespoons", "tsp": "teaspoon", "tsps": "teaspoons", "hr": "hour", "hrs": "hours", "mins": "minutes",
     "secs": "seconds", "yr": "year", "yrs": "years", "wk": "week", "wks": "weeks", "lb": "pound", "lbs": "pounds",
     "oz": "ounce", "cont'd": "continued", "pls": "please", "thx": "thanks", "acct": "account", "mgmt": "management",
@@ -21,14 +22,14 @@ DOTTED = {
     "est": "estimated", "max": "maximum", "min": "minimum", "co": "company", "ed": "edition", "eds": "editors",
     "temp": "temperature", "ext": "extension", "inst": "institute", "ca": "circa", "cf": "compare",
     "esp": "especially", "orig": "originally", "resp": "respectively", "sq": "square", "mo": "month", "fed": "federal",
-    "ave": "avenue", "apt": "apartment", "rm": "room", "div": "division", "dist": "district", "tel": "telephone",
+    "ave": "avenue", "apt": "apartment", "rm": "room", "div": "division", "dist": "district",
     "cont": "continued", "vol": "volume", "vols": "volumes", "ref": "reference", "prev": "previous", "std": "standard",
     "sci": "science", "bal": "balance", "fwd": "forward",
 }  # fmt: skip
 """With their full stop only."""
 WORDS_TOO = listed("max min ed fed temp cont mo sq apt")
 """Words or names as well: where a sentence may end, the full stop is the sentence's."""
-CAPITALIZED = listed("vs etc approx attn dept qty corp govt inc jr sr ltd bros acct amt")
+CAPITALIZED = listed("tel vs etc approx attn dept qty corp govt inc jr sr ltd bros acct amt")
 """With a capital they need no full stop either."""
 BEFORE_NUMBER = {
     "no": "number", "nos": "numbers", "nr": "number", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",

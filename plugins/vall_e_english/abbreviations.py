@@ -6,6 +6,7 @@ import re
 
 from .abbreviated import ALWAYS, BEFORE_NUMBER, CAPITALIZED, DOTTED, LATIN, SLASHED, UNDOTTED, WORDS_TOO
 from .place import Found, Place, stopped
+from .words import listed
 
 _LATIN = re.compile(r"(?:[Ee]\. ?g|[Ii]\. ?e|[Cc]\.f)(?:\.,?|(?=,))")
 _DEGREE = re.compile(r"(?:Ph\.? ?D|Ed\.D|[BM]\.Sc|LL\.[BM])\.?(?!\w)|(?:PhD|MSc|BSc|EdD)(?=s?\b)")
@@ -17,6 +18,12 @@ _LETTERS = re.compile(
 _VERSUS = re.compile(r"v\. (?=[A-Z])")
 _WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w))?")
 _NUMBER = re.compile(r"(?P<sign> ?#)?(?P<gap> ?)(?=\d)")
+_ALSO_NOUNS = listed("art app ex tab par sec fig")
+_REFERRING = listed("see in of per and under cf from to")
+_LETTERED = listed(
+    "plan grade type vitamin vitamins hepatitis class section group team option appendix exhibit size row"
+)
+"""What a letter names: the full stop behind it is the sentence's."""
 _SAID = frozenset(("said", "say", "says", "answered", "replied"))
 _NUMERAL = re.compile(r" (?=[IVXLC]{1,5}\b|[ivxlc]{1,5}\b|[A-Z]\b)")
 
@@ -49,9 +56,11 @@ def _before_number(place: Place, found: re.Match[str]) -> Found | None:
     """`No. 5`, `pp. 12`, `v2.0`, `Vol. II`: words that are shortened before a number."""
     word, end, dotted = found[1], found.end(), found[2] is not None
     words = BEFORE_NUMBER.get(word.lower())
-    if words is None or not (dotted or word.lower() in UNDOTTED) or word in ("V", "B", "D", "L"):
+    if words is None or not (dotted or word.lower() in UNDOTTED) or word in ("V", "B", "D", "L", "C"):
         return None
-    if word == "no" and place.before().lower() in _SAID:
+    before = place.before().lower()
+    referring = before in _REFERRING or place.left() == "(" or place.text[max(0, place.pos - 2) : place.pos] == ", "
+    if (word == "no" and before in _SAID) or (word in _ALSO_NOUNS and not referring):
         return None
     number = _NUMBER.match(place.text, end)
     if number is not None:
@@ -68,7 +77,11 @@ def _shortened(place: Place, found: re.Match[str]) -> Found | None:
     word, end, dotted = found[1], found.end(), found[2] is not None
     lower = word.lower().replace("’", "'")
     words = ALWAYS.get(lower) or (DOTTED.get(lower) if dotted else None)
-    if words is None or (word.isupper() and len(word) > 2) or place.adjoins(end) in tuple("_@-'’/"):
+    if (
+        words is None
+        or (word.isupper() and len(word) > 1 and lower not in ("vs", "lb", "oz"))
+        or place.adjoins(end) in tuple("_@-'’/")
+    ):
         return None
     if place.adjoins(end).isalnum() or (dotted and lower in WORDS_TOO and place.ends_sentence(end)):
         return None
@@ -83,7 +96,10 @@ def _letters(place: Place, found: re.Match[str]) -> Found | None:
     plural = "'s" if shown.endswith("s") else ""
     letters = list(filter(str.isalpha, shown.rstrip("'’s").upper() if plural else shown.upper()))
     if len(letters) == 1:
-        if letters[0] == "I" and not place.before()[:1].isupper():
+        before = place.before()
+        if place.ends_sentence(found.end()) or before.lower() in _LETTERED:
+            return None
+        if letters[0] == "I" and not before[:1].isupper():
             return None
         return Found(found.end(), letters[0] + ("" if place.adjoins(found.end()) == " " else " "))
     words = (" " if " " in shown else "-").join(letters) + plural

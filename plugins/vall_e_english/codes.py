@@ -13,6 +13,7 @@ _PHONE = re.compile(
     r"(?P<plus>\+\d{1,3}[ .\-]?)?(?P<one>1[ .\-])?"
     r"(?:\((?P<area>\d{2,5})\) ?|(?P<bare>\d{3})(?P<mark>[-.‑]|(?= \d{3} \d{4}) ))"
     r"(?P<middle>\d{3,4})[-. ‑](?P<last>\d{4})(?![\d\-]|\.\d)"
+    r"(?: ?[xX] ?(?P<ext>\d{1,5})(?!\d))?"
 )
 _ABROAD = re.compile(r"\+(?P<rest>\d{1,3}(?:[ .\-]?\(?\d{1,5}\)?){1,7})(?![\d\-])")
 _ZERO_LED = re.compile(r"\(?0\d{2,4}\)?(?:[ \-]\d{3,8}){1,3}(?![\d\-/:])")
@@ -35,6 +36,7 @@ _PLACES = listed("""
     gate runway seat row locker platform boeing airbus track http status
     """)
 _LETTERED = re.compile(r"(\d{1,4})([A-Z])(?![^\W_])")
+_AIRCRAFT = re.compile(r"(\d{3})-(\d{1,4})(?!\d)")
 _STREET = re.compile(
     r"(?P<number>\d{1,5})(?P<letter>[A-Z])?(?= (?:[NSEW]\.? |North |South |East |West )?"
     r"(?:\d{1,3}(?:st|nd|rd|th) |[A-Z][\w'’.]{1,20} ){1,3}"
@@ -67,6 +69,8 @@ def phone(place: Place) -> Found | None:
         words = [_group(re.sub(r"\D", "", group)) for group in groups if group]
         if found["plus"]:
             words.insert(0, "plus " + spell_digits(re.sub(r"\D", "", found["plus"])))
+        if found["ext"]:
+            words.append(f"extension {spell_digits(found['ext'])}")
         return Found(found.end(), ", ".join(words))
     if found := _ABROAD.match(text, pos):
         groups = re.findall(r"\d+", found["rest"])
@@ -114,6 +118,14 @@ def code(place: Place) -> Found | None:
     if cue in _PLACES and len(digits) > 2:
         return Found(found.end(), in_pairs(digits))
     return None
+
+
+def aircraft(place: Place) -> Found | None:
+    """`Boeing 737-800`."""
+    found = _AIRCRAFT.match(place.text, place.pos)
+    if found is None or place.before().lower() not in ("boeing", "airbus"):
+        return None
+    return Found(found.end(), f"{in_pairs(found[1])} {in_pairs(found[2])}")
 
 
 def lettered(place: Place) -> Found | None:

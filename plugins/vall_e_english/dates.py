@@ -55,7 +55,7 @@ _NUMERIC = re.compile(
 )
 _MONTH_DAY = re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})(?![\d/%]|[.,]\d)")
 _MONTH_FIRST = re.compile(
-    rf"{_MONTH}\.?(?:[ -](?P<day>{_DAY})(?!\d|[.,:/%]\d|:){_TH}(?![a-zA-Z])"
+    rf"{_MONTH}\.?(?:[ -](?P<day>{_DAY})(?!\d|[.,:/%]\d){_TH}(?![a-zA-Z])"
     rf"(?: ?[-–] ?(?P<last>{_DAY}){_TH}(?![\w:]))?{_YEAR}?|,? (?P<only>(?:1\d|20|21)\d\d)(?![\d,]\d|\d))"
 )
 _DAY_FIRST = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .letters import is_acronym, is_initials, is_word, pronounceable, spell
-from .numbers import cardinal, in_pairs, spell_digits, year
+from .numbers import cardinal, in_pairs, pair, spell_digits, year
 from .place import Found, Place
 from .plain import exponent, say_mixed
 
@@ -20,6 +20,7 @@ _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
 _LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
 _CAMEL = re.compile(r"[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,6}(?![^\W_])")
+_FISCAL = re.compile(r"(FY|CY|SY)['’](\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
 _DOTTED = re.compile(r"([A-Z]{1,3})\.(\d{1,4})(?![\w]|\.\d)")
@@ -94,6 +95,8 @@ def tokens(place: Place) -> Found | None:
         return Found(found.end(), f"{spell(found[1])} {in_pairs(found[2])}")
     if found := _BRAND.match(text, pos):
         return Found(found.end(), _BRANDS[found.group()])
+    if found := _FISCAL.match(text, pos):
+        return Found(found.end(), f"{spell(found[1])} {pair(found[2])}")
     if found := _PREFIXED.match(text, pos):
         return Found(found.end(), spell(found.group()))
     if found := _SNAKE.match(text, pos):

@@ -32,7 +32,8 @@ _FRANC = Currency("Swiss franc", "Swiss francs", "centime", "centimes")
 _YEN = Currency("yen", "yen", "", "")
 _YUAN = Currency("yuan", "yuan", "fen", "fen")
 _SIGNS = {
-    "$": _dollar(), "US$": _dollar("U-S"), "A$": _dollar("Australian"), "AU$": _dollar("Australian"),
+    "$": _dollar(), "US$": _dollar("U-S"), "US $": _dollar("U-S"),
+    "A$": _dollar("Australian"), "AU$": _dollar("Australian"),
     "C$": _dollar("Canadian"), "CA$": _dollar("Canadian"), "NZ$": _dollar("New Zealand"),
     "HK$": _dollar("Hong Kong"), "S$": _dollar("Singapore"), "R$": Currency("real", "reais", "centavo", "centavos"),
     "€": _EURO, "£": _POUND, "¥": _YEN, "CN¥": _YUAN, "₹": _RUPEE, "Rs.": _RUPEE, "Rs": _RUPEE,

@@ -35,6 +35,7 @@ _NUMBERS: tuple[Rule, ...] = (
     dates.day_first,
     plain.ordinal_number,
     plain.years,
+    codes.aircraft,
     codes.code,
     codes.lettered,
     quantities.quantity,
@@ -77,7 +78,7 @@ _SIGNS: tuple[Rule, ...] = (
     marks.mark,
 )
 _START = re.compile(
-    r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|\((?=\d{3}\)|[cC]\) \d)"
+    r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|!(?==)|\((?=\d{3}\)|[cC]\) \d)"
     r"|[:;](?=[-'^]?[)(DPpOo/|\\*])|\["
 )
 _MARKS = tuple(",;:")

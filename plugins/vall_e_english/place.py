@@ -12,6 +12,8 @@ from .words import listed
 _NEAR = 48
 """Characters that a rule looks back or ahead for a word."""
 _OPENERS = "\"“‘'([{«"
+_CLOSERS = tuple('.,;:!?"”’)]}»…')
+_CLOSERS = tuple('.,;:!?"”’)]}»…')
 _NEXT_WORD = re.compile(r"[\s\"“”‘'()\[\],:;]{0,4}([^\W_][\w'’]{0,40})")
 _STARTERS = listed("""
     a all also although an and another any are as at be because before both but by can call come did do does don't
@@ -80,7 +82,7 @@ class Place:
         if not rest[0].isspace():
             return False
         following = self.after(pos)
-        return following[:1].isupper() and following.lower() in _STARTERS
+        return following[:1].isupper() and is_starter(following)
 
 
 Rule: TypeAlias = Callable[[Place], Found | None]
@@ -88,7 +90,8 @@ Rule: TypeAlias = Callable[[Place], Found | None]
 
 def is_starter(word: str) -> bool:
     """Whether a word is one of those that begin sentences and are hardly ever part of a name."""
-    return word.lower() in _STARTERS
+    lower = word.lower().replace("’", "'")
+    return lower in _STARTERS or lower.partition("'")[0] in _STARTERS
 
 
 def first(rules: tuple[Rule, ...], place: Place) -> Found | None:
@@ -103,8 +106,8 @@ def first(rules: tuple[Rule, ...], place: Place) -> Found | None:
 def spaced(place: Place, end: int, spoken: str) -> Found:
     """`spoken` with a blank on each side where the text goes on without one."""
     left, right = place.left(), place.adjoins(end)
-    before = " " if left.isalnum() or left in tuple(".,;:!?)%°\"'”’") else ""
-    after = " " if right.isalnum() or (right in tuple('$€£¥#@&(["“') and right) else ""
+    before = "" if not left.strip() or left in tuple(_OPENERS) else " "
+    after = "" if not right.strip() or right in _CLOSERS else " "
     return Found(end, f"{before}{spoken}{after}")
 
 

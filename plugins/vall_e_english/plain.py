@@ -27,7 +27,7 @@ _SHORT_DECADE = re.compile(r"['’‘](?:(\d0)['’]?s|(\d\d))(?![^\W_])")
 _PLURAL = re.compile(r"(\d{1,4})['’]?s(?![^\W_])")
 _POSSESSIVE = re.compile(r"((?:1\d|20)\d\d)['’]s(?![^\W_])")
 _NINERS = re.compile(r"(\d{1,2})(ers?)\b")
-_FRACTION = re.compile(r"(\d{1,4})/(\d{1,4})(?![\d/]|[.,]\d)")
+_FRACTION = re.compile(r"(\d{1,4})/(\d{1,4})(?:(?:rd|nd|th)s?(?![^\W_]))?(?![\d/]|[.,]\d)")
 _RANGE = re.compile(rf"({LITERAL}) ?(?:[-–—]|‑) ?({LITERAL})(?![\d/:]|[-–—]\d)")
 _DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! ?=)){{1,3}}(?![^\W_])")
 _POWER = re.compile(r"\^ ?([-−+]?)(\d{1,4})(?![\d.])|([⁻⁺]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,4})")
@@ -86,6 +86,8 @@ def decade(place: Place) -> Found | None:
         words = year(digits) if len(digits) == 4 else cardinal(digits)
         return Found(found.end(), plural_of(words))
     if found := _PLURAL.match(text, pos):
+        if found[1] in ("100", "1000"):
+            return Found(found.end(), "hundreds" if found[1] == "100" else "thousands")
         return Found(found.end(), plural_of(in_pairs(found[1])))
     if found := _NINERS.match(text, pos):
         words = cardinal(found[1])

@@ -22,7 +22,7 @@ _DEGREES = {
     "C": "Celsius", "F": "Fahrenheit", "K": "Kelvin", "N": "north", "S": "south", "E": "east", "W": "west",
     "℃": "Celsius", "℉": "Fahrenheit", "": "",
 }  # fmt: skip
-_BARE_DEGREES = re.compile(r"(\d{2,3})([FC])\b(?!-)")
+_BARE_DEGREES = re.compile(r"(\d{2,3}(?:\.\d)?)([FC])\b(?!-)")
 _HEAT = listed("at to is was of below above under over reach reached hit near around about oven")
 _PERCENT = re.compile(r"(\+?) ?([%‰])")
 _TIMES = re.compile(r"[x×](?![^\W_])(?! ?[\d+\-−=*/^)])")
@@ -31,6 +31,8 @@ _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )
 _INCHES = re.compile(r"[\"”″]|''")
+_DOTTED_UNITS = listed("oz lb lbs tbsp tsp tbsps tsps ft in gal qt pt yd hr min sec hrs mins mi")
+"""Units that are written with a full stop: a capital behind it needn't begin a sentence."""
 _ARTICLES = listed("a an the this that my your his her its our their one each every another no any new old")
 _NOT_NOUNS = listed("""
     of long wide tall high deep thick away and or in on at to from per for by is are was were with than as up down
@@ -106,9 +108,9 @@ def close(place: Place, end: int, spoken: str) -> Found:
     """A finding whose abbreviation may have a full stop: kept where a sentence ends with it, else dropped."""
     text = place.text
     if text[end : end + 1] == "." and text[end - 1].isalpha() and not text[end + 1 : end + 2].isalnum():
-        ends = place.ends_sentence(end + 1) or (
-            place.after(end + 1)[:1].isupper() and text[end - 1].islower() and text[end + 1 : end + 2] == " "
-        )
+        sign = text[:end].rpartition(" ")[2] if end < 64 else text[end - 64 : end].rpartition(" ")[2]
+        capital = place.after(end + 1)[:1].isupper() and text[end + 1 : end + 2] == " "
+        ends = place.ends_sentence(end + 1) or (capital and sign.lstrip("0123456789.,-") not in _DOTTED_UNITS)
         return Found(end + 1, f"{spoken}." if ends and text[end + 1 : end + 2] != "." else spoken)
     tail = " " if text[end : end + 1].isalnum() else ""
     return Found(end, spoken + tail)
@@ -171,7 +173,9 @@ def is_adjective(place: Place, end: int) -> bool:
     text = place.text
     if text[end : end + 1] == "." and not place.ends_sentence(end + 1):
         end += 1
-    if text[end : end + 1] not in (" ", "-"):
+    if text[end : end + 1] == "-" and text[end + 1 : end + 2].isalpha():
+        return True
+    if text[end : end + 1] != " ":
         return False
     following = re.match(r"[a-z]+", text[end + 1 : end + 20])
     if following is None or following.group() in _NOT_NOUNS or counts_in_words(text, end):

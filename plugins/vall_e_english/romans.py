@@ -39,6 +39,8 @@ _VERBS = listed("""
     made feel felt heard read wrote say tell gave give took take found find work live lived wonder suppose wish
     forget play played went go left also really just still even only myself own call called mentioned
     """)
+_UNMISTAKABLE = listed("II III VII VIII XII XIII XIV XVI XVII XVIII")
+"""Nothing but numbers, whatever stands before them."""
 _AMBIGUOUS = listed(
     "mix dim mid mild vivid civil livid mi di li xi cd dc mc md cv mm ml cm dm il ill mil cc ci id dl lil vi xl xx xxl "
     "xxx dv ic lc mv vl vd"
@@ -83,6 +85,8 @@ def numeral(place: Place) -> Found | None:
         return Found(found.end(), cardinal(str(value)) + tail)
     if place.left() == "-":
         return None
+    if letters in _UNMISTAKABLE:
+        return Found(found.end(), cardinal(str(value)) + tail)
     if (
         capital
         and len(letters) > 1

@@ -34,7 +34,7 @@ class Shouts:
         return index >= 0 and pos < self._ends[index]
 
     def _add(self, run: list[re.Match[str]]) -> None:
-        words = [word.group() for word in run if len(word.group()) > 1]
+        words = [stem for word in run if len(stem := re.split("['’]", word.group())[0]) > 1]
         plain = sum(is_word(word) or not (is_acronym(word) or is_initials(word, False)) for word in words)
         if len(run) >= _ENOUGH and 2 * plain >= len(words) and plain:
             self._starts.append(run[0].start())

@@ -87,7 +87,7 @@ def title(place: Place) -> Found | None:
         return None
     if word == "Rev" and len(following) == 1 and place.adjoins(end + 2) != ".":
         return None  # a revision
-    if named:
+    if named and word not in ("Sr", "Jr"):
         return Found(end, _TITLES[word])
     return None if word in _NEED_NAMES else stopped(place, end, _TITLES[word], dotted=True)
 

@@ -18,6 +18,7 @@ _DURATION = re.compile(
     r"(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)(?:\.(?P<part>\d{1,3}))?(?![\d:])" + f"{_HALF}?"
 )
 _MILITARY = re.compile(r"([01]\d|2[0-3])([0-5]\d) (?:hours|hrs)\b")
+_DIGIT = re.compile(r" \d")
 _LAP = re.compile(r"(?P<minutes>\d{1,2}):(?P<seconds>[0-5]\d)\.(?P<part>\d{1,3})(?![\d:])")
 _RATIO = re.compile(
     r"(?P<first>\d{1,6}(?:\.\d{1,3})?):(?P<second>\d{1,3}(?:,\d{3}){1,3}|\d{1,7}(?:\.\d{1,3})?)(?![\d:])"
@@ -77,6 +78,8 @@ def hour(place: Place) -> Found | None:
     words = clock(found["hour"], "00", found["half"])
     if to is not None and to["half"]:
         return _closed(place, to, f"{words} to {clock(to['hour'], to['minute'] or '00', to['half'])}")
+    if to is not None and not to["minute"]:
+        return _closed(place, to, f"{words} to {cardinal(to['hour'])}")
     return _closed(place, found, words)
 
 
@@ -152,6 +155,6 @@ def _count(digits: str, name: str) -> str:
 def _closed(place: Place, found: re.Match[str], words: str) -> Found:
     """With the full stop of `p.m.` kept where it ends the sentence."""
     end = found.end()
-    if found.groupdict().get("dot") and place.ends_sentence(end):
+    if found.groupdict().get("dot") and (place.ends_sentence(end) or _DIGIT.match(place.text, end)):
         words += "."
     return Found(end, words + (" " if place.adjoins(end).isalnum() else ""))

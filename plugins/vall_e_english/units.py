@@ -14,7 +14,7 @@ kg kilogram | g gram | mg milligram | µg microgram | mcg microgram | t ton | lb
 st stone/stone | L liter | l liter | ml milliliter | mL milliliter | cl centiliter | dl deciliter | dL deciliter 
 µl microliter | µL microliter
 gal gallon | gals gallon | qt quart | qts quart | pt pint | pts point | tsp teaspoon | tsps teaspoon | tbsp tablespoon
-tbs tablespoon | Tbsp tablespoon | tbsps tablespoon | pkg package | doz dozen/dozen | pcs piece
+tbs tablespoon | Tbsp tablespoon | tbsps tablespoon | pkg package | c cup | T tablespoon | doz dozen/dozen | pcs piece
 ms millisecond | µs microsecond | ns nanosecond | s second | sec second | secs second | min minute
 mins minute | h hour | hr hour | hrs hour | wk week | wks week | mo month | mos month | yr year | yrs year
 Hz hertz/hertz | kHz kilohertz/kilohertz | MHz megahertz/megahertz | GHz gigahertz/gigahertz | THz terahertz/terahertz
@@ -45,8 +45,10 @@ _RATE_WORDS = listed(
     "day week month year hour minute second person night head mile gallon pound ounce liter game page word unit item "
     "hr min sec yr mo wk mile kilometer cup serving user seat piece call share barrel ton foot square"
 )
-_SOUNDS_ALONE = listed("in m s t h l L g A N J W V min mo st bar mol ct sec pts pt MP cal au ins")
+_SOUNDS_ALONE = listed("c T in m s t h l L g A N J W V min mo st bar mol ct sec pts pt MP cal au ins")
 """Units that are also words or letters: behind a blank they need a clear right side."""
+_IN_A_ROW = re.compile(r"(?:(?:ft|feet|foot)\.?|['’]|in\.? (?:by|[x×])) \d{1,4} in$")
+"""Inches behind feet or other inches."""
 _AMP_FOLLOWERS = listed("max fuse charger current circuit breaker output supply draw")
 _INCH_FOLLOWERS = listed("of tall wide long deep thick high in by across square screen display")
 
@@ -146,6 +148,10 @@ def _means_unit(text: str, sign: str, gap: str, end: int, dotted: bool) -> bool:
         return True
     following = text[end : end + 24]
     word = re.match(r"\.?[ \-]?([a-z]{1,12})", following)
+    if sign in ("c", "T"):  # cups and tablespoons of recipes
+        return dotted and gap == " "
+    if sign in ("in", "ins") and _IN_A_ROW.search(text[max(0, end - 24) : end]):
+        return True
     if sign in ("in", "ins"):
         if dotted and gap != "" and following[:2] == ". ":
             return following[2:3].islower() or following[2:3] in "x×"
