@@ -54,6 +54,7 @@ _NUMERIC = re.compile(
     r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<year>(?:1\d|20|21)\d\d|\d\d)(?![\d%]|[-/.]\d)"
 )
 _MONTH_DAY = re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})(?![\d/%]|[.,]\d)")
+_MONTH_YEAR = re.compile(r"(0?[1-9]|1[0-2])/((?:19|20)\d\d)(?![\d/%]|[.,]\d)")
 _MONTH_FIRST = re.compile(
     rf"{_MONTH}\.?(?:[ -](?P<day>{_DAY})(?!\d|[.,:/%]\d){_TH}(?![a-zA-Z])"
     rf"(?: ?[-–] ?(?P<last>{_DAY}){_TH}(?![\w:]))?{_YEAR}?|,? (?P<only>(?:1\d|20|21)\d\d)(?![\d,]\d|\d))"
@@ -66,7 +67,8 @@ _NAME = r"(?:Mon|Tues?|Wed|Weds|Thu|Thurs?|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|A
 _FULL = "|".join([*MONTHS, *DAYS])
 _NAMES = re.compile(rf"(?P<name>{_NAME}|(?:{_FULL})\b)(?: ?(?P<mark>[-–—/&,]) ?(?P<other>{_NAME}|(?:{_FULL})\b))?")
 _CUES = listed(
-    "on by until till due since before after date dated from expires birthday born through thru ending starting"
+    "on by until till due since before after date dated from eod cob eta expires birthday born through thru ending "
+    "starting"
 ) | {*_DAY_OF}
 _DAY_CUES = listed("closed open on every each next last this until by from through thru")
 _NOUN = re.compile(r" (?:of|cups?|inch|inches|mile|miles|teaspoons?|tablespoons?|pounds?|majority|the|a)\b")
@@ -118,6 +120,14 @@ def month_and_day(place: Place) -> Found | None:
         return Found(found.end(), "nine eleven")
     month, day = _order(found["first"], found["second"], place.british)
     return None if month is None else Found(found.end(), _spoken(month, day, "", place.british))
+
+
+def month_and_year(place: Place) -> Found | None:
+    """`08/2026`."""
+    found = _MONTH_YEAR.match(place.text, place.pos)
+    if found is None or _joined(place):
+        return None
+    return Found(found.end(), f"{MONTHS[int(found[1]) - 1]} {year(found[2], place.british)}")
 
 
 def month_first(place: Place) -> Found | None:
@@ -194,7 +204,9 @@ def names(place: Place) -> Found | None:
 
 def _dotted(place: Place, end: int, name: str) -> tuple[int, str]:
     """An end, and the full stop to be kept where the name's own ends a sentence too."""
-    return end, "." if name.endswith(".") and place.ends_sentence(end) else ""
+    following = place.after(end) if place.adjoins(end) == " " else ""
+    ends = place.ends_sentence(end) or (following[:1].isupper() and following.lower() not in _MONTH_OF)
+    return end, "." if name.endswith(".") and ends else ""
 
 
 def _long(name: str) -> str:

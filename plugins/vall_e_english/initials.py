@@ -15,9 +15,10 @@ _NUMBERED = re.compile(
     r"(?P<word>[A-Z][A-Za-z]{0,11})(?P<mark>[-‑]?)(?P<number>\d{1,6})(?P<tail>[A-Z]{1,3}|[a-z](?![a-z]))?(?![^\W_]|-[A-Za-z]{0,6}\d)(?P<dot>\.\d{1,4}(?![\d.]))?"
 )
 _MIXED = re.compile(r"(?=[A-Za-z]{0,14}\d)[A-Za-z\d]{2,24}(?:-[A-Za-z\d]{1,12}){0,4}(?![^\W_])")
-_SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,4}[₀-₉])[A-Za-z₀-₉()]{2,20}")
+_SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,8}[₀-₉])[A-Za-z₀-₉()]{2,20}")
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
+_ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])")
 _LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
 _CAMEL = re.compile(r"[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,6}(?![^\W_])")
 _FISCAL = re.compile(r"(FY|CY|SY)['’](\d\d)(?!\d)")
@@ -87,6 +88,9 @@ def capitals(place: Place, shouted: bool) -> Found | None:
 def tokens(place: Place) -> Found | None:
     """Letters joined with digits, subscripts, underscores or `&`."""
     text, pos = place.text, place.pos
+    if found := _SUBSCRIPT.match(text, pos):
+        parts = _FORMULA.findall(found.group().translate(_LOW))
+        return Found(found.end(), " ".join(_formula_part(part) for part in parts if part not in "()"))
     if place.left().isalnum() or place.left() == "_":
         return None
     if found := _JOINED.match(text, pos):
@@ -101,9 +105,6 @@ def tokens(place: Place) -> Found | None:
         return Found(found.end(), spell(found.group()))
     if found := _SNAKE.match(text, pos):
         return Found(found.end(), " ".join(filter(None, (_plain_part(part) for part in found.group().split("_")))))
-    if found := _SUBSCRIPT.match(text, pos):
-        parts = _FORMULA.findall(found.group().translate(_LOW))
-        return Found(found.end(), " ".join(_formula_part(part) for part in parts if part not in "()"))
     if found := _NUMBERED.match(text, pos):
         return _numbered(place, found)
     if found := _MIXED.match(text, pos):
@@ -123,6 +124,9 @@ def power_behind(place: Place) -> Found | None:
     """An exponent behind a letter or a bracket: `mc^2`."""
     if place.char not in "^²³⁰¹⁴⁵⁶⁷⁸⁹⁻⁺":
         return None
+    if ion := _ION.match(place.text, place.pos):
+        number = f" {cardinal(str('¹²³⁴'.index(ion[1]) + 1))}" if ion[1] else ""
+        return Found(ion.end(), f"{number} {'plus' if ion[2] == '⁺' else 'minus'}")
     power = exponent(place.text, place.pos)
     if power is None:
         return None

@@ -27,6 +27,7 @@ _NUMBERS: tuple[Rule, ...] = (
     times.hour,
     times.ratio,
     dates.month_and_day,
+    dates.month_and_year,
     plain.power,
     plain.ordinal_number,
     codes.house,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .letters import spell
+from .letters import is_word, spell
 from .numbers import (
     cardinal,
     decimal,
@@ -58,6 +58,7 @@ _NOT_PLURALS = listed(
 )
 _COUNT_CUES = listed("number page pages room version model chapter exactly about over nearly almost roughly only than")
 _ALWAYS_OPEN = re.compile(r"24/7/365(?![\d/])")
+_NAMES = {"7-11": "seven eleven", "10-4": "ten four"}
 _SPECIAL = {"24/7": "twenty-four seven", "50/50": "fifty fifty", "20/20": "twenty twenty", "9/11": "nine eleven"}
 _RATINGS = listed("score scored rated rating rate got grade gets marks mark give gave gives scores a perfect result")
 _COUNTED = listed("page part step slide sheet day round image photo chapter lesson episode disc")
@@ -158,8 +159,8 @@ def spread(place: Place) -> Found | None:
         zero = first[0] == "0" or len(first) > 2
         words = spell_digits(first) if zero and first.isdecimal() else decimal(first)
         return Found(found.end(), f"{words} {words}")
-    if found.group() in ("7-11",):
-        return Found(found.end(), "seven eleven")
+    if found.group() in _NAMES:
+        return Found(found.end(), _NAMES[found.group()])
     one, two = (_end_of_range(literal, place.british) for literal in (first, last))
     return Found(found.end(), f"{one} to {two}")
 
@@ -291,6 +292,8 @@ def say_mixed(token: str, *, singly: bool = False) -> str:
         if part.isdecimal():
             long = singly or part[0] == "0" or len(part) > 4 or (len(part) > 2 and len(parts) > 2)
             words.append(spell_digits(part) if long else in_pairs(part))
+        elif len(parts) == 2 and len(part) > 1 and part.isupper() and is_word(part) and token[0].isdecimal():
+            words.append(part.lower())
         elif part.isupper() or len(part) == 1:
             words.append(spell(part))
         else:

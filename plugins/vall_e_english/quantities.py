@@ -31,7 +31,7 @@ _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )
 _INCHES = re.compile(r"[\"”″]|''")
-_DOTTED_UNITS = listed("oz lb lbs tbsp tsp tbsps tsps ft in gal qt pt yd hr min sec hrs mins mi")
+_DOTTED_UNITS = listed("oz lb lbs tbsp tsp tbsps tsps gal qt pt")
 """Units that are written with a full stop: a capital behind it needn't begin a sentence."""
 _ARTICLES = listed("a an the this that my your his her its our their one each every another no any new old")
 _NOT_NOUNS = listed("""

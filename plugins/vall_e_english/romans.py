@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .numbers import cardinal, ordinal, roman
+from .numbers import cardinal, ordinal, roman, year
 from .place import Found, Place
 from .words import listed
 
@@ -30,7 +30,8 @@ _NOUNS = listed("""
     english history
     """)
 _SMALL_NOUNS = listed(
-    "page pages p pp chapter scene section part act item step volume book appendix paragraph verse canto no"
+    "vol vols bk ch sec pt page pages p pp chapter scene section part act item step volume book appendix paragraph "
+    "verse canto no"
 )
 _TITLED = listed("king queen pope emperor empress tsar czar kaiser sultan shah prince pharaoh saint")
 _VERBS = listed("""
@@ -85,6 +86,8 @@ def numeral(place: Place) -> Found | None:
         return Found(found.end(), cardinal(str(value)) + tail)
     if place.left() == "-":
         return None
+    if len(letters) > 3 and 1400 < value < 2100:
+        return Found(found.end(), year(str(value)) + tail)
     if letters in _UNMISTAKABLE:
         return Found(found.end(), cardinal(str(value)) + tail)
     if (

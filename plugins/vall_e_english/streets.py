@@ -20,6 +20,8 @@ _TITLES = {
 """Before a name; their full stop never ends a sentence."""
 _BARE_TITLES = listed("Mr Mrs Ms Mx Dr Prof Rev Sgt Capt Lt Col Gen Sen Gov St Mt Ft")
 """Those that are read without a full stop too."""
+_CIVIL = listed("Mr Mrs Ms Mx Dr")
+"""Those that may stand before a single letter: `Mr T`, but `Gen Z`."""
 _NEED_NAMES = listed("Pt Br Fr Det Rep")
 """Those that are something else unless a name follows."""
 _BOOKS = {
@@ -43,6 +45,7 @@ _NTH = re.compile(r"\d+(?:st|nd|rd|th)")
 _NO_STREETS = listed("visit ask dear meet see call tell")
 """Words that may stand with a capital before a title."""
 _DIRECTION = re.compile(r"(?P<side>NE|NW|SE|SW|N|S|E|W)\.?")
+_TOWARDS = re.compile(r" of (?:[A-Z]|the\b|here\b)")
 _SIDES = {
     "N": "north", "S": "south", "E": "east", "W": "west", "NE": "northeast", "NW": "northwest", "SE": "southeast",
     "SW": "southwest",
@@ -83,7 +86,7 @@ def title(place: Place) -> Found | None:
         return stopped(place, end, _STREETS[word], dotted=dotted)
     if word not in _TITLES:
         return stopped(place, end, _STREETS[word], dotted=dotted) if dotted else None
-    if not dotted and (word not in _BARE_TITLES or not named):
+    if not dotted and (word not in _BARE_TITLES or not named or (len(following) == 1 and word not in _CIVIL)):
         return None
     if word == "Rev" and len(following) == 1 and place.adjoins(end + 2) != ".":
         return None  # a revision
@@ -99,7 +102,7 @@ def side(place: Place) -> Found | None:
         return None
     if place.before().lower().rstrip(".,") in _STREET_NAMES and place.left() == " ":
         return stopped(place, found.end(), _SIDES[found["side"]], dotted=found.group().endswith("."))
-    if _STREET_NAME.match(place.text, found.end()):
+    if _STREET_NAME.match(place.text, found.end()) or _TOWARDS.match(place.text, found.end()):
         return Found(found.end(), _SIDES[found["side"]])
     return None
 

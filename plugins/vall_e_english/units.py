@@ -27,7 +27,8 @@ psi P-S-I/P-S-I | atm atmosphere
 mmHg millimeter%of%mercury/millimeters%of%mercury | dB decibel | dBA decibel | lm lumen | lx lux/lux | mol mole
 KB kilobyte | kB kilobyte | MB megabyte | GB gigabyte | TB terabyte | PB petabyte | KiB kibibyte | MiB mebibyte
 GiB gibibyte | TiB tebibyte | Kb kilobit | Mb megabit | Gb gigabit | MP megapixel | px pixel
-bps bit%per%second/bits%per%second | kbps kilobit%per%second/kilobits%per%second
+bps basis%point/basis%points | mmol millimole | µmol micromole | nmol nanomole
+kbps kilobit%per%second/kilobits%per%second
 Kbps kilobit%per%second/kilobits%per%second
 Mbps megabit%per%second/megabits%per%second | Gbps gigabit%per%second/gigabits%per%second
 fps frame%per%second/frames%per%second | rpm R-P-M/R-P-M | RPM R-P-M/R-P-M | bpm beat%per%minute/beats%per%minute

@@ -73,7 +73,8 @@ def is_fraction(numerator: str, denominator: str) -> bool:
     """Whether two numbers with a slash between them are read as a fraction, if nothing around says otherwise."""
     if denominator not in _BOTTOMS or numerator[0] == "0" or int(numerator) == int(denominator):
         return False
-    return int(numerator) < int(denominator) or (int(numerator) < 20 and int(denominator) in (2, 3, 4, 8))
+    improper = int(numerator) < 20 and int(denominator) in (2, 3, 4, 8) and int(numerator) % int(denominator) > 0
+    return int(numerator) < int(denominator) or improper
 
 
 def mixed(whole: str, top: str, bottom: str, british: bool) -> str:

@@ -31,7 +31,7 @@ _DOT_NAME = re.compile(r"\.[a-z][A-Za-z\d_\-]{1,30}(?![^\W_])")
 _PATH = re.compile(r"(?:~|\.{1,2})?(?:/[A-Za-z\d_.\-~]{1,60}){1,20}/?|[A-Za-z]:\\[^\s<>\"]{1,400}|~/")
 _TAG = re.compile(r"#([^\W\d_][\w\-]{0,80})")
 _NAME = re.compile(r"@([\w][\w.\-]{0,60})")
-_NUMBER_SIGN = re.compile(r"#(?=\d)|№ ?(?=\d)")
+_NUMBER_SIGN = re.compile(r"#(?=\d|[A-Z]{1,3}-?\d)|№ ?(?=\d)")
 _SIGNS = {
     ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "?": "question mark", "=": "equals", "&": "and",
     "%": "percent", "#": "hash", ":": "colon", "@": "at", "~": "tilde", "+": "plus", "\\": "backslash", ",": "comma",
@@ -132,7 +132,7 @@ def split_name(name: str) -> str:
 def say_address(address: str) -> str:
     """An address piece by piece, with its marks."""
     words: list[str] = []
-    pieces = _PIECE.findall(address)
+    pieces = _PIECE.findall(address.lower() if address.isupper() else address)
     for index, piece in enumerate(pieces):
         if piece.isdecimal():
             words.append(_number(piece))
@@ -148,6 +148,8 @@ def say_address(address: str) -> str:
 
 def _word(part: str, *, behind_dot: bool) -> str:
     lower = part.lower()
+    if part.isupper() and len(part) in (2, 3) and lower not in _AS_WORDS:
+        return spell(part)
     if lower in _AS_WORDS or lower in ("read", "me", "my", "to", "in", "of", "no", "us", "item", "docs"):
         return lower
     short = len(part) < 4 and not pronounceable(part)
