@@ -7,8 +7,11 @@ the file.
 
 from __future__ import annotations
 
+import shlex
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import BinaryIO
 
 from vall_e_core.errors import InputError
@@ -24,17 +27,38 @@ _MOST_CHUNKS = 1000
 
 _FOREIGN = (
     (4, b"ftyp", "MPEG-4 audio (.m4a, .mp4)"),
-    (0, b"\x1aE\xdf\xa3", "Matroska or WebM"),
-    (0, b"\x30\x26\xb2\x75", "Windows Media"),
+    (0, b"\x1aE\xdf\xa3", "Matroska or WebM audio"),
+    (0, b"\x30\x26\xb2\x75", "Windows Media audio"),
     (0, b"caff", "Core Audio (.caf)"),
     (0, b".snd", "Sun/NeXT audio (.au)"),
-    (0, b"riff", "Wave64"),
+    (0, b"riff", "Wave64 audio"),
+    (0, b"#!AMR", "AMR audio, of a telephone"),
+    (0, b"wvpk", "WavPack audio"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"TTA1", "True Audio"),
+    (0, b"Creative Voice File", "Creative Voice audio"),
+    (0, b".RMF", "RealMedia audio"),
+    (0, b"\x0bw", "AC-3 audio"),
+    (0, b"\xff\xf1", "AAC audio"),
+    (0, b"\xff\xf9", "AAC audio"),
+    (28, b"Speex   ", "Speex audio in Ogg"),
+    (28, b"\x7fFLAC", "FLAC audio in Ogg"),
     (0, b"MThd", "MIDI"),
     (0, b"\x89PNG", "a PNG picture"),
     (0, b"\xff\xd8\xff", "a JPEG picture"),
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a ZIP archive"),
 )
+"""Offset, bytes and name of what is known, and isn't read. ffmpeg makes a WAV of what is called audio."""
+_RAW = {
+    ".g722": "-f g722", ".raw": "-f s16le -ar 16000 -ac 1", ".pcm": "-f s16le -ar 16000 -ac 1",
+    ".sln": "-f s16le -ar 8000 -ac 1", ".sln16": "-f s16le -ar 16000 -ac 1", ".ulaw": "-f mulaw -ar 8000 -ac 1",
+    ".alaw": "-f alaw -ar 8000 -ac 1",
+}  # fmt: skip
+"""Suffixes of samples without a header, and what ffmpeg has to be told of them."""
+_PAGE = b"OggS"
+_LAST_PAGES = 1 << 17
+"""No page of Ogg is half as long."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +71,16 @@ class Container:
     kind: str
     promised: int | None = None
     present: int | None = None
+    ended: bool = True
+    """Whether the file says that it ends where it does; only Ogg tells."""
+    patches: Mapping[int, bytes] = field(default_factory=dict)
+    """Bytes to read in the place of those at an offset: sizes of a header that are too small."""
 
     @property
     def truncated(self) -> bool:
         """Whether the header promises audio that isn't there."""
+        if not self.ended:
+            return True
         return self.promised is not None and self.present is not None and self.promised > self.present
 
     @property
@@ -76,24 +106,51 @@ def identify(file: BinaryIO, size: int, source: str) -> Container:
         file.seek(0)
         return container
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        _check_aiff(file, source)
+        container = _aiff(file, size, source)
         file.seek(0)
-        return Container("aiff")
+        return container
     if head[:4] == b"fLaC":
         return Container("flac")
-    if head[:4] == b"OggS":
-        return Container("ogg")
-    if head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0):
+    foreign = next((name for at, magic, name in _FOREIGN if head[at : at + len(magic)] == magic), None)
+    if head[:4] == _PAGE and foreign is None:
+        container = Container("ogg", ended=_ended(file, size))
+        file.seek(0)
+        return container
+    mpeg = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+    if head[:3] == b"ID3" or (mpeg and foreign is None):
         return Container("mp3")
-    for offset, magic, name in _FOREIGN:
-        if head[offset : offset + len(magic)] == magic:
-            raise InputError(
-                f"not an audio file that can be read: {source} ({name})",
-                cause=f"{_READABLE} is read",
-                try_=f"ffmpeg -i {source} out.wav" if "audio" in name or "W" in name else None,
-            )
+    if foreign is not None:
+        audio = "audio" in foreign.lower()
+        raise InputError(
+            f"not an audio file that can be read: {source} ({foreign})",
+            cause=f"{_READABLE} is read",
+            try_=conversion(source) if audio else None,
+        )
+    suffix = PurePath(source).suffix.lower()
+    if suffix in _RAW:
+        raise InputError(
+            f"not an audio file that can be read: {source} (samples without a header)",
+            cause=f"{_READABLE} is read", try_=conversion(source, _RAW[suffix]),
+        )  # fmt: skip
     what = "it holds text" if _is_text(head) else f"it isn't {_READABLE}"
     raise InputError(f"not an audio file: {source}", cause=what)
+
+
+def conversion(source: str, flags: str = "") -> str:
+    """The command that makes a WAV file of `source`, to be pasted into a shell."""
+    path = PurePath(source)
+    if source in ("standard input", "the recording"):
+        return f"ffmpeg {flags + ' ' if flags else ''}-i FILE out.wav, and then out.wav"
+    made = path.with_suffix(".wav")
+    if made == path:
+        made = path.with_name(f"{path.stem}-pcm.wav")
+    words = ["ffmpeg", *flags.split(), "-i", _as_file(path), "-c:a", "pcm_s16le", _as_file(made)]
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def _as_file(path: PurePath) -> str:
+    """As ffmpeg takes it for a file: a name like `a:b` is a protocol to it, and one like `-a` a flag."""
+    return str(path) if path.is_absolute() or not (":" in str(path) or str(path).startswith("-")) else f"./{path}"
 
 
 def _wav(file: BinaryIO, size: int, source: str) -> Container:
@@ -120,10 +177,42 @@ def _wav(file: BinaryIO, size: int, source: str) -> Container:
             present = size - position - 8
             if head[:4] == b"RF64" and length == 0xFFFFFFFF and long_sizes is not None:
                 return Container("wav", long_sizes, present)
+            short = length < present and head[:4] != b"RF64" and size < 0xFFFFFFFF
+            if short and not _chunks_follow(file, position + 8 + length, size, order):
+                patches = {4: struct.pack(f"{order}I", size - 8), position + 4: struct.pack(f"{order}I", present)}
+                return Container("wav", length, present, patches=patches)
             return Container("wav", None if length in _UNKNOWN_SIZES else length, present)
         position += 8 + length + (length & 1)
     cause = "it has no audio data" if checked else "its header is damaged"
     raise InputError(f"not a readable WAV file: {source}", cause=cause)
+
+
+def _chunks_follow(file: BinaryIO, position: int, size: int, order: str) -> bool:
+    """Whether what follows the data are chunks up to the end of the file, or nothing: then the data's size is true."""
+    for start in (position, position + 1):  # a chunk of an odd size is padded, by most programs
+        at = start
+        for _ in range(_MOST_CHUNKS):
+            if size - at < 8:
+                return True
+            file.seek(at)
+            header = file.read(8)
+            name, length = header[:4], struct.unpack(f"{order}I", header[4:])[0]
+            if not all(32 <= byte < 127 for byte in name) or at + 8 + length > size:
+                break
+            at += 8 + length + (length & 1)
+    return False
+
+
+def _ended(file: BinaryIO, size: int) -> bool:
+    """Whether the last page of an Ogg file is whole, and marked as the last."""
+    file.seek(max(0, size - _LAST_PAGES))
+    tail = file.read(_LAST_PAGES)
+    at = tail.rfind(_PAGE)
+    page = tail[at:]
+    if at < 0 or len(page) < 27 or len(page) < 27 + page[26]:
+        return False
+    whole = 27 + page[26] + sum(page[27 : 27 + page[26]])
+    return len(page) >= whole and bool(page[5] & 4)
 
 
 def _check_wav_encoding(body: bytes, order: str, source: str) -> None:
@@ -136,26 +225,35 @@ def _check_wav_encoding(body: bytes, order: str, source: str) -> None:
         raise InputError(
             f"unsupported encoding in {source} (WAV format 0x{tag:04X})",
             cause=f"only {', '.join(_WAV_ENCODINGS.values())} is read from WAV; compressed kinds aren't",
-            try_=f"ffmpeg -i {source} -c:a pcm_s16le out.wav",
+            try_=conversion(source),
         )
 
 
-def _check_aiff(file: BinaryIO, source: str) -> None:
+def _aiff(file: BinaryIO, size: int, source: str) -> Container:
     position = 12
+    promised = present = None
     for _ in range(_MOST_CHUNKS):
         file.seek(position)
         header = file.read(8)
         if len(header) < 8:
-            return  # no COMM chunk: the decoder says so
+            break  # without a COMM chunk the decoder says so
         name, length = header[:4], struct.unpack(">I", header[4:])[0]
         if name == b"COMM":
             body = file.read(min(length, 22))
             if len(body) >= 22 and body[18:22] not in _AIFC_ENCODINGS:
                 encoding = f"AIFF-C {body[18:22]!r}"
-                raise InputError(f"unsupported encoding in {source} ({encoding})", try_=f"ffmpeg -i {source} out.wav")
-            return
+                raise InputError(f"unsupported encoding in {source} ({encoding})", try_=conversion(source))
+        elif name == b"SSND":
+            promised, present = length, size - position - 8
         position += 8 + length + (length & 1)
+    return Container("aiff", promised, present)
 
 
 def _is_text(head: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head)
+    if not all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head):
+        return False
+    try:
+        head[:-3].decode("utf-8")  # a letter may be cut at the end
+    except UnicodeDecodeError as error:
+        return error.start >= len(head) - 6
+    return True

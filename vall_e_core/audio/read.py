@@ -19,7 +19,8 @@ from vall_e_core.errors import InputError
 
 from . import signal
 from .clip import AudioClip, Samples
-from .header import Container, identify
+from .header import Container, conversion, identify
+from .patched import Patched
 
 MINIMUM_SECONDS = 0.5
 MAXIMUM_SECONDS = 30.0
@@ -171,14 +172,15 @@ def _opened(source: Source, label: str) -> Iterator[tuple[Any, Container]]:
         raw.seek(0, os.SEEK_END)
         size = raw.tell()
         container = identify(raw, size, label)
+        seen = Patched(raw, size, container.patches) if container.patches else raw
         try:
-            file = soundfile.SoundFile(raw)
+            file = soundfile.SoundFile(seen)
         except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, OverflowError) as error:
             cause = str(getattr(error, "error_string", error)).strip() or "the decoder refused it"
             raise InputError(f"not a readable {container.kind.upper()} file: {label}", cause=cause) from error
         with file:
             if file.subtype not in _SUBTYPES:
-                raise InputError(f"unsupported encoding in {label}: {file.subtype}", try_=f"ffmpeg -i {label} out.wav")
+                raise InputError(f"unsupported encoding in {label}: {file.subtype}", try_=conversion(label))
             if not 1 <= file.channels <= _MOST_CHANNELS or not _RATES[0] <= file.samplerate <= _RATES[1]:
                 raise InputError(
                     f"{label} claims {file.channels} channels at {file.samplerate} Hz", cause="its header is damaged"
@@ -272,7 +274,12 @@ def _read(file: Any, frames: int, label: str) -> Samples:  # noqa: ANN401 - soun
 
 def _report(file: Any, container: Container, label: str, frames: int, more: bool, notify: Notify) -> None:  # noqa: ANN401 - soundfile's, which is untyped
     seconds = frames / file.samplerate
-    if container.truncated and not more:
+    if container.patches:
+        says = f"says that it holds {container.promised} bytes"
+        notify(f"{label} is longer than its header says: it {says}; the {seconds:.1f} s that are there are read")
+    elif not container.ended and not more:
+        notify(f"{label} is cut off, or was never finished: {seconds:.1f} s are there")
+    elif container.truncated and not more:
         notify(f"{label} is cut off: its header promises more than the {seconds:.1f} s that are there")
     elif container.wrapped:
         notify(f"{label} is longer than its header can say; what the header counts is read")
