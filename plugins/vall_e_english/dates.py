@@ -6,23 +6,13 @@ import re
 
 from .numbers import cardinal, ordinal, pair, year
 from .place import Found, Place
-from .words import listed
+from .times import clock
+from .words import in_order, listed
 
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+MONTHS = in_order("""
+    January February March April May June July August September October November December
+    """)
+DAYS = in_order("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 _MONTH_OF = {
     **{name.lower(): name for name in MONTHS},
     **{name[:3].lower(): name for name in MONTHS},
@@ -81,8 +71,6 @@ def iso_date(place: Place) -> Found | None:
         return None
     spoken = _spoken(found["month"], found["day"], year(found["year"], place.british), place.british)
     if found["time"]:
-        from .times import clock  # times are read beside dates only here
-
         spoken += f" at {clock(*found['time'].split(':'))}"
         if found["seconds"] and found["seconds"] != "00":
             spoken += f" and {cardinal(found['seconds'])} seconds"

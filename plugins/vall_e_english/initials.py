@@ -7,7 +7,8 @@ import re
 from .letters import is_acronym, is_initials, is_word, pronounceable, spell
 from .numbers import cardinal, in_pairs, pair, spell_digits, year
 from .place import Found, Place
-from .plain import exponent, say_mixed
+from .plain import say_mixed
+from .powers import exponent
 
 _CAPS = re.compile(r"[A-Z][A-Z]{1,30}(?:['’](?:[A-Z]{1,2}|[a-z]{1,2}))?(?!\w)|([A-Z]{2,5})s(?![^\W_])")
 _JOINED = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
@@ -20,7 +21,6 @@ _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
 _ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])")
 _LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
-_CAMEL = re.compile(r"[a-z]{2,20}(?:[A-Z][a-z]{1,20}){1,6}(?![^\W_])")
 _FISCAL = re.compile(r"(FY|CY|SY)['’](\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")

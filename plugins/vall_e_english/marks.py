@@ -37,7 +37,6 @@ _FACES = {
     ")": "smiley", "D": "grin", "(": "sad face", "P": "tongue out", "p": "tongue out", "O": "surprised face",
     "o": "surprised face", "*": "kiss", "/": "skeptical face", "\\": "skeptical face", "|": "straight face",
 }  # fmt: skip
-_DASHES = re.compile(r"-{2,}|[-–—―](?= )")
 _CPP = re.compile(r"(?P<plus>\+\+|#)(?![^\W_])")
 _BY_USE = re.compile(r"[<>]=|[<>!=]==?|=>|->|<-|=>|&&|\|\||\*\*")
 _PAIRS = {

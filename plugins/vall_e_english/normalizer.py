@@ -7,7 +7,23 @@ from collections.abc import Iterator
 
 from vall_e_core import Replacement
 
-from . import abbreviations, codes, dates, initials, marks, money, plain, quantities, romans, streets, times, web
+from . import (
+    abbreviations,
+    codes,
+    dates,
+    initials,
+    marks,
+    money,
+    plain,
+    powers,
+    quantities,
+    romans,
+    slashes,
+    streets,
+    times,
+    web,
+    years,
+)
 from .abbreviated import SMALL
 from .place import Found, Place, Rule, first
 from .shouts import Shouts
@@ -28,25 +44,24 @@ _NUMBERS: tuple[Rule, ...] = (
     times.ratio,
     dates.month_and_day,
     dates.month_and_year,
-    plain.power,
-    plain.ordinal_number,
+    powers.power,
     codes.house,
     money.money_behind,
-    plain.decade,
+    years.decade,
     dates.day_first,
     plain.ordinal_number,
-    plain.years,
+    years.years,
     codes.aircraft,
     codes.code,
     codes.lettered,
     quantities.quantity,
-    plain.hexadecimal,
+    powers.hexadecimal,
     plain.dimensions,
     codes.long_number,
-    plain.slashed,
+    slashes.slashed,
     codes.dashed,
     plain.spread,
-    plain.year_number,
+    years.year_number,
     plain.scaled,
     plain.alphanumeric,
     plain.number,
@@ -71,7 +86,7 @@ _SIGNS: tuple[Rule, ...] = (
     codes.phone,
     web.hashtag,
     web.mention,
-    plain.decade,
+    years.decade,
     initials.power_behind,
     quantities.quantity,
     plain.number,
@@ -85,7 +100,7 @@ _START = re.compile(
 _MARKS = tuple(",;:")
 """Marks that no blank stands before."""
 _BLOB = re.compile(r"\S{240}")
-_CHUNK = re.compile(r"\S*")
+_BLANK = re.compile(r"\s")
 _IN_BLOBS: tuple[Rule, ...] = (web.address, marks.emoji, marks.mark)
 _TOKEN = re.compile(r"[^\W\d_²³¹⁰⁴-⁹₀-₉½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
 _QUIET = re.compile(r"[a-z]+(?:['’][a-z]+)?(?=[ ,;!?]|\.?\s|$)")
@@ -109,7 +124,8 @@ class EnglishNormalizerModel:
             if _BLOB.match(text, pos) and (pos == 0 or text[pos - 1].isspace()):
                 found = first(_IN_BLOBS, Place(text, pos, british, self._name_emoji))
                 if found is None:  # data, not words
-                    pos = _CHUNK.match(text, pos).end()  # type: ignore[union-attr]  # there are 240 of them
+                    blank = _BLANK.search(text, pos)
+                    pos = len(text) if blank is None else blank.start()
                     continue
                 yield Replacement(pos, found.end, found.spoken)
                 pos = done = found.end

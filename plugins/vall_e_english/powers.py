@@ -1,0 +1,58 @@
+"""Powers and what else mathematics and programs write: `10⁻³`, `2^10`, `6.02e23`, `0xFF`."""
+
+from __future__ import annotations
+
+import re
+
+from .letters import spell
+from .numbers import cardinal, decimal
+from .place import Found, Place
+from .units import read_unit
+from .values import LITERAL, MINUS
+
+_POWER = re.compile(r"\^ ?([-−+]?)(\d{1,4})(?![\d.])|([⁻⁺]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,4})")
+_HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_SCIENCE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)[eE]([-−+]?)(\d{1,3})(?![^\W_])")
+_NUMBER = re.compile(LITERAL)
+_HEXADECIMAL = re.compile(r"0[xX]([\dA-Fa-f]{1,16})(?![^\W_])")
+
+
+def power(place: Place) -> Found | None:
+    """`2^10`, `10⁻³`, `6.02×10²³`, `1e-4`; behind a letter too: `x²`."""
+    text, pos = place.text, place.pos
+    if (found := _SCIENCE.match(text, pos)) and (found[2] or "." in found[1]):
+        sign = "minus " if found[2] in tuple(MINUS) and found[2] else ""
+        return Found(found.end(), f"{decimal(found[1], place.british)} times ten to the {sign}{cardinal(found[3])}")
+    base = _NUMBER.match(text, pos)
+    if base is None:
+        return None
+    exponent = _POWER.match(text, base.end())
+    if exponent is None:
+        return None
+    words, end = f"{decimal(base.group(), place.british)} {power_words(exponent)}", exponent.end()
+    unit = read_unit(text, end)
+    return Found(end, words) if unit is None else Found(unit.end, f"{words} {unit.many}")
+
+
+def exponent(text: str, pos: int) -> tuple[int, str] | None:
+    """A power behind a position in words, with its end."""
+    found = _POWER.match(text, pos)
+    return None if found is None else (found.end(), power_words(found))
+
+
+def power_words(found: re.Match[str]) -> str:
+    """An exponent in words: "squared", "to the minus three"."""
+    sign = "minus " if (found[1] or found[3] or "") in ("-", "−", "⁻") else ""
+    digits = found[2] or found[4].translate(_HIGH)
+    if not sign and digits in ("2", "3"):
+        return "squared" if digits == "2" else "cubed"
+    return f"to the {sign}{cardinal(digits)}"
+
+
+def hexadecimal(place: Place) -> Found | None:
+    """`0x80FF` as "zero X eight zero F F"."""
+    found = _HEXADECIMAL.match(place.text, place.pos)
+    if found is None:
+        return None
+    digits = (cardinal(each) if each.isdecimal() else spell(each) for each in found[1])
+    return Found(found.end(), f"zero X {' '.join(digits)}")
