@@ -227,6 +227,13 @@ class Judge(Component):
     `original` (the recording it was made from, aligned in time). It isn't asked where that isn't known."""
     figures: ClassVar[Mapping[str, Figure]] = {}
     """What its verdicts hold, by key."""
+    joint: ClassVar[bool] = False
+    """Whether several recordings at once cost it less: what it builds is then a `JointJudgeModel`."""
+    hears_silence: ClassVar[bool] = False
+    """Whether it also judges an item that made no sound, as an empty recording (all its words are missing)."""
+    cosine: ClassVar[bool] = False
+    """Whether the cosine of two of its voices means something as it is, as a speaker model's does. If not, all
+    voices of a run are brought to mean 0 and deviation 1 before they are compared."""
 
     if TYPE_CHECKING:
 

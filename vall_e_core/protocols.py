@@ -204,6 +204,8 @@ class Verdict:
     """What it heard, for whoever wants to know why."""
     voice: Sequence[float] | None = None
     """Where the voice lies in a space of the judge's own. Of these `vall-e eval` makes ABX figures."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """How much a figure counts in the mean where that isn't 1: the number of words, for a word error rate."""
 
 
 @runtime_checkable
@@ -217,4 +219,13 @@ class JudgeModel(Protocol):
 
     def judge(self, given: Judged) -> Verdict:
         """The verdict depends on what is given alone, never on what was judged before."""
+        ...
+
+
+@runtime_checkable
+class JointJudgeModel(JudgeModel, Protocol):
+    """A built judge that hears several recordings at once at less cost."""
+
+    def judge_all(self, given: Sequence[Judged]) -> Sequence[Verdict]:
+        """A verdict for each, in their order, as near to what `judge` says of it alone as can be had."""
         ...

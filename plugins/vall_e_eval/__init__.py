@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from vall_e_core import BuildContext, Figure, Judge, LazyCommand, hookimpl, param
@@ -154,10 +155,74 @@ class Pesq(Judge):
         return PesqJudge.of()
 
 
+@dataclass(frozen=True)
+class Whisper(Judge):
+    """What words are heard, by Whisper (faster-whisper): the word error rate, after its authors' own normalization.
+
+    English. The weights are no package's: `vall-e eval whisper-weights` puts them together.
+    """
+
+    name = "whisper"
+    default = True
+    joint = True
+    hears_silence = True
+    needs = frozenset({"text"})
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "wer": Figure("word error rate", "lower", "%"),
+        "exact": Figure("every word right", "higher", "%"),
+    }
+
+    model: Path | None = param(
+        None, primary=True, metavar="FOLDER",
+        help="a model for faster-whisper; if absent, VALL_E_WHISPER, else what `vall-e eval whisper-weights` has made",
+    )  # fmt: skip
+
+    join: bool = param(True, help="hear clips of one voice in windows of 26 s, a second of silence between them")
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .whisper import WhisperJudge
+
+        return WhisperJudge(self.model, joins=self.join)
+
+
+@dataclass(frozen=True)
+class Dnsmos(Judge):
+    """How good does it sound, to a network that was taught by listeners? DNSMOS, the three scales of P.835: 1 to 5."""
+
+    name = "dnsmos"
+    default = True
+    figures: ClassVar[Mapping[str, Figure]] = {
+        "ovrl": Figure("quality over all (DNSMOS)", "higher"),
+        "sig": Figure("quality of the speech (DNSMOS)", "higher"),
+        "bak": Figure("quality of the background (DNSMOS)", "higher"),
+        "loss": Figure("lost of the quality over all (DNSMOS)", "lower"),
+    }
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .quality import DnsmosJudge
+
+        return DnsmosJudge()
+
+
+@dataclass(frozen=True)
+class Speaker(Judge):
+    """Whose voice is it? Cosines of resemblyzer's speaker embeddings."""
+
+    name = "speaker"
+    default = True
+    cosine = True
+    figures: ClassVar[Mapping[str, Figure]] = {"own": Figure("similarity to its own reference", "higher")}
+
+    def build(self, ctx: BuildContext) -> JudgeModel:
+        from .speaker import SpeakerJudge
+
+        return SpeakerJudge()
+
+
 @hookimpl
 def vall_e_judges() -> Iterable[type[Judge]]:
     """The judges."""
-    return [Sentences, Alignment, Mfcc, Pitch, Signal, Distance, Stoi, Pesq]
+    return [Sentences, Alignment, Mfcc, Pitch, Signal, Distance, Stoi, Pesq, Whisper, Dnsmos, Speaker]
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,13 @@ from vall_e_core import (
 )
 
 from .extras import need_all
+from .filing import Filing
 from .finish import finish, read_baseline
 from .material import Item, read_items, read_sentences
-from .panel import Panel, find_judges
+from .panel import Panel, find_judges, weighted
 from .report import Observation, Report
 from .running import FORMAT, environment, resumable
+from .speaker import OTHERS, SAME, among
 from .store import Store, digest
 from .stt import packaged
 
@@ -77,12 +79,13 @@ def run(task: EvalCodec, session: Session) -> None:
     with (
         resumable(session, task.output, lambda: sum(store.has(each.id, keys[each.id]) for each in items), len(items)),
         session.progress("coding", len(items), "recordings") as bar,
+        Filing(panel, store) as filing,
     ):
         bar.to(len(items) - len(waiting))
         if waiting:
             there_and_back(codec, recording_of(waiting[0], codec.sample_rate), levels)  # without counting
         for each in waiting:
-            store.add(each.id, {"key": keys[each.id], **judged(each, codec, levels, panel, store)})
+            filing.add(each.id, judged(each, codec, levels, panel, store, keys[each.id]))
             bar.advance(1, each.id)
     records = [store.records[each.id] for each in items]
     rate = levels * math.log2(codec.codebook_size) * codec.frame_rate
@@ -110,8 +113,8 @@ def closed_set(items: Sequence[Item], sentences: Path | None) -> list[str]:
 
 
 def recording_of(item: Item, sample_rate: int) -> Recording:
-    """A recording at a codec's rate. Raises InputError."""
-    clip = read_audio(item.path, sample_rate=sample_rate)
+    """A whole recording at a codec's rate: its text is that of the whole. Raises InputError."""
+    clip = read_audio(item.path, sample_rate=sample_rate, max_seconds=None)
     return Recording(clip.samples, sample_rate)
 
 
@@ -123,21 +126,23 @@ def there_and_back(codec: CodecModel, recording: Recording, levels: int) -> Reco
     return Recording(wave.float().cpu().numpy().reshape(-1), recording.sample_rate)
 
 
-def judged(item: Item, codec: CodecModel, levels: int, panel: Panel, store: Store) -> dict[str, Any]:
-    """One recording before and after."""
+def judged(
+    item: Item, codec: CodecModel, levels: int, panel: Panel, store: Store, key: str
+) -> Callable[[], dict[str, Any]]:
+    """One recording before and after: its record, for when all judges are done."""
     original = recording_of(item, codec.sample_rate)
     began, worked = time.perf_counter(), time.process_time()
     made = there_and_back(codec, original, levels)
     spent, worked = time.perf_counter() - began, time.process_time() - worked
     text = item.text or ""
     rungs = {
-        BEFORE: panel(Judged(original, text)),
-        AFTER: panel(Judged(made, text, reference=original, original=original)),
+        BEFORE: panel(Judged(original, text), BEFORE),
+        AFTER: panel(Judged(made, text, reference=original, original=original), AFTER),
     }
     for name, sound in ((BEFORE, original), (AFTER, made)):
         store.save(f"{item.id}.{name}", sound)
-    return {
-        "id": item.id, "text": item.text, "speaker": item.speaker, "seconds": round(original.seconds, 6),
+    return lambda: {
+        "key": key, "id": item.id, "text": item.text, "speaker": item.speaker, "seconds": round(original.seconds, 6),
         "spent": round(spent, 6), "worked": round(worked, 6),
         "rungs": {name: each.record() for name, each in rungs.items()},
     }  # fmt: skip
@@ -146,15 +151,48 @@ def judged(item: Item, codec: CodecModel, levels: int, panel: Panel, store: Stor
 def gather(records: Sequence[Mapping[str, Any]], settings: Mapping[str, object], panel: Panel, rate: float) -> Report:
     """The figures of all recordings together, before and after."""
     observations = []
+    extra, voices = compare_voices(records, panel)
     for each in records:
         seconds = max(float(each["seconds"]), 1e-3)
         for name, rung in each["rungs"].items():
-            figures: dict[str, float | tuple[float, float] | None] = dict(rung["figures"])
+            figures = {**weighted(rung), **voices.get((each["id"], name), {})}
             if name == AFTER:
                 figures["codec.rtf"] = (each["spent"] / seconds, seconds)
                 figures["codec.cpu"] = (each["worked"] / seconds, seconds)
             observations.append(Observation(name, each["text"] or each["id"], figures))
     return Report(
-        "eval codec", settings, environment(), panel.records(), {**panel.figures(), **FIGURES}, observations, records,
-        total=False, details={"bits a second": round(rate, 3)},
+        "eval codec", settings, environment(), panel.records(), {**panel.figures(), **extra, **FIGURES}, observations,
+        records, total=False, details={"bits a second": round(rate, 3)},
     )  # fmt: skip
+
+
+def compare_voices(
+    records: Sequence[Mapping[str, Any]], panel: Panel
+) -> tuple[dict[str, Figure], dict[tuple[str, str], dict[str, float | None]]]:
+    """How near every recording, before and after, is to its speaker's other recordings and to other speakers'.
+
+    Returns:
+        The figures, and their values by item and rung; nothing of recordings whose speaker isn't known.
+    """
+    figures: dict[str, Figure] = {}
+    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    known = [each for each in records if each["speaker"]]
+    for judge, _ in panel.judges:
+        if not judge.cosine:
+            continue
+        same, others = f"{judge.name}.same", f"{judge.name}.others"
+        figures |= {same: SAME, others: OTHERS}
+        rungs = {
+            (each["id"], name): rung["places"].get(judge.name)
+            for each in known for name, rung in each["rungs"].items()
+        }  # fmt: skip
+        places = {
+            each["id"]: (each["speaker"], rungs[each["id"], BEFORE]) for each in known if rungs[each["id"], BEFORE]
+        }
+        for each in known:
+            for name in each["rungs"]:
+                place = rungs[each["id"], name]
+                if place is not None:
+                    near, far = among(place, each["speaker"], each["id"], places)
+                    found.setdefault((each["id"], name), {}).update({same: near, others: far})
+    return figures, found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,9 +21,11 @@ from vall_e_core import (
 
 from .codec import closed_set, draw, recording_of, there_and_back
 from .extras import need_all
+from .filing import Filing
 from .finish import finish, read_baseline
-from .material import Item, Speaker, packaged_speaker, read_items, speaker_of
-from .panel import Heard, Panel, find_judges
+from .material import Item, read_items
+from .panel import Heard, Panel, find_judges, weighted
+from .references import Speaker, packaged_speaker, speaker_of
 from .report import Observation, Report
 from .running import (
     Chains,
@@ -87,10 +89,11 @@ def run(task: EvalLadder, session: Session) -> None:
     with (
         resumable(session, task.output, lambda: sum(store.has(each.id, keys[each.id]) for each in items), len(items)),
         session.progress("climbing", len(items), "recordings") as bar,
+        Filing(panel, store) as filing,
     ):
         for each in items:
             if not store.has(each.id, keys[each.id]):
-                store.add(each.id, {"key": keys[each.id], **climbing.climb(each, voices[each.id])})
+                filing.add(each.id, climbing.climb(each, voices[each.id], keys[each.id]))
             bar.advance(1, each.id)
     report = gather([store.records[each.id] for each in items], settings, panel, engine)
     finish(session, task, report, store, against, lambda: draw(items, store, RUNGS))
@@ -112,7 +115,7 @@ def references(registry: Registry, items: Sequence[Item], most: float) -> dict[s
                 try_='--ref NAME or FILE, or "speaker" in each line of the manifest',
             )  # fmt: skip
         clip = read_audio(others[0].path, max_seconds=most)
-        found[each.id] = Speaker(others[0].id, "file", clip, others[0].path, None, others[0].text)
+        found[each.id] = Speaker(others[0].id, "file", clip, (others[0].path,), None, others[0].text)
     return found
 
 
@@ -122,8 +125,12 @@ class Climbing:
     def __init__(self, engine: VallE, chains: Chains, options: SpeechOptions, panel: Panel, store: Store) -> None:
         self.engine, self.chains, self.options, self.panel, self.store = engine, chains, options, panel, store
 
-    def climb(self, item: Item, speaker: Speaker) -> dict[str, Any]:
-        """One recording's four rungs. Where the model makes no speech, that rung is as bad as can be."""
+    def climb(self, item: Item, speaker: Speaker, key: str) -> Callable[[], dict[str, Any]]:
+        """One recording's four rungs. Where the model makes no speech, that rung is as bad as can be.
+
+        Returns:
+            Its record, for when all judges are done.
+        """
         codec, text = self.engine.codec, item.text or ""
         original = recording_of(item, codec.sample_rate)
         with torch.inference_mode():
@@ -139,13 +146,14 @@ class Climbing:
         rungs: dict[str, Heard] = {}
         for name, sound in made.items():
             if sound is None:
-                rungs[name] = self.panel.nothing()
+                rungs[name] = self.panel.nothing(text, self.options.language)
                 continue
             timed = original if name in ("codec", "nar") else None
-            rungs[name] = self.panel(Judged(sound, text, item.phonemes or "", self.options.language, reference, timed))
+            given = Judged(sound, text, item.phonemes or "", self.options.language, reference, timed)
+            rungs[name] = self.panel(given, name)
             self.store.save(f"{item.id}.{name}", sound)
-        return {
-            "id": item.id, "text": text, "speaker": item.speaker, "reference": speaker.name,
+        return lambda: {
+            "key": key, "id": item.id, "text": text, "speaker": item.speaker, "reference": speaker.name,
             "rungs": {name: each.record() for name, each in rungs.items()},
         }  # fmt: skip
 
@@ -161,7 +169,7 @@ class Climbing:
 def gather(records: Sequence[Mapping[str, Any]], settings: Mapping[str, object], panel: Panel, engine: VallE) -> Report:
     """The figures of each rung."""
     observations = [
-        Observation(name, each["text"], each["rungs"][name]["figures"]) for each in records for name in RUNGS
+        Observation(name, each["text"], weighted(each["rungs"][name])) for each in records for name in RUNGS
     ]
     return Report(
         "eval ladder", settings, environment(), panel.records(), panel.figures(), observations, records, total=False

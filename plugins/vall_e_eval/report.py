@@ -62,6 +62,17 @@ GOALS = (
     Goal("cut endings", "speech.cut", 0.03, 0.005, command="eval tts"),
     Goal("loops", "speech.loop", 0.01, 0.0, command="eval tts"),
     Goal("STT phoneme error rate", "hearing.per", 0.15, 0.05, command="eval stt"),
+    Goal("codec round trip, word error rate", "whisper.wer", 0.03, 0.02, command="eval codec", group="codec"),
+    Goal("codec round trip, similarity", "speaker.own", 0.85, 0.90, command="eval codec", group="codec"),
+    Goal("codec round trip, quality lost", "dnsmos.loss", 0.3, 0.15, command="eval codec", group="codec"),
+    Goal("packaged voices, word error rate", "whisper.wer", 0.04, 0.02, "voice", "eval tts"),
+    Goal("packaged voices, quality", "dnsmos.ovrl", 3.0, 3.2, "voice", "eval tts"),
+    Goal("packaged voices, similarity", "speaker.own", 0.85, 0.88, "voice", "eval tts"),
+    Goal("cloning people, word error rate", "whisper.wer", 0.15, 0.06, "file", "eval tts"),
+    Goal("cloning people, similarity", "speaker.own", 0.60, 0.70, "file", "eval tts"),
+    Goal("cloning synthetic speakers, word error rate", "whisper.wer", 0.08, 0.04, "file", "eval tts"),
+    Goal("cloning synthetic speakers, similarity", "speaker.own", 0.75, 0.82, "file", "eval tts"),
+    Goal("cloning synthetic speakers, nearest is its own", "speaker.nearest", 0.90, 0.98, "file", "eval tts"),
     Goal("real-time factor", "speech.rtf", 0.6, 0.2, command="eval tts"),
 )
 NOT_COMPARED = frozenset({"speech.rtf", "speech.cpu", "hearing.rtf", "hearing.cpu", "codec.rtf", "codec.cpu"})

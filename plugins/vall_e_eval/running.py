@@ -86,7 +86,8 @@ def environment() -> dict[str, object]:
 
     packages = (
         "vall-e", "torch", "numpy", "scipy", "soxr", "pocketsphinx", "pystoi", "pesq", "jiwer", "matplotlib",
-        "phonemizer", "espeakng-loader", "encodec", "vocos",
+        "phonemizer", "espeakng-loader", "encodec", "vocos", "faster-whisper", "ctranslate2", "whisper-normalizer",
+        "speechmos", "resemblyzer", "onnxruntime", "librosa",
     )  # fmt: skip
     return {
         "python": platform.python_version(), "machine": platform.machine(), "threads": torch.get_num_threads(),

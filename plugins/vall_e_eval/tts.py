@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vall_e_core import Figure, InputError, Judged, Recording, Session, Speech, SpeechOptions, SpeechRequest, VallE
 
 from .extras import need_all
+from .filing import Filing
 from .finish import finish, read_baseline
-from .material import Sentence, Speaker, choose, read_sentences, speakers
-from .panel import Heard, Panel, find_judges
+from .manner import manner
+from .material import Sentence, choose, read_sentences
+from .panel import Heard, Panel, find_judges, weighted
 from .phones import letters
+from .references import Speaker, speakers
 from .report import Observation, Report
 from .running import (
     Chains,
@@ -29,6 +29,7 @@ from .running import (
     resumable,
     sampler_settings,
 )
+from .speaker import OTHERS
 from .store import Store, digest
 from .voices import abx
 
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
     from .tasks import EvalTts
 
 GIVEN = frozenset({"text", "reference"})
-LONGEST_PERIOD = 40
-"""Frames, of a repetition in level 0."""
-LOOP_SECONDS, LOOP_LENGTH = 2.0, 2.0
-"""A loop repeats itself for so long, or makes speech so many times as long as it usually is."""
 MOST_PICTURES = 4
 """Voices in the picture."""
 SECONDS_PER_LETTER = 0.075
@@ -104,9 +101,10 @@ def run(task: EvalTts, session: Session) -> None:
         session.progress("speaking", len(jobs), "recordings") as bar,
     ):
         speaking.warm_up(jobs)
-        for job in jobs:
-            speaking.make(job)
-            bar.advance(1, job.id)
+        with speaking.filing:
+            for job in sorted(jobs, key=lambda job: voices.index(job.speaker)):  # voice by voice, for joint judges
+                speaking.make(job)
+                bar.advance(1, job.id)
     report = gather(jobs, store, speaking.references(voices), settings, panel, engine)
     finish(session, task, report, store, against, lambda: draw(jobs, store, report))
 
@@ -136,8 +134,8 @@ def request_for(text: str, speaker: Speaker, options: SpeechOptions) -> SpeechRe
     """A sentence in a voice; an unbent reference is read from its file, as `vall-e tts` does."""
     if speaker.saved is not None:
         return SpeechRequest(text, (), speaker.saved, speaker.transcript, "tts", options)
-    reference = speaker.clip if speaker.origin == "bent" else speaker.path
-    return SpeechRequest(text, (reference,), None, speaker.transcript, "tts", options)
+    references = (speaker.clip,) if speaker.origin == "bent" else speaker.paths
+    return SpeechRequest(text, references, None, speaker.transcript, "tts", options)
 
 
 class Speaking:
@@ -149,6 +147,7 @@ class Speaking:
         """`early`: in pieces, as a stream."""
         self.engine, self.chains, self.options, self.panel, self.store = engine, chains, options, panel, store
         self.early = early
+        self.filing = Filing(panel, store)
         self._clips: dict[str, Recording] = {}
 
     def has(self, job: Job) -> bool:
@@ -185,19 +184,21 @@ class Speaking:
         }
 
     def make(self, job: Job) -> None:
-        """Speak and judge one sentence, unless that has been done."""
+        """Speak and judge one sentence, unless that has been done; its record is filed when all judges are done."""
         if self.has(job):
             return
         record: dict[str, Any] = {
             "key": digest(job.facts()), "id": job.id, "sentence": job.sentence.id, "text": job.sentence.text,
-            "reference": job.speaker.name, "origin": job.speaker.origin, "seed": self.options.seed,
+            "reference": job.speaker.name, "speaker": job.speaker.person, "origin": job.speaker.origin,
+            "seed": self.options.seed,
         }  # fmt: skip
         try:
             speech, spoken, spent, worked = self._speak(job)
         except InputError as error:  # no speech in any try: that is a result
-            silent = self.panel.nothing()
+            silent = self.panel.nothing(job.sentence.text, self.options.language)
             silent.figures.update({"speech.stopped": 0.0, "speech.cut": 1.0, "speech.loop": 0.0, "speech.first": 0.0})
-            self.store.add(job.id, {**record, "failed": error.message, **silent.record()})
+            failed = {**record, "failed": error.message, **silent.record()}
+            self.filing.add(job.id, lambda: failed)
             return
         path = self.store.audio(job.id)
         if path is not None:
@@ -206,11 +207,11 @@ class Speaking:
         heard = self.panel(Judged(
             Recording(speech.wave, speech.sample_rate), job.sentence.text, phonemes, self.options.language,
             self.clip(job.speaker),
-        ))  # fmt: skip
+        ), job.speaker.name)  # fmt: skip
         pace = None if not spoken else job.speaker.clip.seconds / max(1, len(letters(spoken)))
         usual = max(0.1, len(letters(phonemes)) * (SECONDS_PER_LETTER if pace is None else min(max(pace, 0.04), 0.18)))
         heard.figures.update(manner(speech, usual, self.engine.codec.frame_rate, heard))
-        self.store.add(job.id, {
+        self.filing.add(job.id, lambda: {
             **record, "phonemes": phonemes, "seconds": round(speech.seconds, 6), "spent": round(spent, 6),
             "worked": round(worked, 6),
             "parts": [
@@ -219,43 +220,6 @@ class Speaking:
             ],
             **heard.record(),
         })  # fmt: skip
-
-
-def manner(speech: Speech, usual: float, frame_rate: float, heard: Heard) -> dict[str, float | None]:
-    """How it was spoken, whatever it says: ends, loops, length.
-
-    A cut ending: it was ended at the bound, or is short for its text, or its last word couldn't be found (which may be
-    there and slurred: an upper bound). A loop: level 0 repeats itself for `LOOP_SECONDS`, or the speech lasts
-    `LOOP_LENGTH` times as long as is usual.
-    """
-    codes = [part.codes[:, 0].numpy() for part in speech.parts]
-    repeat = max(repetition(each) for each in codes) / frame_rate
-    length = speech.seconds / usual
-    cut = any(part.stop_reason == "length" or part.verdict == "short" for part in speech.parts)
-    loop = any(part.verdict == "loop" for part in speech.parts)
-    return {
-        "speech.cut": float(cut or heard.figures.get("alignment.ending") == 0.0),
-        "speech.loop": float(loop or repeat >= LOOP_SECONDS or length >= LOOP_LENGTH),
-        "speech.stopped": float(speech.stopped),
-        "speech.first": float(all(part.tries == 1 and part.verdict == "ok" for part in speech.parts)),
-        "speech.length": length, "speech.repeat": repeat,
-        "speech.unique": float(np.mean([len(np.unique(each)) / max(1, len(each)) for each in codes])),
-    }  # fmt: skip
-
-
-def repetition(codes: NDArray[np.int64]) -> int:
-    """The longest stretch of `codes` [T], in frames, in which each equals the one a period before; 0 where none does.
-
-    Periods up to `LONGEST_PERIOD`; at least two rounds.
-    """
-    longest = 0
-    for period in range(1, min(LONGEST_PERIOD, len(codes) // 2) + 1):
-        same = np.concatenate(([False], codes[period:] == codes[:-period], [False]))
-        edges = np.flatnonzero(same[1:] != same[:-1])
-        run = int((edges[1::2] - edges[::2]).max(initial=0))
-        if run >= period:
-            longest = max(longest, run + period)
-    return longest
 
 
 def gather(
@@ -269,29 +233,36 @@ def gather(
     """The figures of all recordings together."""
     records = [store.records[job.id] for job in jobs]
     figures = {**panel.figures(), **FIGURES}
-    found: list[dict[str, float | tuple[float, float] | None]] = [dict(each["figures"]) for each in records]
-    for each, record in zip(found, records, strict=True):
+    found = [weighted(each) for each in records]
+    for values, record in zip(found, records, strict=True):
         if "spent" in record:
             seconds = max(float(record["seconds"]), 1e-3)
-            each["speech.rtf"] = (float(record["spent"]) / seconds, seconds)
-            each["speech.cpu"] = (float(record["worked"]) / seconds, seconds)
+            values["speech.rtf"] = (float(record["spent"]) / seconds, seconds)
+            values["speech.cpu"] = (float(record["worked"]) / seconds, seconds)
     nearest: dict[str, dict[str, dict[str, int]]] = {}
     for judge, _ in panel.judges:
         places = {name: each.places[judge.name] for name, each in references.items() if judge.name in each.places}
         placed = [at for at, each in enumerate(records) if judge.name in each["places"] and each["reference"] in places]
         outputs = [(str(records[at]["reference"]), records[at]["places"][judge.name]) for at in placed]
-        compared = abx(outputs, places)
+        people = {job.speaker.name: job.speaker.person for job in jobs}
+        compared = abx(outputs, places, people, as_it_is=judge.cosine)
         if compared is None:
             continue
+        if judge.cosine:
+            figures[f"{judge.name}.others"] = OTHERS
         figures[f"{judge.name}.abx"] = Figure("nearer its own reference than another's", "higher", "%")
         figures[f"{judge.name}.nearest"] = Figure("its own reference is the nearest", "higher", "%")
-        table = nearest[judge.name] = {name: dict.fromkeys(places, 0) for name in places}
-        for at, (share, name) in zip(placed, compared, strict=True):
-            own = str(records[at]["reference"])
-            found[at][f"{judge.name}.abx"], found[at][f"{judge.name}.nearest"] = share, float(name == own)
-            table[own][name] += 1
+        known = list(dict.fromkeys(people[name] for name in places))
+        table = nearest[judge.name] = {name: dict.fromkeys(known, 0) for name in known}
+        for at, each in zip(placed, compared, strict=True):
+            own = people[str(records[at]["reference"])]
+            found[at][f"{judge.name}.abx"] = each.nearer
+            found[at][f"{judge.name}.nearest"] = float(each.nearest == own)
+            if judge.cosine:
+                found[at][f"{judge.name}.others"] = each.others
+            table[own][each.nearest] += 1
     observations = [
-        Observation(str(record["reference"]), str(record["sentence"]), values, str(record["origin"]))
+        Observation(str(record["speaker"]), str(record["sentence"]), values, str(record["origin"]))
         for record, values in zip(records, found, strict=True)
     ]
     return Report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -62,32 +63,56 @@ class PitchJudge:
         )
 
 
+@dataclass(frozen=True)
+class Compared:
+    """An output among the references."""
+
+    nearer: float
+    """The share of other speakers' references that its own is nearer than."""
+    nearest: str
+    """The speaker of the nearest of all."""
+    others: float
+    """The mean cosine with other speakers' references."""
+
+
 def likeness(
-    outputs: Sequence[tuple[str, Sequence[float]]], references: Mapping[str, Sequence[float]]
+    outputs: Sequence[tuple[str, Sequence[float]]], references: Mapping[str, Sequence[float]], *, as_it_is: bool = False
 ) -> NDArray[np.float64]:
     """How near each output (name of its reference, place) is to each reference: cosines [outputs, references].
 
-    Every dimension is brought to mean 0 and deviation 1 over references and outputs together.
+    Args:
+        as_it_is: if False, every dimension is brought to mean 0 and deviation 1 over references and outputs together.
     """
     every = np.array([*references.values(), *(place for _, place in outputs)], dtype=np.float64)
-    every = (every - every.mean(0)) / np.maximum(every.std(0), 1e-9)
+    if not as_it_is:
+        every = (every - every.mean(0)) / np.maximum(every.std(0), 1e-9)
     every /= np.maximum(np.linalg.norm(every, axis=1, keepdims=True), 1e-9)
     found: NDArray[np.float64] = every[len(references) :] @ every[: len(references)].T
     return found
 
 
 def abx(
-    outputs: Sequence[tuple[str, Sequence[float]]], references: Mapping[str, Sequence[float]]
-) -> list[tuple[float, str]] | None:
-    """For each output: the share of the other references that its own is nearer than, and the nearest of all.
+    outputs: Sequence[tuple[str, Sequence[float]]],
+    references: Mapping[str, Sequence[float]],
+    speakers: Mapping[str, str] | None = None,
+    *,
+    as_it_is: bool = False,
+) -> list[Compared] | None:
+    """Each output among the references; None where there is nothing to compare, or only one speaker.
 
-    None where there is nothing to compare.
+    Args:
+        outputs: the name of its reference, and its place.
+        references: places by name.
+        speakers: whose each reference is, where several are of one speaker; if None, each has its own.
+        as_it_is: as `likeness` takes it.
     """
-    if len(references) < 2 or not outputs:
-        return None
     names = list(references)
+    whose = np.array([name if speakers is None else speakers[name] for name in names])
+    if len(set(whose)) < 2 or not outputs:
+        return None
     found = []
-    for (name, _), row in zip(outputs, likeness(outputs, references), strict=True):
+    for (name, _), row in zip(outputs, likeness(outputs, references, as_it_is=as_it_is), strict=True):
         own = names.index(name)
-        found.append((float((row[own] > np.delete(row, own)).mean()), names[int(row.argmax())]))
+        others = row[whose != whose[own]]
+        found.append(Compared(float((row[own] > others).mean()), str(whose[row.argmax()]), float(others.mean())))
     return found

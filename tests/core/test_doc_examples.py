@@ -40,7 +40,7 @@ PAGES = sorted(
     )
 )  # fmt: skip
 NOT_RUN = {
-    "README.md": 5, "CONTRIBUTING.md": 6, "benchmarks/README.md": 4, "docs/evaluation.md": 8, "docs/performance.md": 6,
+    "README.md": 5, "CONTRIBUTING.md": 6, "benchmarks/README.md": 4, "docs/evaluation.md": 13, "docs/performance.md": 6,
     "tools/train_mini/README.md": 12,
 }  # fmt: skip
 """How many commands are marked on each page; a new one is a decision."""

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 SOFT_CAP = ROOT / "tests" / "distributions" / "vall-e-soft-cap"
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/cli.md", "docs/samplers.md", "docs/hooks.md", "docs/architecture.md")
 COMMANDS = (
-    "tts", "stt", "sweep", "eval tts", "eval stt", "eval codec", "eval ladder",
+    "tts", "stt", "sweep", "eval tts", "eval stt", "eval codec", "eval ladder", "eval whisper-weights",
     "models list", "models info", "models download", "models path", "models verify",
     "voices list", "voices add", "voices show", "voices play", "voices rm",
     "samplers list", "samplers show", "samplers explain", "samplers plot",

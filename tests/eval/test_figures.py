@@ -12,10 +12,10 @@ from vall_e_core import Recording, UsageError
 from vall_e_core.audio.bending import stretch
 from vall_e_eval.bend import Bend
 from vall_e_eval.features import align, at_rate, fundamental, median_pitch, mel_cepstral_distortion, si_sdr, warp
+from vall_e_eval.manner import repetition
 from vall_e_eval.phones import NOTHING, confusions, count_errors, letters, pairs
 from vall_e_eval.signals import flatness
 from vall_e_eval.stats import Value, mean
-from vall_e_eval.tts import repetition
 from vall_e_eval.voices import abx, likeness
 
 from .conftest import Voices, tone
@@ -193,8 +193,8 @@ def test_abx_finds_the_nearer_voice() -> None:
     outputs = [("high", [0.9, 0.1, 0.3]), ("low", [0.1, 0.9, 0.2]), ("odd", [0.9, 0.1, 0.3])]
     found = abx(outputs, references)
     assert found is not None
-    assert [near for _, near in found] == ["high", "low", "high"]
-    assert [share for share, _ in found] == [1.0, 1.0, 0.5]
+    assert [each.nearest for each in found] == ["high", "low", "high"]
+    assert [each.nearer for each in found] == [1.0, 1.0, 0.5]
     assert likeness(outputs, references).shape == (3, 3)
 
 
@@ -202,8 +202,18 @@ def test_abx_is_chance_where_outputs_say_nothing_of_their_reference() -> None:
     rng = np.random.default_rng(0)
     references = {str(n): list(rng.standard_normal(8)) for n in range(4)}
     found = abx([(str(n % 4), list(rng.standard_normal(8))) for n in range(800)], references)
-    assert found is not None and 0.4 < np.mean([share for share, _ in found]) < 0.6
+    assert found is not None and 0.4 < np.mean([each.nearer for each in found]) < 0.6
     assert abx([("0", [1.0])], {"0": [1.0]}) is None, "with one voice there is nothing to tell apart"
+
+
+def test_several_references_of_one_speaker_count_as_one_voice() -> None:
+    references = {"a1": [1.0, 0.0], "a2": [0.9, 0.3], "b": [0.0, 1.0]}
+    speakers = {"a1": "a", "a2": "a", "b": "b"}
+    found = abx([("a1", [0.9, 0.3]), ("b", [0.1, 1.0])], references, speakers, as_it_is=True)
+    assert found is not None
+    assert [(each.nearest, each.nearer) for each in found] == [("a", 1.0), ("b", 1.0)]
+    assert found[0].others == pytest.approx(0.3 / math.hypot(0.9, 0.3)), "the cosine as it is, with b alone"
+    assert abx([("a1", [1.0, 0.0])], {"a1": [1.0, 0.0], "a2": [0.0, 1.0]}, speakers) is None
 
 
 # loops

@@ -109,7 +109,7 @@ def test_each_voice_is_its_own_by_mfcc(voices: Voices) -> None:
     }
     first, last = ({name: pair[half] for name, pair in places.items()} for half in (0, 1))
     found = abx(list(last.items()), first)
-    assert found is not None and [near for _, near in found] == list(voices)
+    assert found is not None and [each.nearest for each in found] == list(voices)
     assert judge.judge(Judged(Recording(np.zeros(100, np.float32), 16000))).voice is None
 
 
@@ -166,7 +166,7 @@ def test_judges_are_asked_only_where_they_can_tell(registry: Registry, voices: V
     recording = voices["slt"][0]
     assert "pitch.near" not in panel(Judged(recording)).figures
     assert panel(Judged(recording, reference=recording)).figures["pitch.near"] == 1.0
-    assert panel.nothing().figures["pitch.near"] == 0.0 and panel.nothing().figures["pitch.off"] is None
+    assert panel.nothing("").figures["pitch.near"] == 0.0 and panel.nothing("").figures["pitch.off"] is None
 
 
 def test_by_default_all_judge_that_can(registry: Registry) -> None:

