@@ -135,7 +135,7 @@ def month_first(place: Place) -> Found | None:
         return None
     day = ordinal(found["day"])
     if found["last"]:
-        day = f"{day} to {ordinal(found['last'])}"
+        day = f"{day} {_until(place)} {ordinal(found['last'])}"
     the = "the " if place.british else ""
     return Found(found.end(), " ".join(filter(None, (f"{month} {the}{day}", _any_year(found, place.british)))))
 
@@ -150,7 +150,7 @@ def day_first(place: Place) -> Found | None:
     month = _MONTH_OF[found["month"].lower()]
     day = ordinal(found["day"])
     if found["last"]:
-        day = f"{day} to {ordinal(found['last'])}"
+        day = f"{day} {_until(place)} {ordinal(found['last'])}"
     the = "" if place.before().lower() in ("the", "every", "each", "this", "last", "next") else "the "
     end, tail = found.end(), _any_year(found, place.british)
     if place.text[end - 1] == "." and place.ends_sentence(end):
@@ -165,7 +165,7 @@ def names(place: Place) -> Found | None:
         return None
     name, other = found["name"], found["other"]
     if other and found["mark"] in "-–—/&":
-        between = {"/": " ", "&": " and "}.get(found["mark"], " to ")
+        between = {"/": " ", "&": " and "}.get(found["mark"], f" {_until(place)} ")
         if found["mark"] == "/" and name.lower() in _MONTH_OF:
             between = " "
         return Found(
@@ -234,3 +234,8 @@ def _spoken(month: str, day: str, years: str, british: bool) -> str:
     name = MONTHS[int(month) - 1]
     words = f"the {ordinal(day)} of {name}" if british else f"{name} {ordinal(day)}"
     return f"{words} {years}".strip()
+
+
+def _until(place: Place) -> str:
+    """What stands between the ends of a range of days."""
+    return "to" if place.british else "through"

@@ -32,6 +32,8 @@ _ALWAYS = {
 _SILENT = frozenset("®™•·◦▪▫‣⁃●○■□▶►◆◇★☆†‡¦|¤`´¨¯~^_*#\\<>{}[]«»=+")
 """Left out where nothing below reads them."""
 _EMOTICON = re.compile(r"(?:[:;=8][-'^]?[)(DPpOo/|\\*]|<3|</3|[xX]D|:'\(|\^_\^|¯\\_\(ツ\)_/¯)(?![^\W_])")
+_RULE = re.compile(r"([_~*=#+|])\1{2,}")
+"""A line drawn with signs."""
 _COPYRIGHT = re.compile(r"\([cC]\)(?= (?:19|20)\d\d)")
 _FACES = {
     ")": "smiley", "D": "grin", "(": "sad face", "P": "tongue out", "p": "tongue out", "O": "surprised face",
@@ -80,6 +82,8 @@ _STARS = re.compile("[★⭐]\ufe0f?[★⭐][★⭐☆\ufe0f]{0,40}|[★⭐]☆[
 def mark(place: Place) -> Found | None:
     """A sign as a word, by what stands on both sides; an empty reading for one that isn't said."""
     text, pos, char = place.text, place.pos, place.char
+    if found := _RULE.match(text, pos):
+        return Found(found.end(), "")
     if found := _COPYRIGHT.match(text, pos):
         return Found(found.end(), "" if place.before().lower() == "copyright" else "copyright")
     if found := _EMOTICON.match(text, pos):
@@ -214,7 +218,7 @@ def _beside(place: Place) -> tuple[str, str]:
 def _dash(place: Place) -> Found | None:
     text, pos, char = place.text, place.pos, place.char
     left, right = _beside(place)
-    run = re.compile(r"[-–—―]{1,80}").match(text, pos)
+    run = re.compile(r"[-–—―]+").match(text, pos)
     end = run.end() if run is not None else pos + 1
     alone = place.left() in ("", " ") and text[end : end + 1] in (" ", "")
     if end - pos > 1:

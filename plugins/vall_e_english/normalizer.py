@@ -123,12 +123,11 @@ class EnglishNormalizerModel:
             pos = start.start()
             if _BLOB.match(text, pos) and (pos == 0 or text[pos - 1].isspace()):
                 found = first(_IN_BLOBS, Place(text, pos, british, self._name_emoji))
-                if found is None:  # data, not words
-                    blank = _BLANK.search(text, pos)
-                    pos = len(text) if blank is None else blank.start()
-                    continue
-                yield Replacement(pos, found.end, found.spoken)
-                pos = done = found.end
+                if found is not None:
+                    yield Replacement(pos, found.end, found.spoken)
+                    pos = done = found.end
+                blank = _BLANK.search(text, pos)  # the rest is data, not words
+                pos = len(text) if blank is None else blank.start()
                 continue
             quiet = _QUIET.match(text, pos)
             if quiet is not None and quiet.group() not in SMALL and len(quiet.group()) > 1:

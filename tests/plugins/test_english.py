@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vall_e_core import BuildContext, Normalizer, NormalizerModel, Registry
+from vall_e_core import BuildContext, Normalizer, NormalizerModel, Phonemizer, Registry
 
 TABLES = Path(__file__).parents[1] / "text"
 CLASSES = """
@@ -162,9 +162,17 @@ def test_registering_and_loading_import_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_library_reads_a_lone_letter_a_as_a_letter() -> None:
-    from vall_e_core import Phonemizer
+def test_phonemes_have_no_stop_more_or_less_and_nothing_unread(model: NormalizerModel) -> None:
+    phonemizer = Registry.load().get(Phonemizer.kind, "espeak").from_mapping({}).build(BuildContext())
+    written = [sentence for _, sentence, _ in table("english.tsv")]
+    heard = phonemizer.phonemize([spoken(model, sentence) for sentence in written], "en")
+    for sentence, phonemes in zip(written, heard, strict=True):
+        assert sum(map(phonemes.count, ".;:!?")) <= sum(map(sentence.count, ".;:!?")), (sentence, phonemes)
+        assert sentence[-1] not in ".!?" or phonemes[-1] in ".!?", (sentence, phonemes)
+        assert not re.search(r"[\d#@&/*_<>^=$%+~|°]", phonemes), (sentence, phonemes)
 
+
+def test_the_library_reads_a_lone_letter_a_as_a_letter() -> None:
     phonemizer = Registry.load().get(Phonemizer.kind, "espeak").from_mapping({}).build(BuildContext())
     said, article = phonemizer.phonemize(["the C-I-A agreed", "A cat and a dog"], "en")
     assert "ˈeɪ ɐɡɹˈiːd" in said
