@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from vall_e_core import ChainRequest, Registry, plan_chain
-from vall_e_core.synthesis.chains import parse_chain
+from vall_e_core.config import SamplerSpec
 from vall_e_core.synthesis.ladder import ladder
 
 
 def rungs(registry: Registry, *specs: str, stage: str = "ar") -> list[tuple[str, list[str]]]:
     """Each rung's name and what its chain does, for an explicit chain or for none."""
     known = registry.samplers()
-    explicit = parse_chain(specs, {each.name: each for each in known}) if specs else None
+    explicit = tuple(SamplerSpec.parse(each, None).resolve(registry) for each in specs) if specs else None
     plan = plan_chain(known, stage, ChainRequest(explicit))
     return [(rung.name, rung.plan.describe()) for rung in ladder(plan, known)]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from vall_e_core.errors import UsageError, suggestion
+from vall_e_core.errors import UsageError
 from vall_e_core.parameters import MISSING
 from vall_e_core.sampling import ChainPlan, chain_from_flags, compile_chain
 from vall_e_core.sampling.flags import flag_names
@@ -110,18 +110,3 @@ def ar_only(known: Iterable[type[Sampler]], request: ChainRequest | None) -> lis
         return [f"--sampler {each.name}" for each in request.explicit if "nar" not in each.stages]
     shared = {flag for each in known if "nar" in each.stages for flag in flag_names(each, "nar")}
     return [f"--{key}" for key in request.flags if key not in shared]
-
-
-def parse_chain(members: Sequence[Sampler | str], find: Mapping[str, type[Sampler]]) -> tuple[Sampler, ...]:
-    """`["top-p:0.9", TopK(40)]` as samplers. Raises UsageError for an unknown name."""
-    found: list[Sampler] = []
-    for member in members:
-        if not isinstance(member, str):
-            found.append(member)
-            continue
-        name, _, spec = member.partition(":")
-        cls = find.get(name.strip())
-        if cls is None:
-            raise UsageError(f"no sampler is called {name!r}", try_=suggestion(name, find, "vall-e samplers list"))
-        found.append(cls.from_spec(spec))
-    return tuple(found)

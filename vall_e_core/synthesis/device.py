@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from vall_e_core.errors import DeviceError, UsageError
@@ -55,17 +55,11 @@ def choose_device(text: str = "auto") -> Device:
     return Device(text, "asked for")
 
 
-def set_threads(threads: int | None, notify: Callable[[str], None]) -> int:
-    """Let torch use `threads` CPU threads (its own choice when None); returns the number in use. `notify` hears of it
-    where there are fewer cores."""
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-        cores = os.cpu_count() or threads
-        if threads > cores:
-            notify(f"{threads} threads on {cores} cores: they wait for each other, which is slow")
-    return torch.get_num_threads()
+def check_threads(threads: int | None, notify: Callable[[str], None]) -> None:
+    """`notify` hears of it where there are fewer cores than threads."""
+    cores = os.cpu_count() or 1
+    if threads is not None and threads > cores:
+        notify(f"{threads} threads on {cores} cores: they wait for each other, which is slow")
 
 
 def suitable_threads(width: int, device: str) -> int | None:
@@ -78,16 +72,38 @@ def suitable_threads(width: int, device: str) -> int | None:
 
 
 @contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """Let torch use `count` CPU threads inside (None: as it is); the caller's number is back afterwards."""
+def torch_state(threads: int | None) -> Iterator[None]:
+    """torch as a model needs it, whatever the caller has set: `threads` CPU threads (None: as many as there are),
+    float32 and the CPU for new tensors. All is as it was afterwards."""
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if count is None else count)
+    before, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    elsewhere = torch.get_default_device().type != "cpu"
     try:
-        yield
+        if threads is not None and threads != before:
+            torch.set_num_threads(threads)
+        if dtype != torch.float32:
+            torch.set_default_dtype(torch.float32)
+        with torch.device("cpu") if elsewhere else nullcontext():
+            yield
     finally:
-        torch.set_num_threads(before)
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+        if torch.get_default_dtype() != dtype:
+            torch.set_default_dtype(dtype)
+
+
+def require_own_process(loaded_in: int, device: str) -> None:
+    """That a model is used where it was loaded, or where a copy of it works.
+
+    Raises:
+        DeviceError: in a process that was forked after it was loaded, for there torch's threads and a GPU are gone.
+    """
+    if os.getpid() != loaded_in:
+        raise DeviceError(
+            "the model was loaded in another process", cause=f"a fork copies neither torch's threads nor {device}",
+            try_="load it in each process, or start processes with multiprocessing's 'spawn'",
+        )  # fmt: skip
 
 
 def set_library_defaults() -> None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vall_e_core.component import BuildContext
 
-from .chains import ChainRequest, parse_chain
-from .device import Device, choose_device, set_library_defaults, set_threads, suitable_threads, torch_threads
+from .chains import ChainRequest
+from .device import (
+    Device,
+    check_threads,
+    choose_device,
+    require_own_process,
+    set_library_defaults,
+    suitable_threads,
+    torch_state,
+)
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
-from .loading import ModelPlace, build_codec, check_codec, find_model, learnt_languages
+from .loading import ModelPlace, build_codec, check_codec, find_model
 from .model_options import ModelOptions, parse_overrides
 from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from vall_e_core.registry import Registry
     from vall_e_core.voices import SavedVoice
 
+    from .keywords import Options
     from .recording import Recording
     from .results import Speech, Transcription
     from .run import Run
@@ -78,6 +88,7 @@ class VallE:
         self.notify = notify
         self.languages = frozenset(languages)
         """The language codes that the model learnt; empty where that isn't known."""
+        self._process = os.getpid()
         self.engine = engine
         """The name of what runs the model's layers."""
 
@@ -104,22 +115,32 @@ class VallE:
         given = ModelOptions() if options is None else options
         if model is not None:
             settings["model"] = str(model)
-        chosen = replace(given, **settings)
+        from .keywords import with_fields
+
+        chosen = with_fields(given, settings, "load")
         plugins = _installed() if registry is None else registry
         place = find_model(plugins, chosen)
-        began = time.perf_counter()
         set_library_defaults()
+        with torch_state(chosen.threads):
+            return cls._load(plugins, chosen, place, notify)
+
+    @classmethod
+    def _load(
+        cls, plugins: Registry, chosen: ModelOptions, place: ModelPlace, notify: Callable[[str], None]
+    ) -> VallE:
+        import torch
+
         from vall_e_core.checkpoint import load_model
 
+        began = time.perf_counter()
         device = choose_device(chosen.device)
         engine = choose_engine(plugins, chosen, device.name)
-        threads = set_threads(chosen.threads, notify)
+        check_threads(chosen.threads, notify)
         loaded = load_model(
             place.path, yaml=place.yaml, lora=chosen.lora, overrides=parse_overrides(chosen.set),
             allow_pickle=chosen.allow_pickle, tokenizer=chosen.tokenizer, device=device.name, dtype=chosen.dtype,
         )  # fmt: skip
-        if chosen.threads is None:
-            threads = suitable_threads(loaded.config.width, device.name) or threads
+        threads = chosen.threads or suitable_threads(loaded.config.width, device.name) or torch.get_num_threads()
         spec = loaded.codec if chosen.codec is None else chosen.codec
         context = BuildContext(
             device.name, chosen.dtype, threads=threads, notify=notify, quantize=chosen.quantize, component=plugins.get
@@ -130,7 +151,6 @@ class VallE:
         return cls(
             plugins, loaded, codec, device, options=chosen, place=place, codec_spec=spec, threads=threads,
             load_seconds=time.perf_counter() - began, notify=notify, engine=running,
-            languages=learnt_languages(plugins, loaded, place),
         )  # fmt: skip
 
     def synthesize(
@@ -145,7 +165,7 @@ class VallE:
         options: SpeechOptions | None = None,
         ar: Sequence[Sampler | str] | None = None,
         nar: Sequence[Sampler | str] | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         trace: bool = False,
         **settings: Any,  # noqa: ANN401 - SpeechOptions' own fields
     ) -> Speech:
@@ -156,18 +176,23 @@ class VallE:
                 binary file, an array or a tensor of samples, or a pair (samples, rate).
             sample_rate: of references that are arrays or tensors, in Hz.
             reference_text: what the reference says; the voice's own if it is known.
-            options: how to speak; `settings` are fields of it (`seed=1`, `language="de"`, `max_ar_steps="5s"`, ...).
-            ar, nar: the sampling chain of level 0 and of the further levels, as components or specs (`"top-p:0.9"`).
-            progress: called between steps with (stage, steps done, steps at most); what it raises ends the run.
+            options: how to speak; `settings` are fields of it (`seed=1`, `language="de"`, `max_ar_steps="5s"`, ...),
+                and the flags of samplers (`top_p=0.9`, `sampler=["min-p:0.05"]`, `nar_temp=0.2`).
+            ar, nar: the sampling chain of level 0 and of the further levels, as components or specs (`"top-p:0.9"`);
+                the same as `sampler` and `nar_sampler`.
+            progress: called between steps with (stage, steps done, steps at most); what it raises ends the run. True: a
+                line that counts them on stderr, in a notebook too.
             trace: note what the chains do at every step, in `Speech.trace`.
 
         Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
         """
+        from .progress import shown
         from .recording import recordings
 
-        chosen = replace(SpeechOptions() if options is None else options, **settings)
+        chosen, chains = self._settle(options or SpeechOptions(), settings, "synthesize", ar=ar, nar=nar)
         request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, task, chosen)
-        return self.speak(request, self._chains(ar=ar, nar=nar), progress=progress, trace=trace)
+        with shown(progress, "speaking") as watch:
+            return self.speak(request, chains, progress=watch, trace=trace)
 
     def speak(
         self,
@@ -187,7 +212,7 @@ class VallE:
         from .speech import whole_speech
         from .stream import SpeechStream
 
-        with torch_threads(self.threads):
+        with self.ready():
             run = self._run(request, chains, progress, trace)
             return whole_speech(SpeechStream(run, early=early, given=level0, keep_parts=True))
 
@@ -216,9 +241,9 @@ class VallE:
         """
         from .recording import recordings
 
-        chosen = replace(SpeechOptions() if options is None else options, **settings)
+        chosen, chains = self._settle(options or SpeechOptions(), settings, "stream", ar=ar, nar=nar)
         request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, "tts", chosen)
-        return self.speak_stream(request, self._chains(ar=ar, nar=nar), progress=progress, early=early)
+        return self.speak_stream(request, chains, progress=progress, early=early)
 
     def speak_stream(
         self,
@@ -233,7 +258,7 @@ class VallE:
         """As `stream`, from a request; `arguments` go into the record."""
         from .stream import SpeechStream
 
-        with torch_threads(self.threads):
+        with self.ready():
             return SpeechStream(self._run(request, chains, progress, trace), early=early, arguments=arguments)
 
     def make_voice(
@@ -258,7 +283,8 @@ class VallE:
             self.require_stt()
             language = settings.get("language", "en")
             settings["phonemes"] = lambda clip: self.transcribe(clip, language=language).phonemes
-        return make_voice(self.codec, recording, notify=self.notify, **settings)
+        with self.ready():
+            return make_voice(self.codec, recording, notify=self.notify, **settings)
 
     def transcribe(
         self,
@@ -267,7 +293,7 @@ class VallE:
         sample_rate: int | None = None,
         options: HearingOptions | None = None,
         stt: Sequence[Sampler | str] | None = None,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
         trace: bool = False,
         **settings: Any,  # noqa: ANN401 - HearingOptions' own fields
     ) -> Transcription:
@@ -277,17 +303,19 @@ class VallE:
             audio: a path, the bytes of a file, an open binary file, an array or a tensor of samples, a pair
                 (samples, rate), or a clip.
             sample_rate: of an array or a tensor, in Hz.
-            options: how to listen; `settings` are fields of it (`language="de"`, `window=6`, ...).
+            options: how to listen; `settings` are fields of it (`language="de"`, `window=6`, ...), and the flags of
+                samplers (`beam_width=4`).
             stt: the sampling chain; the likeliest phoneme each time if None.
             trace: note what the chain does at every step, in `Transcription.trace`.
 
         Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
         """
+        from .progress import shown
         from .recording import readable
 
-        how = replace(HearingOptions() if options is None else options, **settings)
-        chain = self._chains(stt=stt).get("stt")
-        return self.hear(readable(audio, sample_rate), how, chain, progress=progress, trace=trace)
+        how, chains = self._settle(options or HearingOptions(), settings, "transcribe", stt=stt)
+        with shown(progress, "transcribing") as watch:
+            return self.hear(readable(audio, sample_rate), how, chains.get("stt"), progress=watch, trace=trace)
 
     def hear(
         self,
@@ -301,7 +329,7 @@ class VallE:
         """As `transcribe`, from options and a chain as the command line has them."""
         from .transcribing import transcribe
 
-        with torch_threads(self.threads):
+        with self.ready():
             return transcribe(self, audio, how, chain, progress, trace)
 
     def default_scorers(self) -> list[str]:
@@ -331,11 +359,17 @@ class VallE:
 
         require_stt(self)
 
-    def _chains(self, **given: Sequence[Sampler | str] | None) -> dict[str, ChainRequest]:
-        known = {each.name: each for each in self.registry.samplers()}
-        return {
-            stage: ChainRequest(parse_chain(members, known)) for stage, members in given.items() if members is not None
-        }
+    def ready(self) -> AbstractContextManager[None]:
+        """For the time of a call: this is the process that loaded, and torch is as the model needs it."""
+        require_own_process(self._process, self.device.name)
+        return torch_state(self.threads)
+
+    def _settle(
+        self, options: Options, settings: Mapping[str, object], call: str, **chains: Sequence[Sampler | str] | None
+    ) -> tuple[Options, dict[str, ChainRequest]]:
+        from .keywords import settle
+
+        return settle(options, settings, call, self.registry, chains)
 
 
 def _installed() -> Registry:

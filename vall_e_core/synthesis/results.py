@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vall_e_core.errors import UsageError
 
 from .ladder import AS_ASKED
 
@@ -108,17 +112,60 @@ class Speech:
         """Whether every part ended by itself."""
         return all(part.stop_reason != "length" for part in self.parts)
 
-    def save(self, path: Path | str, *, overwrite: bool = False, sidecar: bool = True) -> Path:
-        """Write the audio (.wav .flac .ogg by its suffix) and the record beside it, each whole or not at all.
+    @overload
+    def save(
+        self, target: Path | str, *, format: str | None = None, overwrite: bool = False, sidecar: bool = True
+    ) -> Path: ...
 
-        Raises UsageError for an existing file without `overwrite` or an unknown suffix, InputError where it can't be
-        written.
+    @overload
+    def save(self, target: BinaryIO, *, format: str | None = None) -> None: ...
+
+    def save(
+        self, target: Path | str | BinaryIO, *, format: str | None = None, overwrite: bool = False, sidecar: bool = True
+    ) -> Path | None:
+        """Write the audio to a file, with the record beside it, or to an open binary file.
+
+        Args:
+            target: a path, or a file object, which is written to where it stands and left open.
+            format: `wav`, `flac`, `ogg`, `opus`, `mp3`, or raw samples as `pcm_s16le`, `pcm_f32le`; if absent by the
+                path's suffix, and WAV for a file object.
+            overwrite: replace a file that exists.
+            sidecar: write the record beside the audio.
+
+        Returns:
+            The path, or None for a file object.
+
+        Raises:
+            UsageError: for an existing file without `overwrite`, or an unknown format.
+            InputError: where it can't be written.
         """
         from vall_e_core.output import check_output
 
-        target = check_output(str(path), overwrite=overwrite, sidecar=sidecar)
-        self.write(target, sidecar=sidecar)
-        return Path(path)
+        if not isinstance(target, str | Path):
+            target.write(self.to_bytes("wav" if format is None else format))
+            return None
+        checked = check_output(str(target), format=format, overwrite=overwrite, sidecar=sidecar)
+        self.write(checked, sidecar=sidecar)
+        return Path(target)
+
+    def to_bytes(self, format: str = "wav") -> bytes:
+        """The audio as the bytes of a file; the formats are those of `save`. Raises UsageError for an unknown one."""
+        from vall_e_core.output import FORMATS
+
+        from .encoding import encode_wave
+
+        if format not in FORMATS:
+            raise UsageError(f"unknown format: {format}", try_=f"one of: {', '.join(FORMATS)}")
+        return encode_wave(self.wave, self.sample_rate, format)
+
+    def _repr_html_(self) -> str:
+        """A player with what was said, for a notebook."""
+        sound = base64.b64encode(self.to_bytes("wav")).decode("ascii")
+        said = html.escape(" ".join(part.text for part in self.parts))
+        return (
+            f'<figure><figcaption>{said} ({self.seconds:.1f} s)</figcaption>'
+            f'<audio controls src="data:audio/wav;base64,{sound}"></audio></figure>'
+        )
 
     def write(self, target: OutputTarget, *, sidecar: bool = True) -> dict[str, Any]:
         """Write to a checked target; returns the record with the output's facts in it."""

@@ -12,7 +12,6 @@ from torch import Tensor
 from vall_e_core.errors import InputError
 
 from .candidates import Chosen, alike
-from .device import torch_threads
 from .early import early_parts, whole_only
 from .joining import Joiner, Placed, Wave
 from .pacing import paced
@@ -109,7 +108,7 @@ class SpeechStream(Iterator[Wave]):
         """The next samples, at least one."""
         while self._record is None:
             began = time.perf_counter()
-            with torch_threads(self._run.engine.threads):
+            with self._run.engine.ready():
                 sound = next(self._source, None)
                 wave = self._heard(sound) if sound is not None else None
             self._spent += time.perf_counter() - began
