@@ -14,6 +14,10 @@ WIDE_DENSE = 15
 _ENDS = re.compile(r"[.!?…。！？؟।۔][\"'”’»)\]}」』]*$")
 _INSIDE = re.compile(r"[.!?][\"'”’»)\]]* |[。！？]")
 _BREAKS_OFF = re.compile(r"[.!?…:;。！？؟।۔：；][\"'”’»)\]}」』]*$")
+_UNFINISHED = re.compile(
+    r" (?:a|an|the|of|for|to|at|by|from|with|and|or|but|as|if|than|my|your|his|their|our|its|these|those|is|are|was"
+    r"|were|has|have|had|will|would|can|could|should|must|into|onto|between|because|which|who|whose)$"
+)
 HYPHENATED = re.compile(r"\w-$")
 _DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _BULLET = re.compile(r"[-*•‣▪◦●○–—] (?:\[[ xX]\] )?(?=\S)")
@@ -21,7 +25,8 @@ _NUMBER = re.compile(r"(\d{1,3})[.)] (?=\S)")
 _QUOTE = re.compile(r"(?:> ?)+")
 _HEADING = re.compile(r"#{1,6} (?=\S)")
 _CLOSING = re.compile(r" #+$")
-_RULE = re.compile(r"(?:[-*_=~] ?){3,}$|(?:```|~~~)[\w+-]*$")
+_RULE = re.compile(r"(?:[-*_=~] ?){3,}$|(?:```|~~~)[\w+-]*$|\|?(?: ?:?-+:? ?\|)+(?: ?:?-+:?)?$")
+_ROW = re.compile(r"\|.*[^|\s].*\|$")
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Line:
     item: bool = False
     """Whether something begins with it."""
     heading: bool = False
+    row: bool = False
+    """Whether it is a row of a table, between bars."""
     depth: int = 0
     """How often it was quoted, as in an e-mail."""
 
@@ -76,17 +83,21 @@ def _line(row: str, begin: int, counted: bool) -> Line:
         start = marker.end()
     if heading and (closing := _CLOSING.search(row, start)):
         end = closing.start()
-    depth = row[:start].count(">")
-    return Line(begin, begin + start, begin + end, row[start:end], marker is not None, heading is not None, depth)
+    table = _ROW.match(row, start) is not None
+    return Line(
+        begin, begin + start, begin + end, row[start:end], item=marker is not None or table,
+        heading=heading is not None or table, row=table, depth=row[:start].count(">"),
+    )  # fmt: skip
 
 
-def continues(lines: Sequence[Line]) -> list[bool]:
+def continues(lines: Sequence[Line], english: bool) -> list[bool]:
     """For each line but the first of a block (lines without an empty one between them): whether it goes on with what
     the line before it says, because that was only broken to keep it short.
 
     A line goes on where it begins with a small letter in the middle of a sentence that ends somewhere below; and, in a
-    block as wide as text is wrapped, where the line before had no room for its first word. Lists, addresses, verse and
-    headlines have neither: their lines begin with capitals or end without a mark, or had room for more.
+    block as wide as text is wrapped, where the line before had no room for its first word; in English also behind a
+    word that ends nothing, such as `the`. Lists, addresses, verse and headlines have none of this: their lines begin
+    with capitals or end without a mark, or had room for more.
     """
     rows = [line.text for line in lines]
     width = max(map(len, rows), default=0)
@@ -104,7 +115,9 @@ def continues(lines: Sequence[Line]) -> list[bool]:
             found.append(False)
         elif dense:
             found.append(len(before) >= max(WIDE_DENSE, width - 1) and ended[at])
-        elif small[at] and not _BREAKS_OFF.search(before) and ended[at]:
+        elif (english and _UNFINISHED.search(before) and len(before.split()) > 2) or (
+            small[at] and ended[at] and not _BREAKS_OFF.search(before)
+        ):
             found.append(True)
         elif full[at] and width >= WIDE:
             alone = len(rows) == 2 and not _BREAKS_OFF.search(before) and ends[at]

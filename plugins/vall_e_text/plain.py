@@ -16,6 +16,7 @@ from .pieces import IPA, Pause, Piece, Stop, Words, joined
 _PAUSE = re.compile(r"\[pause:([^\[\]\n]{0,40})\]", re.IGNORECASE)
 _DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})\s*(ms|s|sec|seconds?)?\s*", re.IGNORECASE)
 _SPOKEN_AS = re.compile(r"\[([^\[\]\n]{1,200})\]\(/([^/()\n]{1,500})/\)")
+_LINK = re.compile(r"!?\[([^\[\]\n]{1,300})\]\((?:https?://|mailto:|www\.|#)[^()\s]{0,2000}\)")
 _EMPHASIS = re.compile(r"\*{1,3}|_{1,3}|~~|`{1,3}")
 
 
@@ -31,17 +32,20 @@ def read_plain(text: str, *, english: bool = True) -> tuple[tuple[Piece, ...], i
     clean = joined(words)
     inline = list(spoken_otherwise(clean))
     lines = find_lines(clean, english)
-    found = [*inline, *_layout(clean, lines), *_emphasis(clean, lines, inline)]
+    found = [*inline, *_layout(clean, lines, english), *_emphasis(clean, lines, inline)]
     pieces, _ = tidy(assembled(words, found), len(text))
     return pieces, removed
 
 
 def spoken_otherwise(text: str) -> Iterator[Found]:
-    """Pauses and pronunciations that are written within a text. Raises InputError."""
+    """Pauses, pronunciations and the targets of links that are written within a text. Raises InputError."""
     yield from pauses(text)
     for match in _SPOKEN_AS.finditer(text):
         word, phonemes = match.group(1), match.group(2)
         yield Found(match.start(), match.end(), _pronounced(phonemes.strip(), word))
+    for match in _LINK.finditer(text):
+        yield Found(match.start(), match.start(1))
+        yield Found(match.end(1), match.end())
 
 
 def pauses(text: str) -> Iterator[Found]:
@@ -70,15 +74,20 @@ def _paragraph(start: int, end: int, _: str) -> Piece:
     return Stop(start, end, paragraph=True)
 
 
-def _layout(text: str, lines: Sequence[Line]) -> Iterator[Found]:
+def _layout(text: str, lines: Sequence[Line], english: bool) -> Iterator[Found]:
     """Marks around lines, and line ends that are more than a blank."""
     for line in lines:
         if line.start > line.begin:
             yield Found(line.begin, line.start)
+        if line.row:
+            bars = [at for at in range(line.start, line.end) if text[at] == "|"]
+            yield Found(bars[0], bars[0] + 1)
+            yield Found(bars[-1], bars[-1] + 1)
+            yield from (Found(at, at + 1, _stop) for at in bars[1:-1])
     for before, after in pairwise(_blocks(lines)):
         yield Found(before[-1].end, after[0].begin, _paragraph)
     for block in _blocks(lines):
-        for (before_line, line), goes_on in zip(pairwise(block), continues(block), strict=True):
+        for (before_line, line), goes_on in zip(pairwise(block), continues(block, english), strict=True):
             if not goes_on:
                 yield Found(before_line.end, line.begin, _stop)
             elif HYPHENATED.search(before_line.text) or _dense(before_line.text[-1:]):

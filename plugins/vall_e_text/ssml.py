@@ -89,14 +89,14 @@ class _Reader:
             parser.Parse(self._data, True)
         except expat.ExpatError as error:
             raise InputError(
-                "the SSML isn't well formed", cause=f"{expat.ErrorString(error.code)}, at {self._shown(parser)!r}",
+                "the SSML isn't well formed", cause=f"{expat.ErrorString(error.code)}, at {self._shown(parser)}",
                 try_="--markup text reads it as it stands",
             ) from error  # fmt: skip
         return self._pieces
 
     def _shown(self, parser: expat.XMLParserType) -> str:
         at = max(0, parser.ErrorByteIndex)
-        return self._data[at : at + 40].decode("utf-8", "ignore")
+        return repr(self._data[at : at + 40].decode("utf-8", "ignore")) if self._data[at:] else "its end"
 
     def _place(self, parser: expat.XMLParserType) -> int:
         """Where the parser is, in characters of the text."""

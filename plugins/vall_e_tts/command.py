@@ -68,7 +68,7 @@ def run(task: Tts, session: Session) -> None:
     with ShownProgress(session) as show:
         speech = engine.speak_stream(
             request.with_options(options), chains, progress=show, trace=task.trace is not None, early=task.stream,
-            arguments=arguments_of(session, words, options),
+            arguments={**arguments_of(session, words, options), "markup": request.reading.markup},
         )  # fmt: skip
         record = write_speech(speech, target, sidecar=not task.no_sidecar)
     for line in speech.warnings:

@@ -242,7 +242,7 @@ def test_files_are_read_as_what_their_names_say(cli: Any, tts: Any, tmp_path: Pa
     flags = ("--model", tts.model, "--phonemizer", "letters", "--device", "cpu", "--seed", 1, *SHORT)
     cli("tts", "-f", page, "--ref", tts.reference, "-o", tmp_path / "a.wav", *flags)
     record = json.loads((tmp_path / "a.wav.json").read_text())
-    assert record["spoken"] == "Hello there" and record["markup"] == "markdown"
+    assert record["spoken"] == "Hello there" and record["markup"] == record["arguments"]["markup"] == "markdown"
 
 
 def test_strip_markup_names_what_took_its_place(tts: Any, cli: Any, tmp_path: Path) -> None:

@@ -293,6 +293,7 @@ CHINESE = "春天来了，公园里的花都开了，孩子们在草地上跑来
         ("Yes, I think that we should all go down to the harbor of old\nLisbon.", [
             "Yes, I think that we should all go down to the harbor of old Lisbon.",
         ]),
+        ("I send you the report for\nQ3 2024. It is up.", ["I send you the report for Q3 2024. It is up."]),
         (CHINESE, [CHINESE.replace("\n", "").replace("，", ",")]),
     ],
 )  # fmt: skip

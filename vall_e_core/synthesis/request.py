@@ -11,7 +11,7 @@ from vall_e_core.audio import MINIMUM_SECONDS, AudioClip
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import UsageError
 from vall_e_core.voices import SavedVoice
-from vall_e_text import IPA, Piece, Reading, Words, read, read_lexicon, require_speech, shown
+from vall_e_text import IPA, Piece, Reading, Words, read, read_lexicon, require_speech, settle_markup, shown
 
 from .front_end import FrontEnd, build_normalizers, find_normalizers
 from .limits import parse_bound
@@ -145,13 +145,17 @@ class SpeechRequest:
         )
 
     def _read_text(self) -> Reading:
-        """The text as pieces. Raises InputError where it can't be read, or there is nothing in it to say."""
+        """The text as pieces. Raises InputError where it can't be read, or there is nothing in it.
+
+        Whether something can be said is known when normalizers have seen it: some have words for a smiley.
+        """
         options = self.options
         lexicon = None if options.lexicon is None else read_lexicon(options.lexicon)
         if self.said:
-            return Reading(self.text, (), 0, options.markup)
+            return Reading(self.text, (), 0, settle_markup(self.text, options.markup, self.name))
         found = read(self.text, markup=options.markup, language=options.language, lexicon=lexicon, name=self.name)
-        require_speech(found.pieces)
+        if not any(shown(each).strip() for each in found.pieces if isinstance(each, Words | IPA)):
+            require_speech(found.pieces)
         return found
 
     def _references(
