@@ -26,10 +26,12 @@ class Lexicon:
 
     def __init__(self, entries: Mapping[str, str]) -> None:
         self.entries = dict(entries)
-        self._by_first: dict[str, list[tuple[int, str]]] = {}
-        for word in sorted(entries, key=lambda each: (len(_TOKEN.findall(each)), each), reverse=True):
+        lengths: dict[str, set[int]] = {}
+        for word in entries:
             tokens = _TOKEN.findall(word)
-            self._by_first.setdefault(tokens[0].lower(), []).append((len(tokens), word))
+            lengths.setdefault(tokens[0].lower(), set()).add(len(tokens))
+        self._lengths = {first: sorted(counts, reverse=True) for first, counts in lengths.items()}
+        """How many tokens entries have that begin with a token, the longest first."""
 
     def apply(self, pieces: Iterable[Piece]) -> tuple[Piece, ...]:
         """The pieces with its words said as it says."""
@@ -44,13 +46,14 @@ class Lexicon:
         tokens = list(_TOKEN.finditer(text))
         done = 0
         for at, token in enumerate(tokens):
-            for count, word in self._by_first.get(token.group().lower(), ()):
+            for count in self._lengths.get(token.group().lower(), ()):
                 if at < done or at + count > len(tokens):
                     continue
                 start, end = token.start(), tokens[at + count - 1].end()
                 there = " ".join(text[start:end].split())
-                if there == word or (word == word.lower() and there.lower() == word):
-                    yield Found(start, end, _said(self.entries[word]))
+                said = self.entries.get(there, self.entries.get(there.lower()))
+                if said is not None:
+                    yield Found(start, end, _said(said))
                     done = at + count
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from vall_e_core.component import BuildContext
@@ -11,11 +12,14 @@ from vall_e_core.errors import InputError, PluginError, UsageError, VallEError
 from vall_e_core.kinds import Normalizer
 from vall_e_text import CLOSING, IPA, Piece, Segment, Stop, Words, begun, normalized, read, whole, with_stop
 
+from .languages import language_base
+
 if TYPE_CHECKING:
     from vall_e_core.protocols import NormalizerModel, PhonemizerModel
     from vall_e_core.registry import Registry
 
 NONE = "none"
+_POSSESSIVE = re.compile(r"\s?['’]s\b")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class FrontEnd:
 
         Raises InputError where something can't be read.
         """
-        atoms = [_atoms(segment) for segment in segments]
+        atoms = [_atoms(segment, self.language) for segment in segments]
         texts = [each.text for some in atoms for each in some if isinstance(each, Words)]
         read_as = iter(self.phonemizer.phonemize(texts, self.language) if texts else ())
         return [_together(some, lambda: next(read_as)) for some in atoms]
@@ -47,7 +51,7 @@ class FrontEnd:
         return found
 
 
-def _atoms(segment: Segment) -> list[Piece]:
+def _atoms(segment: Segment, language: str) -> list[Piece]:
     """Words that are read in one go, pronunciations and stops."""
     found: list[Piece] = []
     for piece in segment.pieces:
@@ -55,7 +59,22 @@ def _atoms(segment: Segment) -> list[Piece]:
             found[-1] = Words(found[-1].text + piece.text, found[-1].start, piece.end)
         else:
             found.append(piece)
+    if language_base(language) == "en":
+        for at in range(1, len(found)):
+            found[at - 1 : at + 1] = _possessive(found[at - 1], found[at])
     return [each for each in found if not isinstance(each, Words) or each.text.strip()]
+
+
+def _possessive(before: Piece, after: Piece) -> tuple[Piece, Piece]:
+    """An English `'s` behind a pronunciation as its ending."""
+    if not (isinstance(before, IPA) and isinstance(after, Words)):
+        return before, after
+    match = _POSSESSIVE.match(after.text)
+    sounds = [char for char in before.phonemes if char.isalpha()]
+    if match is None or not sounds:
+        return before, after
+    ending = "ᵻz" if sounds[-1] in "szʃʒ" else "s" if sounds[-1] in "ptkfθ" else "z"
+    return replace(before, phonemes=before.phonemes + ending), replace(after, text=after.text[match.end() :])
 
 
 def _together(atoms: Sequence[Piece], read_next: Callable[[], str]) -> str:
