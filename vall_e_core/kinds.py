@@ -172,6 +172,9 @@ class ModelSource(Component):
     default: ClassVar[bool] = False
     languages: ClassVar[frozenset[str]] = frozenset()
     """The language codes it learnt; empty where that isn't known. A checkpoint's own `languages` go first."""
+    listens: ClassVar[bool] = False
+    """Its transcription is good enough to judge its own takes by (`--listen auto`). A checkpoint's own `listens` goes
+    first."""
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """Where it lies on this machine, or None if it isn't there."""

@@ -5,7 +5,7 @@ from .demask import DEFAULT_GUIDANCE, Demasking, generate_nar_len
 from .guidance import Guidance
 from .length import predict_length
 from .nar import generate_nar
-from .stt import transcribe
+from .stt import foreseen, transcribe
 from .types import ArResult, Progress, SttResult, Utterance, continue_prompt, start_with
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SttResult",
     "Utterance",
     "continue_prompt",
+    "foreseen",
     "generate_ar",
     "generate_nar",
     "generate_nar_len",

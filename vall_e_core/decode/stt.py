@@ -11,8 +11,9 @@ from torch import Tensor
 from ..model import PHONEME_BOS, Inputs, Target
 from .ar import step_limits
 from .loop import Settings
+from .parallel import groups
 from .sequences import write_sequences
-from .steppers import Job
+from .steppers import Batch, Job, flat_logits, output_rows
 from .types import Progress, SttResult
 
 if TYPE_CHECKING:
@@ -63,6 +64,43 @@ def transcribe(
         SttResult(w.tokens, "stop" if w.stopped else "length", w.steps, w.log_probability)
         for w in write_sequences(model, Target("stt"), jobs, chain, settings)
     ]
+
+
+@torch.inference_mode()
+def foreseen(
+    model: BaseModel, codes: Sequence[Tensor], languages: Sequence[int | None], phonemes: Sequence[Tensor]
+) -> list[Tensor]:
+    """Where the model would itself write the phoneme that comes next, hearing a clip and knowing those before.
+
+    One pass, instead of one for each phoneme: what is missing in a clip isn't foreseen.
+
+    Args:
+        codes: ``[T, Q]`` for each clip.
+        phonemes: ids ``[L]`` for each, begin and end among them.
+
+    Returns:
+        For each clip whether each id but the first is the likeliest, ``[L - 1]``.
+    """
+    target = Target("stt")
+    device = next(model.parameters()).device
+    ids = [each.to(device) for each in phonemes]
+    found: list[Tensor] = [each.new_zeros(0, dtype=torch.bool) for each in ids]
+    sequences = [
+        model.embed(_inputs(clip.to(device).long(), language)(each[:-1]), target)
+        for clip, language, each in zip(codes, languages, ids, strict=True)
+    ]
+    for group in groups([len(each.embeds) for each in sequences]):
+        members = [sequences[place] for place in group]
+        batch = Batch.of(members)
+        hidden = model(
+            batch.embeds, batch.positions, causal=model.causal(target), lengths=batch.padded, target=target
+        )  # fmt: skip
+        rows, counts = output_rows(hidden, members)
+        likeliest = flat_logits(model, rows, target).argmax(-1)
+        for row, (place, count) in enumerate(zip(group, counts.tolist(), strict=True)):
+            wanted = ids[place][1:]
+            found[place] = likeliest[row, count - len(wanted) : count] == wanted
+    return found
 
 
 def _inputs(clip: Tensor, language: int | None) -> Callable[[Tensor], Inputs]:

@@ -25,7 +25,7 @@ LEAST_PART_SECONDS = 3.0
 #: A bound below this many times the expected length cuts speech that is all right; parts are made as short as that.
 ROOM = 1.5
 #: Under this share of the expected length a result is reported as short.
-SHORT_FACTOR = 0.4
+SHORT_FACTOR = 0.55
 
 _UNITS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0}
 

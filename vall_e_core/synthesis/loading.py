@@ -84,6 +84,17 @@ def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> f
     return frozenset() if source is None else source.languages
 
 
+def listens(registry: Registry, loaded: Loaded, place: ModelPlace) -> bool:
+    """Whether a model judges its own takes by listening unless told otherwise, as its file or its source says."""
+    if "stt" not in loaded.config.capabilities:
+        return False
+    said = loaded.metadata.get("listens")
+    if isinstance(said, bool):
+        return said
+    source = registry.all(ModelSource).get(place.source or "")
+    return source is not None and source.listens
+
+
 def find_codec(registry: Registry, spec: str) -> Codec:
     """`NAME[:k=v,…]` as a configured codec. Raises UsageError."""
     return cast(Codec, _find(registry, Codec.kind, spec))

@@ -51,6 +51,8 @@ class Part:
     """What is known of every take that was judged, the kept one among them; empty where none was."""
     rung: str = AS_ASKED
     """Which chain made it: the one asked for, or what the ladder of tries changed about it."""
+    attempts: Sequence[Mapping[str, object]] = ()
+    """What became of every try, in order; empty where the first was good."""
     said: Said | None = None
     """What was read for the text, and where in the text that was given it stands."""
 
@@ -65,6 +67,8 @@ class Part:
             "seed": self.seed, "tries": self.tries, "rung": self.rung, "verdict": self.verdict,
             "findings": list(self.findings), "degenerate_steps": self.degenerate,
         }  # fmt: skip
+        if self.attempts:
+            found["attempts"] = [dict(each) for each in self.attempts]
         if self.log_probability is not None:
             found["log_probability"] = self.log_probability
         if self.refined is not None:

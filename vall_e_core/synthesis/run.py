@@ -23,6 +23,7 @@ from .finite import require_finite
 from .joining import Wave
 from .ladder import ladder
 from .languages import language_base, language_id
+from .listening import why_deaf
 from .loading import advised_seconds
 from .memory import fitting
 from .pacing import NATURAL
@@ -89,6 +90,8 @@ class Run:
                 self.warnings.append(
                     "--sampler names the chain of the AR pass, and none is run; --nar-sampler names the levels' chain"
                 )
+        self.deaf = why_deaf(self)
+        """Why takes aren't listened to; None where they are."""
         self.judges = judges(engine, self.options.scorer, self.options.candidates)
         for plan in self.plans.values():
             self.warnings += plan.warnings

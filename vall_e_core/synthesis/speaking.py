@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -49,17 +49,22 @@ RESCALE = 0.7
 
 @dataclass
 class Clock:
-    """Seconds spent in each stage of a run."""
+    """Seconds spent in each stage of a run; those of a stage within another are its own alone."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
+    _within: float = 0.0
+
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
+        began, outer = time.perf_counter(), self._within
+        self._within = 0.0
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+            spent = time.perf_counter() - began
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent - self._within
+            self._within = outer + spent
 
 
 @dataclass(frozen=True)
@@ -166,10 +171,11 @@ def level0(
     passes: Passes,
     frame_rate: float,
     progress: Progress | None = None,
+    listen: Callable[[Sequence[int], Sequence[Take]], Sequence[Take]] | None = None,
 ) -> list[Take]:
     """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part.
 
-    `rungs` are the chains of the tries, by name; the last one serves all further tries.
+    `rungs` are the chains of the tries, by name; the last one serves all further tries. `listen`: see `best_takes`.
     """
     spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
 
@@ -212,7 +218,7 @@ def level0(
         with finite_states(model, "NAR-len"):
             return in_batches(some, passes.batch_size, lambda mine: at_once(mine, rung, chain, seed))
 
-    return best_takes(make, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries)
+    return best_takes(make, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, listen=listen)
 
 
 def further_levels(
@@ -225,6 +231,14 @@ def further_levels(
     progress: Progress | None = None,
 ) -> list[Tensor]:
     """All levels of every take, [T, 1 + levels], in order."""
+    known = {place: take.levels for place, take in enumerate(takes) if take.levels is not None}
+    if known:
+        rest = [place for place in range(len(takes)) if place not in known]
+        made = further_levels(
+            model, [utterances[i] for i in rest], [takes[i] for i in rest], chain, passes, frame_rate, progress
+        )  # fmt: skip
+        known |= dict(zip(rest, made, strict=True))
+        return [known[place] for place in range(len(takes))]
     if takes and takes[0].codes.dim() == 2:  # version 7 makes all levels at once
         keep = None if passes.levels is None else passes.levels + 1
         return [take.codes[:, :keep] for take in takes]

@@ -99,6 +99,11 @@ class SpeechOptions(Component):
         3, min=1, max=100,
         help="tries for an utterance that loops, ends at once or never: new noise, then ras, then a lower temperature",
     )  # fmt: skip
+    listen: str = param(
+        "auto", choices=("auto", "on", "off"),
+        help="the model transcribes each take, and one in which words are missing is made again; auto: where the model "
+        "is known to hear well enough, in languages that it learnt; not with --stream",
+    )  # fmt: skip
     candidates: int = param(
         1, min=1, max=1000,
         help="takes of each part, each with noise of its own; the one that the scorers like best is kept",

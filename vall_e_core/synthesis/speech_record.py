@@ -36,6 +36,7 @@ def speech_record(run: Run, parts: Sequence[Mapping[str, Any]], samples: int, sp
             "frames": len(prompt.codes), "seconds": round(prompt.used_seconds, 6),
             "transcript": prompt.transcript or None,
         },
+        "listen": {"on": run.deaf is None, "why_not": run.deaf},
         "scorers": [each.scorer.to_spec() for each in run.judges],
         "samplers": {stage: plan.record() for stage, plan in run.plans.items()},
         "passes": describe_passes(run.passes),

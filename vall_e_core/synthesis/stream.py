@@ -69,6 +69,9 @@ class SpeechStream(Iterator[Wave]):
         self.sample_rate = run.codec.sample_rate
         self.parts: list[Part] = []
         """The finished parts, where they are kept."""
+        if self._early and run.deaf is None:
+            run.deaf = "what has been heard can't be made again (--stream)"
+            run.engine.notify(f"note: takes aren't listened to: {run.deaf}")
         if early and not self._early:
             run.warnings.append(f"the speech is handed out part by part: {whole_only(run)}")
 
@@ -170,7 +173,8 @@ class SpeechStream(Iterator[Wave]):
             text.text, text.phonemes, chosen.spoken.codes.cpu(), place.start / rate, place.length / rate,
             place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
             take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
-            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung, text.said,
+            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung,
+            take.attempts, text.said,
         )  # fmt: skip
 
     def _warn_about(self, at: int, part: Part) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .ladder import AS_ASKED
@@ -18,8 +20,8 @@ EMPTY_SECONDS = 0.08
 #: Less than this is short even for a single letter.
 SHORTEST_SECONDS = 0.2
 
-Verdict = Literal["ok", "short", "loop", "length", "empty"]
-BEST_FIRST: tuple[Verdict, ...] = ("ok", "short", "length", "loop", "empty")
+Verdict = Literal["ok", "lost", "short", "loop", "length", "empty"]
+BEST_FIRST: tuple[Verdict, ...] = ("ok", "lost", "short", "length", "loop", "empty")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,19 @@ class Take:
     """Which chain of the ladder made it."""
     verdict: Verdict = "ok"
     findings: tuple[str, ...] = field(default=())
+    badness: float = 0.0
+    """How much is wrong, among takes with one verdict: the share of the text that is missing, about."""
+    levels: Tensor | None = None
+    """All levels [T, Q], where they were made to listen to the take."""
+    attempts: tuple[Mapping[str, object], ...] = ()
+    """What became of every try, in order, where there were several."""
+
+    def attempt(self) -> dict[str, object]:
+        """What the record keeps of it as one try of several."""
+        return {
+            "rung": self.rung, "verdict": self.verdict, "frames": len(self.codes), "seed": self.seed,
+            "findings": list(self.findings),
+        }  # fmt: skip
 
 
 def judge(take: Take, wanted: Wanted, frame_rate: float) -> tuple[Verdict, tuple[str, ...]]:
@@ -58,7 +73,7 @@ def judge(take: Take, wanted: Wanted, frame_rate: float) -> tuple[Verdict, tuple
     seconds = frames / frame_rate
     if take.stop_reason == "stop" and seconds < EMPTY_SECONDS:
         return "empty", ("the model stopped at once",)
-    loop = find_loop((take.codes if take.codes.dim() == 1 else take.codes[:, 0]).cpu().numpy(), frame_rate)
+    loop = find_loop(_level0(take), frame_rate)
     if loop is not None:
         start, period = loop
         return "loop", (f"repeats itself from {start / frame_rate:.2f} s on, every {period} frames",)
@@ -75,6 +90,14 @@ def retry_seed(seed: int, attempt: int) -> int:
     return (seed + attempt * 0x9E3779B97F4A7C15) % (1 << 63)
 
 
+def badness(take: Take, wanted: Wanted, frame_rate: float) -> float:
+    """Which share of the text a take that isn't good misses, about: from its length, or from where it gets stuck."""
+    good = len(take.codes)
+    if take.verdict == "loop" and (found := find_loop(_level0(take), frame_rate)) is not None:
+        good = found[0]
+    return 0.0 if wanted.expected <= 0 else max(0.0, 1 - good / wanted.expected)
+
+
 def best_takes(
     make: Callable[[Sequence[int], int, int], Sequence[Take]],
     wanted: Sequence[Wanted],
@@ -82,30 +105,59 @@ def best_takes(
     *,
     seed: int,
     max_tries: int,
+    listen: Callable[[Sequence[int], Sequence[Take]], Sequence[Take]] | None = None,
 ) -> list[Take]:
     """A take for every item, in order: the first good one, or the best of `max_tries`.
 
     Items are parts of a text, or several candidates of each part; none depends on the others. `make(items, attempt,
     seed)` makes takes for some items. What a retry only repeats (nothing is drawn) isn't tried again. An item without
-    speech in any of its takes has the verdict `empty`.
+    speech in any of its takes has the verdict `empty`. `listen(items, takes)` hands back takes that seem to be good,
+    with the verdict `lost` and what is missing where it heard too little.
     """
     best: dict[int, Take] = {}
-    tries = dict.fromkeys(range(len(wanted)), 0)
+    seen: dict[int, list[Take]] = {item: [] for item in range(len(wanted))}
     pending = list(range(len(wanted)))
     for attempt in range(max_tries):
         if not pending:
             break
+        takes = [
+            _judged(made, wanted[part], frame_rate)
+            for part, made in zip(pending, make(pending, attempt, retry_seed(seed, attempt)), strict=True)
+        ]
+        if listen is not None:
+            good = [at for at, take in enumerate(takes) if take.verdict == "ok"]
+            for at, take in zip(good, listen([pending[at] for at in good], [takes[at] for at in good]), strict=True):
+                takes[at] = take
         again: list[int] = []
-        for part, made in zip(pending, make(pending, attempt, retry_seed(seed, attempt)), strict=True):
-            tries[part] += 1
-            verdict, findings = judge(made, wanted[part], frame_rate)
-            take = replace(made, verdict=verdict, findings=findings)
-            old = best.get(part)
-            if old is None or BEST_FIRST.index(verdict) < BEST_FIRST.index(old.verdict):
+        for part, take in zip(pending, takes, strict=True):
+            repeated = any(len(old.codes) > 0 and torch.equal(old.codes, take.codes) for old in seen[part])
+            seen[part].append(replace(take, levels=None))
+            if part not in best or _rank(take) < _rank(best[part]):
                 best[part] = take
-            settled = verdict == "ok" or (verdict == "length" and wanted[part].bounded_by_user)
-            repeated = old is not None and len(made.codes) > 0 and torch.equal(old.codes, made.codes)
+            settled = take.verdict == "ok" or (take.verdict == "length" and wanted[part].bounded_by_user)
             if not settled and not repeated:
                 again.append(part)
         pending = again
-    return [replace(best[part], tries=tries[part]) for part in range(len(wanted))]
+    return [_with_history(best[part], seen[part]) for part in range(len(wanted))]
+
+
+def _with_history(best: Take, seen: Sequence[Take]) -> Take:
+    attempts = tuple(each.attempt() for each in seen) if len(seen) > 1 else ()
+    return replace(best, tries=len(seen), attempts=attempts)
+
+
+def _rank(take: Take) -> tuple[int, float]:
+    """The lower, the better."""
+    return BEST_FIRST.index(take.verdict), take.badness
+
+
+def _judged(made: Take, wanted: Wanted, frame_rate: float) -> Take:
+    verdict, findings = judge(made, wanted, frame_rate)
+    take = replace(made, verdict=verdict, findings=findings)
+    return take if verdict == "ok" else replace(take, badness=badness(take, wanted, frame_rate))
+
+
+def _level0(take: Take) -> NDArray[np.int64]:
+    codes = take.codes if take.codes.dim() == 1 else take.codes[:, 0]
+    found: NDArray[np.int64] = codes.cpu().numpy()
+    return found

@@ -14,6 +14,7 @@ from vall_e_core.protocols import FinishedTake
 
 from .candidates import Chosen, Spoken, choose_each
 from .joining import Wave
+from .listening import listener
 from .run import Run, require_finite_codes
 from .speaking import further_levels, level0
 from .takes import Take
@@ -66,7 +67,7 @@ def _level0(run: Run, parts: Sequence[int], rungs: Sequence[tuple[str, Chain]]) 
     with run.clock("level 0"), torch.inference_mode():
         return level0(
             run.model, [run.utterance(i, n) for i, n in items], [run.wanted[i] for i, _ in items], rungs, run.passes,
-            run.codec.frame_rate, run.progress,
+            run.codec.frame_rate, run.progress, listener(run, items),
         )  # fmt: skip
 
 
