@@ -64,7 +64,8 @@ def main(argv: Sequence[str] | None = None, *, registry: Registry | None = None)
     except VallEError as error:
         return _end(error, error, state)
     except Exception as error:
-        return _end(_unexpected(error), error, state)
+        blamed = None if state.loaded is None or _memory(error) else state.loaded.blame(error)
+        return _end(blamed or _unexpected(error), error, state)
 
 
 def _run(args: list[str], state: State) -> int:
@@ -133,7 +134,7 @@ class _Help(UsageError):
 
 
 def _unexpected(error: Exception) -> VallEError:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _memory(error):
         return DeviceError(
             "out of memory",
             cause=" ".join(str(error).split()) or None,
@@ -148,6 +149,14 @@ def _unexpected(error: Exception) -> VallEError:
         cause="this is a bug in vall-e or in one of its plugins",
         try_="the same command with --debug, and report what it prints",
     )
+
+
+def _memory(error: Exception) -> bool:
+    """Whether memory ran out, by whatever name; torch's own allocator raises a RuntimeError."""
+    return (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error).lower() or "cannot allocate memory" in str(error).lower()
+    )  # fmt: skip
 
 
 def _collect_seldom() -> None:

@@ -21,6 +21,7 @@ from .component import BuildContext, Component
 from .errors import InputError, ModelError, VallEError
 from .kinds import Codec, Engine, ModelSource, Normalizer, Phonemizer
 from .plugin_loader import OURS, describe
+from .streams import kept_stdout
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -187,10 +188,11 @@ def _attempt(subject: str, component: type[Component], bad: Literal["warning", "
     """Another's code may raise anything; here that is the finding."""
     notices: list[str] = []
     try:
-        made = component.from_mapping({}).build(BuildContext(notify=notices.append))
+        with kept_stdout():
+            made = component.from_mapping({}).build(BuildContext(notify=notices.append))
     except VallEError as error:
         return Finding(bad, subject, " - ".join(filter(None, (error.message, error.cause))), error.try_)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Finding(bad, subject, describe(error))
     found = getattr(made, "library", None)
     facts = [] if found is None else [str(getattr(found, "path", found))]

@@ -10,6 +10,7 @@ import click
 from .cli_state import state_of
 from .errors import PluginError
 from .plugin_loader import SLOW_MS, PluginRecord
+from .streams import kept_stdout
 
 
 @click.group()
@@ -59,7 +60,8 @@ def check_plugin(ctx: click.Context, package: str) -> None:
     from .plugin_check import check
 
     console = state_of(ctx).console()
-    reports = check(package)
+    with kept_stdout():
+        reports = check(package)
     if console.json:
         click.echo(json.dumps([report.to_mapping() for report in reports], indent=2, ensure_ascii=False))
     else:

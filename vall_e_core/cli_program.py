@@ -14,6 +14,8 @@ from .cli_task import TaskCommand
 from .errors import PluginError, UsageError, did_you_mean, suggestion
 from .kinds import LazyCommand
 from .options import COMMON
+from .plugin_loader import describe
+from .streams import kept_stdout
 
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
@@ -84,10 +86,10 @@ class Program(click.Group):
 def _load(command: LazyCommand) -> click.Command:
     module, _, attribute = command.target.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, SyntaxError, AttributeError) as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise PluginError(f"the command {command.name} can't be loaded", cause=cause) from error
+        with kept_stdout():
+            found = getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error
     if not isinstance(found, click.Command):
         raise PluginError(f"the command {command.name} is no click command")
     return found

@@ -14,6 +14,7 @@ from .config import COMMAND_LINE, Layer, SamplerSpec
 from .errors import UsageError
 from .kinds import Task
 from .options import Option, task_options
+from .streams import kept_stdout
 
 _ORDER = "vall_e.order"
 
@@ -74,13 +75,19 @@ class TaskCommand(click.Command):
         from .session import Session
 
         state = state_of(ctx)
-        layer = self.layer(ctx, state)
-        session = Session.from_layer(
-            self.task, layer, registry=state.registry, file=state.config, console=state.console()
-        )
-        state.given["debug"] = session.debug
-        state.warn_of_broken(session.console)
-        session.task.run(session)
+        try:
+            with kept_stdout() as results:
+                layer = self.layer(ctx, state)
+                console = state.console()
+                console.stdout = results
+                session = Session.from_layer(
+                    self.task, layer, registry=state.registry, file=state.config, console=console
+                )  # fmt: skip
+                state.given["debug"] = session.debug
+                state.warn_of_broken(session.console)
+                session.task.run(session)
+        except SystemExit as error:  # nothing of ours ends a task like this
+            raise state.registry.blame(error) or error from error
 
     def layer(self, ctx: click.Context, state: State) -> Layer:
         """What stood on the command line."""

@@ -48,6 +48,8 @@ class Sampler(Component):
     """Parameters that the contract suite tries beside the defaults; needed where a parameter has no default."""
     conflicts: ClassVar[Mapping[str, str]] = {}
     """Samplers that it can't work beside, by name, and the reason."""
+    beside: ClassVar[Mapping[str, str]] = {}
+    """What is to be said where it works beside another sampler, by that one's name: the plan then notes it."""
     harmed_by_filters: ClassVar[str] = ""
     """Why filters before it do harm, where they do: the plan then warns of each."""
     stage_reasons: ClassVar[Mapping[str, str]] = {}

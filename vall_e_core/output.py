@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from vall_e_core.console import writing_stdout
 from vall_e_core.errors import InputError, UsageError
@@ -38,6 +38,8 @@ class OutputTarget:
     path: Path | None
     format: str
     overwrite: bool = False
+    stream: TextIO | None = None
+    """Where standard output is, if that isn't `sys.stdout` (see `Console.stdout`)."""
 
     @property
     def sidecar(self) -> Path | None:
@@ -50,7 +52,7 @@ class OutputTarget:
         Raises InputError when the file can't be written, BrokenPipeError when the reader of standard output has gone.
         """
         if self.path is None:
-            write_stdout(data)
+            write_stdout(data, self.stream)
         else:
             write_atomic(self.path, lambda file: file.write(data), overwrite=self.overwrite)
 
@@ -162,9 +164,9 @@ def write_json(path: Path, value: object, *, overwrite: bool = False) -> None:
     write_atomic(path, lambda file: file.write(data), overwrite=overwrite)
 
 
-def write_stdout(data: bytes) -> None:
+def write_stdout(data: bytes, to: TextIO | None = None) -> None:
     """Write all of `data` to standard output as bytes and flush it. Raises InputError where there is no room."""
-    stream = getattr(sys.stdout, "buffer", None)
+    stream = getattr(sys.stdout if to is None else to, "buffer", None)
     if stream is None:  # a text-only replacement of sys.stdout: there is no way to give it bytes
         raise InputError("standard output doesn't take bytes", try_="-o FILE")
     view = memoryview(data)

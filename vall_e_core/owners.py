@@ -45,14 +45,15 @@ def plugin_code(component: Component, doing: str, ctx: BuildContext | None = Non
         raise failure(f"the {component.kind} {component.name}", owner, doing, error) from error
 
 
-def failure(what: str, owner: Owner, doing: str, error: BaseException) -> PluginError:
+def failure(what: str, owner: Owner | None, doing: str | None, error: BaseException) -> PluginError:
     """The error for something that a plugin's code raised."""
     text = " ".join(str(error).split())
     shown = text if len(text) <= 300 else text[:299] + "…"
-    did = f"exited in {doing}()" if isinstance(error, SystemExit) else f"failed in {doing}()"
+    did = ("exited" if isinstance(error, SystemExit) else "failed") + (f" in {doing}()" if doing else "")
     return PluginError(
         f"{what} {did}: {type(error).__name__}{f': {shown}' if shown else ''}",
-        cause=f"it comes from {owner.label}", try_="--debug shows where; another one, or a newer version of the plugin",
+        cause=None if owner is None else f"it comes from {owner.label}",
+        try_="--debug shows where; another one, or a newer version of the plugin",
     )  # fmt: skip
 
 

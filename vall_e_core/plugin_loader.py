@@ -9,9 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -23,6 +21,7 @@ from .component import Component
 from .errors import PluginError, did_you_mean
 from .hookspecs import HOOKS, PROJECT, HookSpecs
 from .kinds import KINDS, LazyCommand, Normalizer, Sampler
+from .streams import kept_stdout
 
 GROUP = "vall_e"
 OURS = "vall-e"
@@ -51,7 +50,7 @@ class Found:
 
     def load(self) -> object:
         """The module or object it names. What it prints meanwhile goes to stderr: stdout is for results."""
-        with redirect_stdout(sys.stderr):
+        with kept_stdout():
             return EntryPoint(self.name, self.target, GROUP).load()
 
 
@@ -134,7 +133,7 @@ def manager() -> pluggy.PluginManager:
 
 def collect(plugin: object, hooks: pluggy.PluginManager, name: str) -> list[tuple[str, Provided]]:
     """Kind and component of everything a plugin brings. Where anything is wrong, raises and leaves nothing behind."""
-    with redirect_stdout(sys.stderr):
+    with kept_stdout():
         hooks.register(plugin, name=name)
         try:
             return _collect(plugin, hooks)
@@ -224,5 +223,5 @@ def resolve_command(command: LazyCommand) -> object:
     module, _, attribute = command.target.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, SyntaxError) as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error

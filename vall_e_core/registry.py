@@ -12,7 +12,7 @@ from .component import Component
 from .errors import PluginError, UsageError, suggestion
 from .hookspecs import HOOKS
 from .kinds import KINDS, LazyCommand, Sampler, Task
-from .owners import Owner, owner_by_module
+from .owners import Owner, failure, owner_by_module
 from .plugin_loader import OURS, Found, PluginRecord, Provided, collect, describe, find, manager
 
 PLURALS = {kind: hook.removeprefix("vall_e_") for hook, kind in HOOKS.items()}
@@ -130,6 +130,25 @@ class Registry:
         """Whose a component is: for messages, and to know how far it is trusted."""
         known = self._owners.get(id(component))
         return owner_by_module(component) if known is None else known[1]
+
+    def blame(self, error: BaseException) -> PluginError | None:
+        """What to say of an error that a third party's code raised, by the innermost frame of a plugin or of ours."""
+        frames = []
+        trace = error.__traceback__
+        while trace is not None:
+            frames.append(trace.tb_frame.f_globals.get("__name__", ""))
+            trace = trace.tb_next
+        roots = {
+            each.__module__.partition(".")[0]: owner
+            for each, owner in self._owners.values() if isinstance(each, type)
+        }  # fmt: skip
+        for root in (name.partition(".")[0] for name in reversed(frames)):
+            owner = roots.get(root)
+            if owner is not None and not owner.ours:
+                return failure(owner.label, None, None, error)
+            if owner is not None or root == "vall_e_core":
+                return None
+        return None
 
     def _reserved(self, kind: str, name: str) -> bool:
         if kind not in ("task", "command"):

@@ -18,7 +18,8 @@ class Dry(Sampler):
 
     "Don't repeat yourself" (p-e-w, text-generation-webui). `length` is how many tokens at the end of what was generated
     stood in the same order before this token already; of several places the longest counts. Shorter matches than
-    `allowed_length` are left alone. A breaker ends every match and is never penalised.
+    `allowed_length` are left alone. A breaker ends every match and is never penalised; so does a sequence of breakers
+    once it is complete (llama.cpp), whose ids are penalised like any other.
     The exponent stops growing where base^exponent would exceed float32 (llama.cpp).
     """
 
@@ -47,13 +48,21 @@ class Dry(Sampler):
     range: int = param(0, min=-1, help="how many of the last tokens are searched; 0 and -1 search all", unit="tokens")
     max_match: int = param(50, min=0, help="longer matches count as this long; 0 sets no limit", unit="tokens")
     breakers: tuple[int, ...] = param((), min=0, help="ids that end a match")
+    sequences: tuple[str, ...] = param((), help="runs of ids that end a match as a whole: 3-7 is 3 and then 7")
+
+    def check(self) -> None:
+        """Raises ValueError for what is no run of ids."""
+        for each in self.sequences:
+            if not all(part.isdecimal() for part in each.split("-")):
+                raise ValueError(f"sequences: {each!r} isn't a run of ids, such as 3-7")
 
     def build(self, ctx: BuildContext) -> Transform:
         """Return the transform."""
         from .dry import DryTransform
 
         return DryTransform(
-            self.multiplier, self.base, self.allowed_length, self.range, self.max_match, self.breakers
+            self.multiplier, self.base, self.allowed_length, self.range, self.max_match, self.breakers,
+            tuple(tuple(map(int, each.split("-"))) for each in self.sequences),
         )  # fmt: skip
 
 

@@ -34,9 +34,11 @@ class DryTransform:
     """Takes the longest match before each token in one scatter, and looks up its penalty."""
 
     def __init__(
-        self, multiplier: float, base: float, allowed: int, reach: int, longest: int, breakers: tuple[int, ...]
-    ) -> None:
+        self, multiplier: float, base: float, allowed: int, reach: int, longest: int, breakers: tuple[int, ...],
+        sequences: tuple[tuple[int, ...], ...] = (),
+    ) -> None:  # fmt: skip
         self.multiplier, self.allowed, self.reach = multiplier, min(allowed, LONGEST), min(reach, LONGEST)
+        self.sequences = tuple(each for each in sequences if max(each) <= LONGEST)
         self.breakers = tuple(each for each in breakers if each <= LONGEST)
         most = int(math.log(HIGHEST) / math.log(base)) if base > 1.000001 else LONGEST
         self.growth = math.log(base) if most > 0 else 0.0
@@ -93,6 +95,9 @@ class DryTransform:
     def accept(self, tokens: Tensor, step: Step, state: DryState) -> DryState:
         """The matches after tokens [N]."""
         ends = _any_of(tokens, state.breakers) if self.breakers else None
+        for sequence in self.sequences if step.history.shape[1] > 0 else ():
+            complete = _completes(tokens, step, sequence)
+            ends = complete if ends is None else ends | complete
         return DryState(extend_matches(state.matches, tokens, step, ends), state.penalties, state.breakers)
 
 
@@ -100,3 +105,13 @@ def _any_of(tokens: Tensor, ids: Tensor) -> Tensor:
     """Which of tokens [N] or [N, L] are among ids [N, K], row by row."""
     spread = ids if tokens.dim() == 1 else ids.unsqueeze(1)
     return (tokens.unsqueeze(-1) == spread).any(-1)
+
+
+def _completes(tokens: Tensor, step: Step, sequence: tuple[int, ...]) -> Tensor:
+    """Where tokens [N], which aren't in the histories yet, are the last of a sequence whose others stand there."""
+    found = tokens == sequence[-1]
+    for back, token in enumerate(reversed(sequence[:-1]), 1):
+        place = step.lengths - back
+        before = step.history.gather(1, place.clamp(min=0).unsqueeze(1)).squeeze(1)
+        found = found & (before == token) & (place >= 0)
+    return found

@@ -28,6 +28,10 @@ class Mirostat(Sampler):
     """
 
     name = "mirostat"
+    beside: ClassVar[Mapping[str, str]] = {
+        "beam": "upstream VALL-E calls them incompatible; here nothing is drawn, each hypothesis has a largest "
+        "surprise of its own, which follows it, and the beam ranks what mirostat leaves of each",
+    }  # fmt: skip
     role = "selector"
     order = 200
     stages = frozenset({"ar", "stt"})

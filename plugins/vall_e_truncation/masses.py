@@ -44,7 +44,8 @@ class TailFreeTransform(StatelessTransform):
         bend = torch.softmax(ordered, dim=-1).diff(n=2, dim=-1).abs()
         total = bend.sum(-1, keepdim=True)
         within = bend.cumsum(-1) <= self.z * total
-        kept = pad(pad(within, (1, 0), value=True), (0, 1), value=False) | (total == 0)
+        few = ordered[:, 2:3] == NEVER  # two tokens have no bend (llama.cpp)
+        kept = pad(pad(within, (1, 0), value=True), (0, 1), value=False) | (total == 0) | few
         return torch.full_like(logits, NEVER).scatter(1, ids, torch.where(kept, ordered, NEVER))
 
 

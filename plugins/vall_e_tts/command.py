@@ -52,6 +52,7 @@ def run(task: Tts, session: Session) -> None:
     if task.trace is not None:
         files = [path for path in (*words.references, target.path, target.sidecar) if path is not None]
         check_file(task.trace, overwrite=task.overwrite, inputs=files)
+    target = replace(target, stream=session.console.stdout)
     session.console.stdout_taken = target.path is None
     chains = {stage: request_of(session, stage) for stage in STAGES}
     for stage, chain in chains.items():

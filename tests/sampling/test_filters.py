@@ -162,3 +162,11 @@ def test_few_tokens_are_sorted_as_all_would_be(k: int, stop: int) -> None:
     step = Step.start(range(8), stop_token=stop)
     made, wanted = (each.process(logits, step, each.init(8, step)) for each in (chain, alone))
     assert torch.equal(made, wanted)
+
+
+@pytest.mark.parametrize("z", [0.0, 0.3, 0.9])
+def test_two_tokens_have_no_tail_to_cut(z: float) -> None:
+    """As in llama.cpp, which leaves fewer than three candidates alone, however they come to be two."""
+    assert applied(f"tfs:{z}", [3.0, 0.0]) == [3.0, 0.0]
+    assert applied(f"tfs:{z}", [GONE, 3.0, GONE, 0.0, GONE]) == [GONE, 3.0, GONE, 0.0, GONE]
+    assert apply_samplers(["top-k:2", f"tfs:{z}"], [3.0, 0.0, -1.0, -2.0]).tolist() == [3.0, 0.0, GONE, GONE]

@@ -164,3 +164,19 @@ def test_an_empty_history_changes_nothing_and_nothing_waits_for_the_device(spec:
 def test_numbers_beyond_any_history_are_only_large(spec: str) -> None:
     found = applied(spec, [0.0, -30.0, -40.0], [0, 1, 0, 1])
     assert all(math.isfinite(x) for x in found)
+
+
+def test_a_sequence_of_breakers_ends_a_match_only_when_it_is_complete() -> None:
+    """llama.cpp's `dry_sequence_breakers` of several tokens: the match is no longer than what came after it."""
+    row = torch.zeros(12)
+    loop = [1, 2, 3, 4, 1, 2, 3]  # 4 would go on with a match of three
+    plain = apply_samplers(["dry:1,base=2,allowed_length=1"], row, loop)
+    assert float(plain[4]) == -4.0
+    for sequence, penalty in (("2-3", 0.0), ("1-2", -1.0), ("3-2", -4.0), ("1-2-3", 0.0), ("3", 0.0), ("9-9-3", -4.0)):
+        found = apply_samplers([f"dry:1,base=2,allowed_length=1,sequences={sequence}"], row, loop)
+        assert float(found[4]) == penalty, sequence
+    both = apply_samplers(["dry:1,base=2,allowed_length=1,sequences=9-9+1-2"], row, loop)
+    assert float(both[4]) == -1.0
+    assert float(apply_samplers(["dry:1,base=2,allowed_length=1,sequences=5-2-3"], row, [2, 3, 4, 2, 3])[4]) == -2.0
+    with pytest.raises(UsageError, match="isn't a run of ids"):
+        as_sampler("dry:sequences=3-x")

@@ -123,4 +123,11 @@ def test_a_default_s_filter_makes_way_for_mirostat_and_one_that_was_asked_for_st
 def test_stateful_selectors_may_stand_under_a_beam() -> None:
     for name in ("mirostat", "adaptive-p", "ras", "greedy", "multinomial"):
         plan = compile_chain([as_sampler("beam:3"), as_sampler(name)], "ar")
-        assert plan.selector is not None and plan.search is not None and plan.warnings == ()
+        assert plan.selector is not None and plan.search is not None
+        assert plan.warnings == () or name == "mirostat"
+
+
+def test_mirostat_under_a_beam_is_noted() -> None:
+    (said,) = compile_chain([as_sampler("mirostat"), as_sampler("beam:2")], "ar").warnings
+    assert said.startswith("mirostat beside beam: upstream VALL-E calls them incompatible; here ")
+    assert compile_chain([as_sampler("mirostat")], "ar").warnings == ()

@@ -173,7 +173,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
             off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
     active = [each.sampler for each in members if each.off is None]
-    warnings = _order_warnings(active) + _filter_warnings(active) + _experimental(active)
+    warnings = _order_warnings(active) + _filter_warnings(active) + _beside(active) + _experimental(active)
     return ChainPlan(stage, tuple(members), tuple(warnings))
 
 
@@ -247,6 +247,13 @@ def _filter_warnings(samplers: Sequence[Sampler]) -> list[str]:
     return [
         f"{names} before {each.name}: {each.harmed_by_filters}" for each in samplers if names and each.harmed_by_filters
     ]
+
+
+def _beside(samplers: Sequence[Sampler]) -> list[str]:
+    """One sentence for each member that does something of its own beside another one."""
+    names = {each.name for each in samplers}
+    return [f"{each.name} beside {other}: {said}" for each in samplers for other, said in each.beside.items()
+            if other in names]  # fmt: skip
 
 
 def _experimental(samplers: Sequence[Sampler]) -> list[str]:

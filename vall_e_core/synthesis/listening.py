@@ -66,7 +66,7 @@ def listener(
 
 
 def judged(part: TextPart, take: Take, heard: str | None) -> Take:
-    """A take of a part that seemed to be good, with what was heard in it; None: what was wanted, as far as that can be told."""
+    """A take of a part that seemed to be good, with what was heard in it (None: what was wanted, if anything)."""
     found = None if heard is None else compare(part.text, part.phonemes, heard)
     if found is None or not found.lost:
         return take

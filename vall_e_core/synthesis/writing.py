@@ -34,7 +34,7 @@ def write_speech(stream: SpeechStream, target: OutputTarget, *, sidecar: bool = 
     """
     if target.path is None:
         digest = hashlib.sha256()
-        samples, sha256 = _through_pipe(stream, target.format, digest.update), digest.hexdigest()
+        samples, sha256 = _through_pipe(stream, target, digest.update), digest.hexdigest()
     else:
         written = _Counted(stream)
         write_atomic(
@@ -58,13 +58,13 @@ class _Counted(Iterator[Wave]):
         return wave
 
 
-def _through_pipe(stream: SpeechStream, format: str, note: Callable[[bytes], object]) -> int:
+def _through_pipe(stream: SpeechStream, target: OutputTarget, note: Callable[[bytes], object]) -> int:
     """To standard output, noting every byte -> samples written."""
-    waves = _Counted(stream)
+    waves, format = _Counted(stream), target.format
 
     def send(data: bytes) -> None:
         note(data)
-        write_stdout(data)
+        write_stdout(data, target.stream)
 
     streams = format in ("wav", "pcm_s16le", "pcm_f32le")
     if streams and not stream.early and stream.known_parts == 1:
