@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from vall_e_core import BuildContext, Judge, Judged, ModelError, Recording, Registry
+from vall_e_eval.filing import Filing
 from vall_e_eval.joining import GAP, RATE, Word, join, part, windows
 from vall_e_eval.panel import Panel
+from vall_e_eval.store import Store
 
 from .conftest import Run
 
@@ -205,6 +207,32 @@ def test_without_weights_the_judge_says_how_to_get_them(
     (home / "model.bin").write_bytes(b"others")
     monkeypatch.delenv("VALL_E_WHISPER")
     assert judge.build(BuildContext()).versions["weights"]
+
+
+def test_records_wait_for_the_judge_and_are_written_whole(whisper: Path, tmp_path: Path) -> None:
+    panel, store = panel_of(whisper), Store(tmp_path / "run", {})
+
+    def add(filing: Filing, name: str, seconds: float) -> None:
+        heard = panel(Judged(spoken("alpha", seconds=seconds), f"alpha {name}"))
+        filing.add(name, lambda: {"key": name, **heard.record()})
+
+    with Filing(panel, store) as filing:
+        add(filing, "short", 1.0)
+        assert not store.records, "its words aren't known yet"
+        add(filing, "long", 80.0)
+        assert set(store.records) == {"short", "long"}
+        add(filing, "last", 1.0)
+    assert store.records["last"]["figures"]["whisper.wer"] == 0.5
+    with pytest.raises(KeyboardInterrupt), Filing(panel, store) as filing:
+        add(filing, "stopped", 1.0)
+        raise KeyboardInterrupt
+    assert not (tmp_path / "run" / "items" / "stopped.json").exists()
+
+
+def test_every_rung_of_the_ladder_is_heard(whisper: Path, evaluate: Run, manifest: Path) -> None:
+    done = evaluate("ladder", manifest, "-n", 1, "--judge", f"whisper:{whisper}", "--json")
+    assert done.code == 0, done.err
+    assert list(done.json()["figures"]["whisper.wer"]["means"]) == ["recording", "codec", "nar", "tts"]
 
 
 def test_a_run_counts_words_and_writes_records_when_all_is_heard(
