@@ -27,9 +27,9 @@ DOTTED = {
     "sci": "science", "bal": "balance", "fwd": "forward",
 }  # fmt: skip
 """With their full stop only."""
-WORDS_TOO = listed("max min ed fed temp cont mo sq apt")
+WORDS_TOO = listed("ref bal max min ed fed temp cont mo sq apt")
 """Words or names as well: where a sentence may end, the full stop is the sentence's."""
-CAPITALIZED = listed("tel vs etc approx attn dept qty corp govt inc jr sr ltd bros acct amt")
+CAPITALIZED = listed("co ave blvd tel vs etc approx attn dept qty corp govt inc jr sr ltd bros acct amt")
 """With a capital they need no full stop either."""
 BEFORE_NUMBER = {
     "no": "number", "nos": "numbers", "nr": "number", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",

@@ -8,7 +8,7 @@ from .abbreviated import ALWAYS, BEFORE_NUMBER, CAPITALIZED, DOTTED, LATIN, SLAS
 from .place import Found, Place, stopped
 from .words import listed
 
-_LATIN = re.compile(r"(?:[Ee]\. ?g|[Ii]\. ?e|[Cc]\.f)(?:\.,?|(?=,))")
+_LATIN = re.compile(r"(?:[Ee]\. ?[Gg]|[Ii]\. ?[Ee]|[Cc]\.f)(?:\.,?|(?=,))")
 _DEGREE = re.compile(r"(?:Ph\.? ?D|Ed\.D|[BM]\.Sc|LL\.[BM])\.?(?!\w)|(?:PhD|MSc|BSc|EdD)(?=s?\b)")
 _ET_AL = re.compile(r"et\.? al\.?(?!\w)")
 _SLASH = re.compile(r"(?:[A-Za-z]{1,6}/[A-Za-z]{1,6}|[Ww]/)(?![\w/])|[Ww]/(?=[a-z]{3})")
@@ -79,7 +79,12 @@ def _shortened(place: Place, found: re.Match[str]) -> Found | None:
     words = ALWAYS.get(lower) or (DOTTED.get(lower) if dotted else None)
     if (
         words is None
-        or (word.isupper() and len(word) > 1 and lower not in ("vs", "lb", "oz"))
+        or (
+            word.isupper()
+            and len(word) > 1
+            and not (dotted and lower in CAPITALIZED)
+            and lower not in ("vs", "lb", "oz")
+        )
         or place.adjoins(end) in tuple("_@-'’/")
     ):
         return None

@@ -33,7 +33,7 @@ _MONTH = (
     r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEPT?|OCT|NOV|DEC)(?![a-zA-Z])"
 )
 _DAY = r"[12]\d|3[01]|0?[1-9]"
-_TH = "(?:st|nd|rd|th)?"
+_TH = "(?:st|nd|rd|th|ST|ND|RD|TH)?"
 _TIME = r"(?:[T ](?P<time>(?:[01]\d|2[0-3]):[0-5]\d)(?::(?P<seconds>[0-5]\d)(?:\.\d{1,9})?)?"
 _YEAR = r"(?:,? ?(?P<year>(?:1\d|20|21)\d\d)(?![\d,]\d|\d|[%\-–]\d)|,? ?['’](?P<short>\d\d)(?!\d))"
 _ISO = re.compile(

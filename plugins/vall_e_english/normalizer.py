@@ -73,6 +73,7 @@ _WORDS: tuple[Rule, ...] = (
     dates.month_first,
     dates.names,
     codes.flight,
+    plain.by,
     romans.numeral,
     streets.side,
     streets.state,

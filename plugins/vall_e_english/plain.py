@@ -11,6 +11,7 @@ from .values import LITERAL, MINUS, SCALES, read_value
 
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3}){1,5}|\d{1,12})(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?![^\W_])")
 _RANGE = re.compile(rf"({LITERAL}) ?(?:[-–—]|‑) ?({LITERAL})(?![\d/:]|[-–—]\d)")
+_BY = re.compile(r"x (?=\d)")
 _DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! ?=)){{1,3}}(?![^\W_])")
 _SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? [a-z]{{2,20}}s\b)")
 _DIGITS = re.compile(r"\d+")
@@ -23,6 +24,11 @@ def ordinal_number(place: Place) -> Found | None:
     """`21st` as "twenty-first"."""
     found = _ORDINAL.match(place.text, place.pos)
     return None if found is None else Found(found.end(), ordinal(found[1], place.british))
+
+
+def by(place: Place) -> Found | None:
+    """The `x` between dimensions that have their units: `12' x 15'`."""
+    return None if _BY.match(place.text, place.pos) is None or not _measured(place) else Found(place.pos + 1, "by")
 
 
 def spread(place: Place) -> Found | None:
@@ -117,3 +123,9 @@ def _end_of_range(literal: str, british: bool) -> str:
     if len(plain) > 1 and plain.isdecimal() and plain[0] == "0":
         return spell_digits(plain)
     return decimal(literal, british)
+
+
+def _measured(place: Place) -> bool:
+    """Whether a number, or the sign of feet or inches behind one, stands before the place."""
+    before = place.text[max(0, place.pos - 3) : place.pos]
+    return before.endswith(" ") and before.strip(" '\"’”′″")[-1:].isdecimal()

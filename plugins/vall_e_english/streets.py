@@ -42,6 +42,8 @@ _STREET_NAME = re.compile(rf" (?:\d{{1,3}}(?:st|nd|rd|th)|[A-Z][\w'’]{{1,20}})
 _STREET_NAMES = listed("street avenue road drive boulevard lane st ave rd dr blvd ln court ct highway")
 _HOUSE = re.compile(r"\d\w* (?:[NSEW]\.? )?(?:[A-Z]\w* )?[A-Z]\w* $")
 _NTH = re.compile(r"\d+(?:st|nd|rd|th)")
+_BETWEEN = listed("near in at and is on by to from with for of or")
+"""No names, though a text in capitals makes them look so."""
 _NO_STREETS = listed("visit ask dear meet see call tell")
 """Words that may stand with a capital before a title."""
 _DIRECTION = re.compile(r"(?P<side>NE|NW|SE|SW|N|S|E|W)\.?")
@@ -64,7 +66,7 @@ _STATES = {
 _STATE = re.compile(r"([A-Z]{2})(?![^\W_]|[-'’&/])(?P<zip> \d{5}(?!\d))?")
 _CITY = re.compile(r"[A-Z][a-z.]+,? $")
 _STATE_WORDS = listed("OR IN ME HI OK OH")
-_WORD = re.compile(r"([A-Z][a-z]{1,5})(?:\.(?!\w)|(?![\w.'’@-]))")
+_WORD = re.compile(r"([A-Z][a-z]{1,5}|[A-Z]{2,5}(?=\.))(?:\.(?!\w)|(?![\w.'’@-]))")
 _CLOSED = re.compile(r"[.,;)]?(?: ?$| [A-Z])")
 
 
@@ -74,14 +76,14 @@ def title(place: Place) -> Found | None:
     found = _WORD.match(text, place.pos)
     if found is None or place.left().isalnum() or place.left() in ("'", "’"):
         return None
-    word, end = found[1], found.end()
+    word, end = found[1].capitalize(), found.end()
     if word in _BOOKS and _VERSE.match(text, end):
         return Found(end, _BOOKS[word])
     if word not in _TITLES and word not in _STREETS:
         return None
     dotted = found.group().endswith(".")
     following = place.after(end) if place.adjoins(end) == " " else ""
-    named = following[:1].isupper()
+    named = following[:1].isupper() and following.lower() not in _BETWEEN
     if _is_street(place, word, named and not is_starter(following)):
         return stopped(place, end, _STREETS[word], dotted=dotted)
     if word not in _TITLES:

@@ -72,6 +72,7 @@ _UNITS = {
     for sign, spec in (entry.split() for line in _TABLE.strip().splitlines() for entry in line.split(" | "))
 }
 _UNITS.update({sign.replace("µ", "μ"): names for sign, names in _UNITS.items() if "µ" in sign})
+_UNITS.update(dict.fromkeys(("fl oz", "fl. oz", "fl.oz"), ("fluid ounce", "fluid ounces")))
 _SIGN = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _UNIT = re.compile(
     rf"(?P<gap>[ \-]?)(?P<shape>sq|cu|square|cubic)?(?(shape)\.? ?)(?P<unit>{_SIGN})"
