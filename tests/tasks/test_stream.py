@@ -111,7 +111,7 @@ def test_in_pieces_a_loop_is_ended(registry: Registry, make_model: Any, tmp_path
     """Nothing that was heard can be taken back, but nobody has to hear a minute of it."""
     model = make_model(tmp_path / "endless.sft", stop=-1e4)
     engine = VallE.load(model, registry=registry, device="cpu")
-    text = "the birch canoe slid on."
+    text = "the birch canoe slid on the smooth planks."
     found = stream(engine, text, ar=["greedy"], max_ar_steps="20s")
     seconds = sum(map(len, found)) / found.sample_rate
     (part,) = found.record["parts"]
