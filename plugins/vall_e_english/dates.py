@@ -94,6 +94,12 @@ def numeric_date(place: Place) -> Found | None:
     return Found(found.end(), _spoken(month, day, _full_year(found["year"]), place.british))
 
 
+def day_of_year(first: str, second: str, british: bool) -> str:
+    """Two numbers as a day in words, or nothing where they can't be one."""
+    month, day = _order(first, second, british)
+    return _spoken(month, day, "", british) if month is not None else ""
+
+
 def month_and_day(place: Place) -> Found | None:
     """`12/25` where a word before it speaks of a date."""
     found = _MONTH_DAY.match(place.text, place.pos)

@@ -25,6 +25,7 @@ _FISCAL = re.compile(r"(FY|CY|SY)['’](\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
 _DOTTED = re.compile(r"([A-Z]{1,3})\.(\d{1,4})(?![\w]|\.\d)")
+_GRADE = re.compile(r"([A-F])[-−](?=[\s.,;!?)]|$)")
 _PAIR = {
     "B2B": "B to B",
     "B2C": "B to C",
@@ -97,6 +98,8 @@ def tokens(place: Place) -> Found | None:
         return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
     if found := _DOTTED.match(text, pos):
         return Found(found.end(), f"{spell(found[1])} {in_pairs(found[2])}")
+    if found := _GRADE.match(text, pos):
+        return Found(found.end(), f"{found[1]} minus")
     if found := _BRAND.match(text, pos):
         return Found(found.end(), _BRANDS[found.group()])
     if found := _FISCAL.match(text, pos):

@@ -105,6 +105,8 @@ def mark(place: Place) -> Found | None:
     if char == "/":
         return _slash(place)
     left, right = _beside(place)
+    if char == "#" and left.isalnum() and right.isalnum() and place.left() == " " and place.adjoins(pos + 1) == " ":
+        return Found(pos + 1, "number")
     if char == "@":
         return spaced(place, pos + 1, "at") if left and right else Found(pos + 1, " at ")
     if char in "<>" and (left.isalnum() or left in tuple(")%")) and (right.isalnum() or right in tuple("-($.")):

@@ -11,6 +11,7 @@ from .values import LITERAL, MINUS, SCALES, read_value
 
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3}){1,5}|\d{1,12})(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?![^\W_])")
 _RANGE = re.compile(rf"({LITERAL}) ?(?:[-–—]|‑) ?({LITERAL})(?![\d/:]|[-–—]\d)")
+_RESULT = re.compile(r" ?=")
 _BY = re.compile(r"x (?=\d)")
 _DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! ?=)){{1,3}}(?![^\W_])")
 _SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? [a-z]{{2,20}}s\b)")
@@ -56,9 +57,10 @@ def dimensions(place: Place) -> Found | None:
     if found is None:
         return None
     numbers = re.findall(LITERAL, found.group())
+    between = "times" if _RESULT.match(place.text, found.end()) else "by"
     screen = all(len(each) in (3, 4) and each.isdecimal() for each in numbers)
     return Found(
-        found.end(), " by ".join(in_pairs(each) if screen else decimal(each, place.british) for each in numbers)
+        found.end(), f" {between} ".join(in_pairs(each) if screen else decimal(each, place.british) for each in numbers)
     )
 
 
@@ -79,6 +81,8 @@ def number(place: Place) -> Found | None:
         words = spell_digits(value.literal)
     elif "." in value.literal and place.left() in tuple("vV"):
         words = decimal(value.literal)
+    if text[value.end : value.end + 1] == "," and text[value.end + 1 : value.end + 2].isdecimal():
+        return Found(value.end + 1, f"{sign}{words}, ")  # a list without blanks
     tail = " " if text[value.end : value.end + 1].isalnum() else ""
     return Found(value.end, sign + words + tail)
 

@@ -26,7 +26,7 @@ _BARE_DEGREES = re.compile(r"(\d{2,3}(?:\.\d)?)([FC])\b(?!-)")
 _HEAT = listed("at to is was of below above under over reach reached hit near around about oven")
 _PERCENT = re.compile(r"(\+?) ?([%‰])")
 _TIMES = re.compile(r"[x×](?![^\W_])(?! ?[\d+\-−=*/^)])")
-_FEET = re.compile(rf"({LITERAL})['’′] ?(?:(\d{{1,2}})(½|¼|¾)?(?:\"|”|″|''))?(?![^\W_])")
+_FEET = re.compile(rf"({LITERAL})['’′] ?(?:(\d{{1,2}})(½|¼|¾)?(?:\"|”|″|'')?)?(?![^\W_])")
 _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )

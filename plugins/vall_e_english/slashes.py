@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from .dates import day_of_year
 from .numbers import cardinal, fraction, in_pairs
 from .place import Found, Place
 from .values import is_fraction, read_value
@@ -11,7 +12,13 @@ from .words import listed
 
 _FRACTION = re.compile(r"(\d{1,4})/(\d{1,4})(?:(?:rd|nd|th)s?(?![^\W_]))?(?![\d/]|[.,]\d)")
 _ALWAYS_OPEN = re.compile(r"24/7/365(?![\d/])")
-_SPECIAL = {"24/7": "twenty-four seven", "50/50": "fifty fifty", "20/20": "twenty twenty", "9/11": "nine eleven"}
+_SPECIAL = {
+    "24/7": "twenty-four seven",
+    "50/50": "fifty fifty",
+    "20/20": "twenty twenty",
+    "9/11": "nine eleven",
+    "7/11": "seven eleven",
+}
 _RATINGS = listed("score scored rated rating rate got grade gets marks mark give gave gives scores a perfect result")
 _COUNTED = listed("page part step slide sheet day round image photo chapter lesson episode disc")
 _NOUN_AFTER = re.compile(r" (?:of|cups?|inch|inches|miles?|teaspoons?|tablespoons?|pounds?|lbs?|oz)\b")
@@ -33,7 +40,9 @@ def slashed(place: Place) -> Found | None:
     spoken = _SPECIAL.get(found.group())
     if spoken is None:
         top, bottom = found[1], found[2]
-        if place.before().lower() in _COUNTED:
+        if place.after(found.end()) in ("time", "meter"):  # of music
+            spoken = f"{cardinal(top)} {cardinal(bottom)}"
+        elif place.before().lower() in _COUNTED:
             spoken = f"{cardinal(top)} of {cardinal(bottom)}"
         elif (
             int(bottom) in (5, 10, 20, 25, 50, 100)
@@ -48,8 +57,11 @@ def slashed(place: Place) -> Found | None:
             spoken = f"{cardinal(top)} {cardinal(bottom)}"
         elif len(top) in (2, 3) and len(bottom) in (2, 3) and int(top) > int(bottom):
             spoken = f"{in_pairs(top)} over {in_pairs(bottom)}"
+        elif top == bottom:
+            spoken = f"{cardinal(top)} out of {cardinal(bottom)}"
         else:
-            spoken = f"{cardinal(top, place.british)} slash {cardinal(bottom, place.british)}"
+            plain = f"{cardinal(top, place.british)} slash {cardinal(bottom, place.british)}"
+            spoken = day_of_year(top, bottom, place.british) or plain
     return Found(found.end(), spoken)
 
 
