@@ -114,7 +114,7 @@ class Writes(Narrow):
 
 @pytest.mark.parametrize(
     ("made", "said"),
-    [(FewerKept, "other tokens than apply"), (Falling, "don't rise"), (Short, "int64 ids"), (Writes, "kept() writes")],
+    [(FewerKept, "other tokens than apply"), (Falling, "don't rise"), (Short, "int64 ids"), (Writes, "in kept()")],
 )
 def test_narrowing(made: type[Narrow], said: str) -> None:
     def narrowing(kind: type[Narrow]) -> type[Sampler]:
