@@ -39,7 +39,7 @@ BEFORE_NUMBER = {
     "apt": "apartment", "ste": "suite", "ext": "extension", "est": "established", "c": "circa", "ca": "circa",
     "b": "born", "d": "died", "tab": "table", "app": "appendix", "bk": "book", "ln": "line", "l": "line", "ll": "lines",
     "op": "opus", "hwy": "highway", "rte": "route", "rt": "route", "flt": "flight", "ep": "episode",
-    "eps": "episodes", "lvl": "level", "pt": "part", "bldg": "building", "fl": "floor", "qtr": "quarter",
+    "eps": "episodes", "lvl": "level", "pt": "part", "bldg": "building", "cl": "clause", "qtr": "quarter",
     "rev": "revision", "gr": "grade", "tel": "telephone",
 }  # fmt: skip
 """Before a number or a numeral."""
@@ -47,6 +47,7 @@ UNDOTTED = listed("pp pg apt ext ste rte bldg nr ch fig figs vol vols hwy v ver 
 """Those that need no full stop before digits."""
 SLASHED = {
     "w/": "with", "w/o": "without", "w/in": "within", "b/c": "because", "c/o": "care of", "n/a": "N-A", "a/c": "A-C",
+    "y/o": "years old",
     "i/o": "I-O", "b/w": "between", "d/o": "daughter of", "m/f": "M F", "s/he": "he or she", "and/or": "and or",
     "either/or": "either or", "yes/no": "yes or no", "he/she": "he or she", "she/he": "she or he",
     "his/her": "his or her", "her/his": "her or his", "him/her": "him or her", "her/him": "her or him",
@@ -57,5 +58,7 @@ LATIN = {
 ROMANS = listed(
     "ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxii xxiii xxiv xxv xxvi xxx"
 )
-SMALL = frozenset({*ALWAYS, *DOTTED, *BEFORE_NUMBER, *ROMANS}) | listed("i et w n s he she his her him and yes either")
+SMALL = frozenset({*ALWAYS, *DOTTED, *BEFORE_NUMBER, *ROMANS}) | listed(
+    "y i et w n s he she his her him and yes either"
+)
 """Words in small letters with which something begins that is read otherwise; all others are passed over at once."""

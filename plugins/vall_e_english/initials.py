@@ -21,7 +21,7 @@ _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
 _ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])")
 _LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
-_FISCAL = re.compile(r"(FY|CY|SY)['’](\d\d)(?!\d)")
+_FISCAL = re.compile(r"(FY|CY|SY|Q(?=[1-4])|H(?=[12]))(\d?)['’](\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
 _DOTTED = re.compile(r"([A-Z]{1,3})\.(\d{1,4})(?![\w]|\.\d)")
@@ -103,7 +103,8 @@ def tokens(place: Place) -> Found | None:
     if found := _BRAND.match(text, pos):
         return Found(found.end(), _BRANDS[found.group()])
     if found := _FISCAL.match(text, pos):
-        return Found(found.end(), f"{spell(found[1])} {pair(found[2])}")
+        part = f" {cardinal(found[2])}" if found[2] else ""
+        return Found(found.end(), f"{spell(found[1])}{part} {pair(found[3])}")
     if found := _PREFIXED.match(text, pos):
         return Found(found.end(), spell(found.group()))
     if found := _SNAKE.match(text, pos):

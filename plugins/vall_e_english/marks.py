@@ -46,6 +46,8 @@ _PAIRS = {
     "!=": "not equal to",
     "!==": "not equal to", "=>": "to", "->": "to", "<-": "left arrow", "&&": "and", "||": "or", "**": "",
 }  # fmt: skip
+_KEYS = listed("press pressing dial dialing hit push enter then or and")
+"""What is said before a key of a telephone."""
 _SLASH_WORD = re.compile(r"/(?=[^\W\d_])")
 _PER_BEFORE = listed(
     "mile miles kilometer kilometers meter meters dollar dollars cent cents beat beats word words gram grams "
@@ -105,6 +107,8 @@ def mark(place: Place) -> Found | None:
     if char == "/":
         return _slash(place)
     left, right = _beside(place)
+    if char in "#*" and place.before().lower() in _KEYS:
+        return spaced(place, pos + 1, "pound" if char == "#" else "star")
     if char == "#" and left.isalnum() and right.isalnum() and place.left() == " " and place.adjoins(pos + 1) == " ":
         return Found(pos + 1, "number")
     if char == "@":

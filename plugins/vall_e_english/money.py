@@ -153,6 +153,8 @@ def _per(place: Place, found: Found) -> Found:
     per = per_word(place.text, found.end)
     spoken = found.spoken if per is None else f"{found.spoken} {per[1]}"
     end = found.end if per is None else per[0]
+    if per is not None and place.adjoins(end) == "." and place.adjoins(end + 1) in tuple(",;)"):
+        end += 1
     tail = " " if place.adjoins(end).isalnum() else ""
     head = " " if place.left().isalnum() or place.left() == ":" else ""
     return Found(end, f"{head}{spoken}{tail}")

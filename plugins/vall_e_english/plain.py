@@ -7,6 +7,7 @@ import re
 from .letters import is_word, spell
 from .numbers import cardinal, decimal, in_pairs, ordinal, spell_digits, year
 from .place import Found, Place
+from .units import per_word
 from .values import LITERAL, MINUS, SCALES, read_value
 
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3}){1,5}|\d{1,12})(?:st|nd|rd|th|ST|ND|RD|TH|ˢᵗ|ⁿᵈ|ʳᵈ|ᵗʰ)(?![^\W_])")
@@ -81,8 +82,10 @@ def number(place: Place) -> Found | None:
         words = spell_digits(value.literal)
     elif "." in value.literal and place.left() in tuple("vV"):
         words = decimal(value.literal)
-    if text[value.end : value.end + 1] == "," and text[value.end + 1 : value.end + 2].isdecimal():
+    if text[value.end : value.end + 1] == "," and text[value.end + 1 : value.end + 2].isalnum():
         return Found(value.end + 1, f"{sign}{words}, ")  # a list without blanks
+    if per := per_word(text, value.end):
+        return Found(per[0], f"{sign}{words} {per[1]}")
     tail = " " if text[value.end : value.end + 1].isalnum() else ""
     return Found(value.end, sign + words + tail)
 

@@ -23,7 +23,9 @@ _DEGREES = {
     "℃": "Celsius", "℉": "Fahrenheit", "": "",
 }  # fmt: skip
 _BARE_DEGREES = re.compile(r"(\d{2,3}(?:\.\d)?)([FC])\b(?!-)")
-_HEAT = listed("at to is was of below above under over reach reached hit near around about oven")
+_HEAT = listed(
+    "temp temperature max min high low at to is was of below above under over reach reached hit near around about oven"
+)
 _PERCENT = re.compile(r"(\+?) ?([%‰])")
 _TIMES = re.compile(r"[x×](?![^\W_])(?! ?[\d+\-−=*/^)])")
 _FEET = re.compile(rf"({LITERAL})['’′] ?(?:(\d{{1,2}})(½|¼|¾)?(?:\"|”|″|'')?)?(?![^\W_])")

@@ -11,6 +11,7 @@ from .values import is_fraction, read_value
 from .words import listed
 
 _FRACTION = re.compile(r"(\d{1,4})/(\d{1,4})(?:(?:rd|nd|th)s?(?![^\W_]))?(?![\d/]|[.,]\d)")
+_FOR = re.compile(r"(\d{1,2})/(?=[$€£]\d)")
 _ALWAYS_OPEN = re.compile(r"24/7/365(?![\d/])")
 _SPECIAL = {
     "24/7": "twenty-four seven",
@@ -26,6 +27,8 @@ _NOUN_AFTER = re.compile(r" (?:of|cups?|inch|inches|miles?|teaspoons?|tablespoon
 
 def slashed(place: Place) -> Found | None:
     """`1/2`, `24/7`, `9/10`, `120/80`."""
+    if found := _FOR.match(place.text, place.pos):
+        return Found(found.end(), f"{cardinal(found[1])} for ")
     if found := _ALWAYS_OPEN.match(place.text, place.pos):
         return Found(found.end(), "twenty-four seven, three sixty-five")
     found = _FRACTION.match(place.text, place.pos)

@@ -10,7 +10,7 @@ from .words import listed
 
 _HALF = r"(?: ?(?P<half>[AaPp])\.? ?[Mm](?![^\W_])(?P<dot>\.)?)"
 _CLOCK = r"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?![\d:]|,\d{3})"
-_TIME = re.compile(rf"{_CLOCK}{_HALF}?")
+_TIME = re.compile(rf"{_CLOCK}(?:{_HALF}|(?P<bare>[ap])(?![^\W_]))?")
 _RANGE = re.compile(rf" ?[-–—] ?(?P<hour>[01]?\d|2[0-4])(?::(?P<minute>[0-5]\d))?(?![\d:]|\.\d){_HALF}?")
 _HOUR = re.compile(r"(?P<hour>1[0-2]|0?[1-9])" + _HALF)
 _HOUR_RANGE = re.compile(rf"(?P<from>1[0-2]|0?[1-9]) ?[-–—] ?(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?{_HALF}")
@@ -60,7 +60,7 @@ def time(place: Place) -> Found | None:
         half = to["half"] or ""
         start = _short(found["hour"], found["minute"], found["half"] or "", bool(half))
         return _closed(place, to, f"{start} to {clock(to['hour'], to['minute'] or '00', half)}")
-    return _closed(place, found, clock(found["hour"], found["minute"], found["half"] or ""))
+    return _closed(place, found, clock(found["hour"], found["minute"], found["half"] or found["bare"] or ""))
 
 
 def hour(place: Place) -> Found | None:
