@@ -49,8 +49,12 @@ class CleanText:
     removed: int
 
 
-def decode_text(data: bytes, source: str) -> str:
-    """A file's bytes as text: UTF-8, or UTF-16 where a byte-order mark says so.
+def decode_text(data: bytes, source: str, *, try_: str | None = None) -> str:
+    """Bytes as text: UTF-8, or UTF-16 where a byte-order mark says so.
+
+    Args:
+        source: what they are, such as a file's name.
+        try_: what to do about bytes that are no text, where `source` is no file that could be converted.
 
     Raises InputError that names the first byte that isn't.
     """
@@ -62,7 +66,7 @@ def decode_text(data: bytes, source: str) -> str:
         raise InputError(
             f"{source} isn't {encoding.upper()} text: byte 0x{data[offset]:02X} at offset {offset}",
             cause="it is in another encoding, or no text",
-            try_=f"iconv -f latin1 -t utf-8 {source}",
+            try_=f"iconv -f latin1 -t utf-8 {source}" if try_ is None else try_,
         ) from error
 
 

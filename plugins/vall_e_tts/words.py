@@ -91,7 +91,7 @@ def text_of(task: Source, word: str | None) -> str:
     if task.file is not None and str(task.file) != STDIN:
         return read_text(task.file)
     if task.file is not None or word == STDIN:
-        return decode_text(sys.stdin.buffer.read(), "standard input")
+        return decode_text(sys.stdin.buffer.read(), "standard input", try_="iconv -f latin1 -t utf-8 FILE | vall-e …")
     return checked(task.text if word is None and task.text is not None else word or "")
 
 
@@ -103,6 +103,7 @@ def name_of(task: Source) -> str:
 def checked(word: str) -> str:
     """A text from the command line, where bytes that are no text come as lone surrogates. Raises InputError."""
     try:
-        return word if word.isascii() else decode_text(word.encode("utf-8", "surrogateescape"), "the text")
+        data = word.encode("utf-8", "surrogateescape")
+        return decode_text(data, "the text", try_="a terminal that is set to UTF-8, or -f FILE")
     except UnicodeEncodeError:  # escapes in a YAML file can make others; they are left out
         return word

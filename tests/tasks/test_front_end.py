@@ -310,6 +310,9 @@ def test_a_language_that_the_model_did_not_learn_is_said_once(
     lines = engine.synthesize("hello", **SETTINGS, language="de").warnings
     assert sum("learnt en only" in line for line in lines) == 1
     assert not any("learnt" in line for line in engine.synthesize("hello", **SETTINGS).warnings)
+    with pytest.raises(InputError) as caught:
+        engine.synthesize("hello ʘ", **{**SETTINGS, "unk": "error"}, language="de")
+    assert "learnt en only" in str(caught.value.cause)
 
 
 def test_the_embedded_model_learnt_english() -> None:

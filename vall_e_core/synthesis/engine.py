@@ -23,7 +23,8 @@ from .device import (
 )
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
-from .loading import ModelPlace, build_codec, check_codec, find_model
+from .languages import language_base
+from .loading import ModelPlace, build_codec, check_codec, find_model, learnt_languages
 from .model_options import ModelOptions, parse_overrides
 from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
@@ -151,6 +152,7 @@ class VallE:
         return cls(
             plugins, loaded, codec, device, options=chosen, place=place, codec_spec=spec, threads=threads,
             load_seconds=time.perf_counter() - began, notify=notify, engine=running,
+            languages=learnt_languages(plugins, loaded, place),
         )  # fmt: skip
 
     def synthesize(
@@ -331,6 +333,12 @@ class VallE:
 
         with self.ready():
             return transcribe(self, audio, how, chain, progress, trace)
+
+    def not_learnt(self, language: str) -> str | None:
+        """A clause that says so where the model is known not to have learnt a language; else None."""
+        if not self.languages or language_base(language) in map(language_base, self.languages):
+            return None
+        return f"the model learnt {', '.join(sorted(self.languages))} only"
 
     def default_scorers(self) -> list[str]:
         """The scorers that judge candidates where none is named: all that suit the model, by name."""

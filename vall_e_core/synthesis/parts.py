@@ -110,6 +110,7 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
     if not pairs:
         raise InputError("nothing to say: the text has no phonemes", cause=f"read as {prepared.language}")
     skip = prepared.request.options.unk == "skip"
+    learnt = engine.not_learnt(prepared.language)
     strange = dict.fromkeys(char for _, phonemes in pairs for char in tokenizer.unknown(phonemes))
     if leading:
         strange |= dict.fromkeys(tokenizer.unknown(leading))
@@ -118,7 +119,7 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
         if not skip:
             raise InputError(
                 f"phonemes that the model doesn't know: {shown}",
-                cause="they aren't in its phoneme table",
+                cause="they aren't in its phoneme table" if learnt is None else learnt,
                 try_="--unk skip to leave them out, or another --language",
             )
         warnings.append(f"phonemes left out, the model doesn't know them: {shown}")

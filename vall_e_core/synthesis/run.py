@@ -22,7 +22,7 @@ from .chains import ChainRequest, ar_only, check_version, plan_chain
 from .finite import require_finite
 from .joining import Wave
 from .ladder import ladder
-from .languages import language_base, language_id
+from .languages import language_id
 from .listening import why_deaf
 from .loading import advised_seconds
 from .memory import fitting
@@ -178,11 +178,10 @@ class Run:
 
     def _language(self) -> int | None:
         config = self.engine.loaded.config
-        learnt = self.engine.languages
-        if learnt and not {language_base(each) for each in learnt} & {language_base(self.prepared.language)}:
+        not_learnt = self.engine.not_learnt(self.prepared.language)
+        if not_learnt is not None:
             self.warnings.append(
-                f"the model learnt {', '.join(sorted(learnt))} only; what it says in {self.prepared.language} "
-                "will hardly be understood"
+                f"{not_learnt}: what it says in {self.prepared.language} will hardly be understood"
             )
         row, known = language_id(self.prepared.language, config.langs)
         if not config.lang_mode:
