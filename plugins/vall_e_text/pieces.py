@@ -152,8 +152,8 @@ class Cursor(Generic[_S]):
             self._inside = 0
 
     def rest(self) -> Iterator[_S]:
-        """All that hasn't been handed out."""
-        return self.upto(sum(len(shown(each)) for each in self._words))
+        """All that hasn't been handed out, what says nothing at the end included."""
+        return self.upto(sum(len(shown(each)) for each in self._words) + 1)
 
 
 def _part(word: Words, begin: int, end: int) -> Words:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vall_e_core import PluginError, Replacement
@@ -45,6 +45,7 @@ def others(pieces: tuple[Piece, ...]) -> list[Piece]:
 
 
 @settings(max_examples=300, deadline=None)
+@example("one ﬁ", [[(0, 1, ""), (0, 1, " a ")], [(2, 5, "")], [(0, 1, "")]])
 @given(TEXT, CHAIN)
 def test_everything_but_words_survives_any_chain(text: str, chain: list[list[tuple[int, int, str]]]) -> None:
     before = read(text, markup="text").pieces
