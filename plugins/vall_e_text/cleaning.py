@@ -22,8 +22,9 @@ _CONTROL = (
     "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # not characters
 )
 _JOINERS = "(?<![\u0600-\u0dff])[\u200c\u200d]"  # they spell words in Arabic and Indic scripts only
-_VARIATION = "[\ufe00-\ufe0f\U000e0000-\U000e007f\U000e0100-\U000e01ef]"  # how a character is drawn
-_REMOVED = re.compile(f"[{_CONTROL}]+|{_VARIATION}+|{_JOINERS}")
+_VARIATION = "[\u20e3\ufe00-\ufe0f\U000e0000-\U000e007f\U000e0100-\U000e01ef]"  # how a character is drawn
+_TERMINAL = "\x1b\\[[0-?]{0,30}[ -/]{0,3}[@-~]"  # colors and the like
+_REMOVED = re.compile(f"{_TERMINAL}|[{_CONTROL}]+|{_VARIATION}+|{_JOINERS}")
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _DISGUISED = re.compile(
     "[\uff01-\uff5e①-⓿❶-➓⅐-⅒⅓-⅞"  # wide, circled; fractions but ½ ¼ ¾, which are read
@@ -36,7 +37,7 @@ _LOOKS = ("<font>", "<wide>", "<square>")
 _MAY_COMPOSE = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 _FRACTION_BAR = "\u2044"
 _BLANKS = re.compile(r"[^\S\n]+")
-_AROUND_LINE_END = re.compile(r" ?\n ?")
+_AROUND_LINE_END = re.compile(r"[ \t]?\n[ \t]?")
 
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -92,13 +93,17 @@ def clean_text(text: str) -> CleanText:
     return CleanText(joined(words), removed)
 
 
-def cleaned(words: Sequence[Words]) -> tuple[tuple[Words, ...], int]:
-    """The same for a run of words, whose places stay known: what is left, and how many characters were removed."""
+def cleaned(words: Sequence[Words], *, keep_tabs: bool = False) -> tuple[tuple[Words, ...], int]:
+    """The same for a run of words, whose places stay known: what is left, and how many characters were removed.
+
+    `keep_tabs`: blanks with a tab among them become a tab, for it may stand between the cells of a table.
+    """
     text = joined(words)
     if text.isascii() and text.isprintable() and "  " not in text:
         return trimmed(words), 0
     removed = 0
-    for change in (_line_ends, _unseen, _ordinary_characters, _composed, _blanks, _line_edges):
+    blanks = _blanks_and_tabs if keep_tabs else _blanks
+    for change in (_line_ends, _unseen, _ordinary_characters, _composed, blanks, _line_edges):
         replacements = list(change(joined(words)))
         if change is _unseen:
             removed = sum(each.end - each.start for each in replacements)
@@ -129,6 +134,13 @@ def _unseen(text: str) -> Iterator[Replacement]:
 
 def _blanks(text: str) -> Iterator[Replacement]:
     return _replacements(_BLANKS, text, " ")
+
+
+def _blanks_and_tabs(text: str) -> Iterator[Replacement]:
+    for match in _BLANKS.finditer(text):
+        instead = "\t" if "\t" in match.group() else " "
+        if match.group() != instead:
+            yield Replacement(match.start(), match.end(), instead)
 
 
 def _line_edges(text: str) -> Iterator[Replacement]:

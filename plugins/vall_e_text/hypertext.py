@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 
@@ -16,7 +17,11 @@ _PARAGRAPHS = frozenset(
         "section", "summary", "table", "ul",
     }
 )  # fmt: skip
-_LINES = frozenset({"br", "caption", "dt", "legend", "li", "option", "td", "th", "tr"})
+_LINES = frozenset({"br", "button", "caption", "dt", "label", "legend", "li", "option", "td", "textarea", "th", "tr"})
+_HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
+_POWER = re.compile(r"[-+−]?\d{1,4}")
+_REFERENCE = re.compile(r"\s*\[[^\[\]]{1,12}\]\s*")
+_HIGH = str.maketrans("0123456789-−+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺")
 _UNSEEN = frozenset(
     {
         "head", "script", "style", "template", "noscript", "svg", "math", "canvas", "iframe", "object", "audio",
@@ -62,6 +67,8 @@ class _Reader(HTMLParser):
         self._code_from: int | None = None
         """How many pieces there were before the block of code that is open."""
         self._is_code = False
+        self._raised = 0
+        """How many elements of raised text are open."""
 
     def _place(self) -> int:
         line, column = self.getpos()
@@ -73,7 +80,7 @@ class _Reader(HTMLParser):
                 self.unseen.append(tag)
             return
         given = dict(attrs)
-        hidden = "hidden" in given or given.get("aria-hidden") == "true"
+        hidden = "hidden" in given or given.get("aria-hidden") == "true" or _HIDDEN.search(given.get("style") or "")
         if (tag in _UNSEEN or hidden) and tag not in _EMPTY:
             self.unseen.append(tag)
             return
@@ -81,6 +88,7 @@ class _Reader(HTMLParser):
             self._code_from, self._is_code = len(self.pieces), False
         elif tag == "code" and self._code_from is not None:
             self._is_code = True
+        self._raised += tag == "sup"
         self._stop(tag)
 
     def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
@@ -95,12 +103,18 @@ class _Reader(HTMLParser):
             if self._is_code and self._code_from is not None:
                 del self.pieces[self._code_from :]
             self._code_from = None
+        self._raised -= tag == "sup" and self._raised > 0
         self._stop(tag)
 
     def handle_data(self, data: str) -> None:
         place = self._place()
         if self.unseen:
             return
+        if self._raised and self._follows_word():
+            if _REFERENCE.fullmatch(data):
+                return
+            if _POWER.fullmatch(data):
+                data = data.translate(_HIGH)
         if self._code_from is None:
             self._say(data, place, place + len(data))
             return
@@ -109,6 +123,10 @@ class _Reader(HTMLParser):
             place += len(line)
             if line.endswith("\n"):
                 self.pieces.append(Stop(place, place))
+
+    def _follows_word(self) -> bool:
+        last = self.pieces[-1] if self.pieces else None
+        return isinstance(last, Words) and (last.text[-1:].isalnum() or last.text[-1:] in tuple(").,;:]"))
 
     def handle_entityref(self, name: str) -> None:
         self._reference(f"&{name}")
@@ -121,7 +139,8 @@ class _Reader(HTMLParser):
         end = place + len(written)
         end += self._text[end : end + 1] == ";"
         if not self.unseen:
-            self._say(html.unescape(f"{written};"), place, end)
+            meant = html.unescape(f"{written};")
+            self._say(self._text[place:end] if meant == f"{written};" else meant, place, end)
 
     def _say(self, said: str, start: int, end: int) -> None:
         self.pieces.append(Words(said, start, min(end, len(self._text))))

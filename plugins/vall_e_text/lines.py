@@ -20,13 +20,20 @@ _UNFINISHED = re.compile(
 )
 HYPHENATED = re.compile(r"\w-$")
 _DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
-_BULLET = re.compile(r"[-*•‣▪◦●○–—] (?:\[[ xX]\] )?(?=\S)")
-_NUMBER = re.compile(r"(\d{1,3})[.)] (?=\S)")
+_BULLET = re.compile(r"[-*•‣▪◦●○–—→►▶➤☐☑☒][ \t](?:\[[ xX]\] )?(?=\S)|\$ (?=[a-z./~])")
+"""Or the sign before a command."""
+_NUMBER = re.compile(r"(\d{1,3})[.)][ \t](?=\S)")
 _QUOTE = re.compile(r"(?:> ?)+")
-_HEADING = re.compile(r"#{1,6} (?=\S)")
+_HEADING = re.compile(r"#{1,6}[ \t](?=\S)")
 _CLOSING = re.compile(r" #+$")
-_RULE = re.compile(r"(?:[-*_=~] ?){3,}$|(?:```|~~~)[\w+-]*$|\|?(?: ?:?-+:? ?\|)+(?: ?:?-+:?)?$")
-_ROW = re.compile(r"\|.*[^|\s].*\|$")
+_RULE = re.compile(
+    r"(?:[-*_=~] ?){3,}$|(?:```|~~~)[\w+-]*$|\|?(?: ?:?-+:? ?\|)+(?: ?:?-+:?)?$"
+    r"|[+|][-=+|: ]{3,}$|[\u2500-\u257f ]{3,}$"
+)
+"""A line of signs, in a table too."""
+BARS = ("|", "│", "┃", "║")
+_ROW = re.compile(r"[|│┃║][^|│┃║\n]*\w")
+_CUE = re.compile(r"(?:\d{1,2}:)?\d{1,2}:\d\d[.,]\d{3} ?-->")
 
 
 @dataclass(frozen=True)
@@ -63,17 +70,24 @@ def find_lines(text: str, english: bool) -> list[Line]:
         else:
             continue
         counted.add(at)
+    cues = [_CUE.match(row) is not None for row in rows]
     found = []
     begin = 0
     for at, row in enumerate(rows):
-        found.append(_line(row, begin, at in counted))
+        timing = cues[at] or (row.isdecimal() and cues[at + 1 : at + 2] == [True]) or row.startswith("WEBVTT")
+        found.append(_nothing(row, begin) if timing else _line(row, begin, at in counted))
         begin += len(row) + 1
     return found
 
 
+def _nothing(row: str, begin: int) -> Line:
+    """A line that isn't read."""
+    return Line(begin, begin + len(row), begin + len(row), "", item=True, heading=True)
+
+
 def _line(row: str, begin: int, counted: bool) -> Line:
     if _RULE.match(row):
-        return Line(begin, begin + len(row), begin + len(row), "", item=True, heading=True)
+        return _nothing(row, begin)
     start, end = 0, len(row)
     if quote := _QUOTE.match(row):
         start = quote.end()
@@ -83,7 +97,7 @@ def _line(row: str, begin: int, counted: bool) -> Line:
         start = marker.end()
     if heading and (closing := _CLOSING.search(row, start)):
         end = closing.start()
-    table = _ROW.match(row, start) is not None
+    table = row[-1:] in BARS and len(row) > start + 1 and _ROW.match(row, start) is not None
     return Line(
         begin, begin + start, begin + end, row[start:end], item=marker is not None or table,
         heading=heading is not None or table, row=table, depth=row[:start].count(">"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .assembly import assembled, tidy
 from .hypertext import html_pieces
+from .leftovers import footnotes
 from .pieces import Piece, Stop, Words
 from .plain import pauses
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _LINE_END = re.compile(r"\r\n?|\n")
 _FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n(?:.*\r?\n)*?(?:---|\.\.\.)[ \t]*(?:\r?\n|$)")
+_TASK = re.compile(r"\[[ xX]\] ")
 _BREAK = re.compile(r"<br\b", re.IGNORECASE)
 
 
@@ -40,12 +42,16 @@ class _Reader:
         from markdown_it import MarkdownIt
 
         parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+        item = False
         for token in parser.parse(self._text[self._begin :]):
             if token.type == "inline" and token.map:
                 start, self._end = self._lines[token.map[0]], self._lines[min(token.map[1], len(self._lines) - 1)]
                 self._cursor = max(self._cursor, start)
-                for child in token.children or ():
-                    yield from self._inline(child)
+                for at, child in enumerate(token.children or ()):
+                    yield from self._inline(child, task=item and at == 0)
+                item = False
+            elif token.type == "list_item_open":
+                item = True
             elif token.type == "html_block" and token.map:
                 start, end = self._lines[token.map[0]], self._lines[min(token.map[1], len(self._lines) - 1)]
                 for piece in html_pieces(self._text[start:end]):
@@ -56,10 +62,12 @@ class _Reader:
             elif token.type in ("paragraph_close", "list_item_close", "td_close", "th_close"):
                 yield Stop(self._cursor, self._cursor)
 
-    def _inline(self, token: Token) -> Iterator[Piece]:
+    def _inline(self, token: Token, *, task: bool) -> Iterator[Piece]:
+        """`task`: whether a box may stand before it that is ticked when it is done."""
         if token.type in ("text", "code_inline"):
-            words = self._located(token.content)
-            yield from assembled([words], pauses(words.text))
+            box = _TASK.match(token.content) if task else None
+            words = self._located(token.content if box is None else token.content[box.end() :])
+            yield from assembled([words], [*pauses(words.text), *footnotes(words.text)])
         elif token.type == "softbreak":
             yield Words(" ", self._cursor, self._cursor)
         elif token.type == "hardbreak" or (token.type == "html_inline" and _BREAK.match(token.content)):

@@ -10,27 +10,33 @@ from vall_e_core import InputError
 
 from .assembly import Found, assembled, pause_seconds, tidy
 from .cleaning import cleaned
-from .lines import HYPHENATED, Line, continues, find_lines
+from .leftovers import footnotes, links, tags
+from .lines import BARS, HYPHENATED, Line, continues, find_lines
 from .pieces import IPA, Pause, Piece, Stop, Words, joined
 
 _PAUSE = re.compile(r"\[pause:([^\[\]\n]{0,40})\]", re.IGNORECASE)
 _DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})\s*(ms|s|sec|seconds?)?\s*", re.IGNORECASE)
 _SPOKEN_AS = re.compile(r"\[([^\[\]\n]{1,200})\]\(/([^/()\n]{1,500})/\)")
-_LINK = re.compile(r"!?\[([^\[\]\n]{1,300})\]\((?:https?://|mailto:|www\.|#)[^()\s]{0,2000}\)")
+_CELL_END = re.compile(r"(?<=\S) ?\t[ \t]*(?=\S)|(?<=\w\w|.[.!?)%]) \| (?=\w\w|[+(\"“'$€£]\w)|(?<=\S) ?[│┃║] ?(?=\S)")
+"""A tab, or a bar between words; single letters make it mathematics."""
 _EMPHASIS = re.compile(r"\*{1,3}|_{1,3}|~~|`{1,3}")
 
 
-def read_plain(text: str, *, english: bool = True) -> tuple[tuple[Piece, ...], int]:
+def read_plain(text: str, *, english: bool = True, literal: bool = True) -> tuple[tuple[Piece, ...], int]:
     """Plain text as pieces, and how many characters were removed because they can be neither seen nor spoken.
 
     Lines that were only wrapped go on; all others end in a stop. Paired `**`, `_` and backticks, and `#`, `-`, `*`, `>`
     and `1.` at the beginning of a line are layout. `[pause:1.5s]` is silence, `[word](/ɪpə/)` is said as its IPA.
 
+    Args:
+        english: whether it is English, or some other language.
+        literal: tags and entities are read as they stand; else they are taken for what is left of a page or a chat.
+
     Raises InputError for a pause that has no length or is too long.
     """
-    words, removed = cleaned((Words(text, 0, len(text)),))
+    words, removed = cleaned((Words(text, 0, len(text)),), keep_tabs=True)
     clean = joined(words)
-    inline = list(spoken_otherwise(clean))
+    inline = [*spoken_otherwise(clean), *links(clean), *footnotes(clean), *(() if literal else tags(clean))]
     lines = find_lines(clean, english)
     found = [*inline, *_layout(clean, lines, english), *_emphasis(clean, lines, inline)]
     pieces, _ = tidy(assembled(words, found), len(text))
@@ -38,14 +44,11 @@ def read_plain(text: str, *, english: bool = True) -> tuple[tuple[Piece, ...], i
 
 
 def spoken_otherwise(text: str) -> Iterator[Found]:
-    """Pauses, pronunciations and the targets of links that are written within a text. Raises InputError."""
+    """Pauses and pronunciations that are written within a text. Raises InputError."""
     yield from pauses(text)
     for match in _SPOKEN_AS.finditer(text):
         word, phonemes = match.group(1), match.group(2)
         yield Found(match.start(), match.end(), _pronounced(phonemes.strip(), word))
-    for match in _LINK.finditer(text):
-        yield Found(match.start(), match.start(1))
-        yield Found(match.end(1), match.end())
 
 
 def pauses(text: str) -> Iterator[Found]:
@@ -80,10 +83,12 @@ def _layout(text: str, lines: Sequence[Line], english: bool) -> Iterator[Found]:
         if line.start > line.begin:
             yield Found(line.begin, line.start)
         if line.row:
-            bars = [at for at in range(line.start, line.end) if text[at] == "|"]
+            bars = [at for at in range(line.start, line.end) if text[at] in BARS]
             yield Found(bars[0], bars[0] + 1)
             yield Found(bars[-1], bars[-1] + 1)
             yield from (Found(at, at + 1, _stop) for at in bars[1:-1])
+        else:
+            yield from (Found(*match.span(), _stop) for match in _CELL_END.finditer(text, line.start, line.end))
     for before, after in pairwise(_blocks(lines)):
         yield Found(before[-1].end, after[0].begin, _paragraph)
     for block in _blocks(lines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -13,6 +14,10 @@ MARKUP = ("auto", "text", "markdown", "html", "ssml")
 _SUFFIXES = {
     ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html", ".ssml": "ssml",
 }  # fmt: skip
+
+_PAGE = re.compile(
+    r"\ufeff?\s*(?:<!--(?:(?!-->).){0,2000}-->\s*)?<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ def read(
     """The pieces of a text.
 
     Args:
-        markup: one of `MARKUP`; `auto` takes `<speak>` for SSML, and Markdown and HTML by the file's name.
+        markup: one of `MARKUP`; `auto` takes `<speak>` for SSML, `<html>` for HTML, Markdown and HTML by the file's
+            name, and everything else for plain text with whatever tags and entities are left in it.
         lexicon: how single words are said.
         name: the file that it comes from.
 
@@ -57,7 +63,7 @@ def read(
     else:
         from .plain import read_plain
 
-        pieces, removed = read_plain(text, english=english)
+        pieces, removed = read_plain(text, english=english, literal=markup != "auto")
     return Reading(text, pieces if lexicon is None else lexicon.apply(pieces), removed, kind)
 
 
@@ -65,4 +71,6 @@ def settle_markup(text: str, markup: str, name: str = "") -> str:
     """What a text is read as: `text`, `markdown`, `html` or `ssml`."""
     if markup != "auto":
         return markup
-    return "ssml" if is_ssml(text) else _SUFFIXES.get(PurePath(name).suffix.lower(), "text")
+    if is_ssml(text):
+        return "ssml"
+    return "html" if _PAGE.match(text) else _SUFFIXES.get(PurePath(name).suffix.lower(), "text")

@@ -58,6 +58,51 @@ def test_plain_text(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a <b>bold</b> word<br>next", "a bold word|next"), ("<p>one</p><p>two</p>", "one|two"),
+        ('Hi <break time="1s"/> you', "Hi you"), ("<SPEAK>hi</SPEAK>", "hi"), ("x <!-- no --> y", "x y"),
+        ("Tom &amp; Ann&nbsp;&#65; R&D; &foo;", "Tom & Ann A R&D; &foo;"), ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("<v Roger>Never.", "Never."), ("<bob@x.org> <alice> wrote", "<bob@x.org> <alice> wrote"), 
+        ("[docs](docs/cli.md)", "docs"),
+        ('[a](http://x.org "A title") b', "a b"), ("[![CI](b.svg)](http://ci)", "CI"), ("a[0](x)", "a[0](x)"),
+        ("Word[^1] and\n\n[^1]: the note", "Word and||the note"),
+    ],
+)  # fmt: skip
+def test_what_other_formats_leave_in_plain_text_is_not_read(text: str, expected: str) -> None:
+    assert shown(text, "auto") == expected
+    check_places(text, read(text).pieces)
+
+
+def test_text_said_to_be_plain_keeps_its_tags() -> None:
+    assert shown("a <b>bold</b> &amp; word", "text") == "a <b>bold</b> &amp; word"
+
+
+@pytest.mark.parametrize("begin", ["<!DOCTYPE html>", "\ufeff <html lang='en'>", "<!-- saved -->\n<!doctype HTML>"])
+def test_a_page_is_known_by_its_root(begin: str) -> None:
+    found = read(f"{begin}<head><title>t</title></head><body><p>Hello</p></body>")
+    assert found.markup == "html" and shown(found.text, "auto") == "Hello"
+    assert read("An <html> tag").markup == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Name\tAge\nAnn\t34", "Name|Age|Ann|34"), ("\tindented\tcell\t", "indented|cell"), ("1.\tone", "one"),
+        ("Ann Lee | VP, Sales | +44 20", "Ann Lee|VP, Sales|+44 20"), ("P(A | B)", "P(A | B)"),
+        ("+---+---+\n| A | B |\n+===+===+", "A|B"), ("┌───┐\n│ A │ B │\n└───┘", "A|B"), ("a || b", "a || b"),
+        ("1\n00:00:01,000 --> 00:00:04,000\nHello\n\n2\n00:01.5 --> x\n00:05,000 --> 00:06,000\nbye",
+         "Hello||2|00:01.5 --> x||bye"),
+        ("WEBVTT\n\n00:01.000 --> 00:04.000\nNever.", "Never."), ("7\nseven", "7|seven"),
+        ("$ ls ~/x\n$5 each", "ls ~/x|$5 each"), ("☐ open\n☑ done\n→ next", "open|done|next"),
+    ],
+)  # fmt: skip
+def test_layout_of_tables_subtitles_and_commands(text: str, expected: str) -> None:
+    assert shown(text) == expected
+    check_places(text, read(text, markup="text").pieces)
+
+
 def test_a_lone_number_may_be_an_ordinal_elsewhere() -> None:
     assert shown("1. Mai", language="de") == "1. Mai" and shown("1. a\n2. b", language="de") == "a|b"
 
@@ -84,6 +129,7 @@ def test_a_pause_that_cannot_be_made_is_refused(text: str, says: str) -> None:
         ("a \\* b &amp; c", "a * b & c"), ("Head\n====\n\ntext", "Head||text"), ("one  \ntwo", "one|two"),
         ("<div>in <b>html</b></div>\n\n<!-- no -->\n\nout", "in html||out"), ("x <br> y <i>z</i>", "x|y z"),
         ("---\ntitle: no\n---\nwords", "words"), ("[word](/ɪpə/)", "word"), ("wait [pause:1s] go", "wait<1>go"),
+        ("- [ ] open\n- [x] done [1]", "open|done [1]"), ("Word[^1].\n\n[^1]: A note.", "Word.||A note."),
         ("~~old~~ `code` <https://a.b>", "old code https://a.b"), ("> quote\n\nafter", "quote||after"),
     ],
 )  # fmt: skip
@@ -100,7 +146,11 @@ def test_markdown(text: str, expected: str) -> None:
         ("<pre>one\ntwo</pre>", "one|two"), ("<p hidden>a</p><div aria-hidden='true'>b<div>c</div></div>d", "d"),
         ("<table><tr><td>1</td><td>2</td></tr></table>", "1|2"), ('<a href="http://x">link</a>', "link"),
         ("&#65;&#x42;&nbsp;&eacute;&unknown;", "AB é&unknown;"), ("a <!-- b --> c", "a c"),
-        ("2 < 3 and 4", "2 < 3 and 4"),
+        ("2 < 3 and 4", "2 < 3 and 4"), ("R&D, AT&T &amp &copy 2024", "R&D, AT&T & © 2024"),
+        ("a <span style='color: red; Display : none'>b</span>c", "a c"),
+        ("<button>a</button><label>b</label>c", "a|b|c"),
+        ("x<sup>2</sup> 10<sup>-6</sup> 1<sup>st</sup>", "x² 10⁻⁶ 1st"), ("Rome<sup>[1]</sup> fell", "Rome fell"),
+        ("H<sub>2</sub>O <sup>12</sup>C", "H2O 12C"),
         ("<p>open <b", "open <b"), ("<!DOCTYPE html><p>x", "x"),
     ],
 )  # fmt: skip
@@ -174,11 +224,11 @@ BITS = (
     "word ", "Two words. ", "\n", "\n\n", "**", "_", "`", "# ", "- ", "1. ", "> ", "[pause:1s]", "[x](/ˈɛks/)", "½",
     "ﬁ",
     "\u200b", "e\u0301", "好。", "<b>", "</b>", "&amp;", "<p>", "<li>", "<!--", "-->", "|", "\\*", "\r\n", "  ",
-    "---\n", "#tag ",
+    "---\n", "#tag ", "\t", " | ", "[a](http://b) ", "![", "[^1]: ", "<sup>2</sup>", "<i x='y'>",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("markup", ["text", "markdown", "html"])
+@pytest.mark.parametrize("markup", ["auto", "text", "markdown", "html"])
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(BITS), max_size=40).map("".join) | st.text(max_size=60))
 def test_places_are_ordered_inside_and_apart(markup: str, text: str) -> None:

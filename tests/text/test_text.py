@@ -114,12 +114,15 @@ def test_b4_right_to_left_text_and_emoji_stay() -> None:
     assert clean_text("می\u200cخواهم").text == "می\u200cخواهم"  # this joiner spells a Persian word
 
 
-@pytest.mark.parametrize(
-    "text", ["-h", "--help", "@file", "$(touch x)", "%s %d", "&amp; <b>", "a\\nb", "${HOME}"]
-)
+@pytest.mark.parametrize("text", ["-h", "--help", "@file", "$(touch x)", "%s %d", "&amp; <b>", "a\\nb", "${HOME}"])
 def test_b6_b8_text_is_taken_literally(text: str) -> None:
     assert clean_text(text).text == text
     assert "".join(segment.spoken for segment in split_text(f"{text} and a letter")) == f"{text} and a letter"
+
+
+def test_colors_of_a_terminal_are_left_out_whole() -> None:
+    assert clean_text("\x1b[1;32mOK\x1b[0m done").text == "OK done"
+    assert clean_text("1️⃣ #️⃣").text == "1 #"
 
 
 def test_b6_line_ends_and_blanks_have_one_form() -> None:
