@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from .assembly import Found
 from .pieces import Piece, Stop, Words
 
-_TAG = re.compile(r"</?(?P<name>[A-Za-z][\w:-]{0,30})(?P<rest>\s[^<>\n]{0,2000}|\s*/)?>|<!--[^\n]{0,2000}?-->")
+_TAG = re.compile(r"</?(?P<name>[A-Za-z][\w:-]{0,30})(?P<rest>\s[^<>\n]{0,2000}|\s*/)?>|<!--[^\n]{0,400}?-->")
 _ATTRIBUTE = re.compile(r"\s[\w:-]{1,60}\s?=\s?[\"']")
 _INLINE = frozenset(
     {
