@@ -55,6 +55,7 @@ from .protocols import (
 )
 
 if TYPE_CHECKING:
+    from .atomic import write_atomic
     from .audio import AudioClip, AudioWriter, read_audio, read_windows, write_audio
     from .audio.bending import bent
     from .cache import cache_home, cached_model, sha256_file
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
         Target,
         in_pieces,
     )
-    from .output import OutputTarget, check_file, check_folder, check_output, write_atomic, write_json
+    from .output import OutputTarget, check_file, check_folder, check_output, write_json
     from .registry import Registry
     from .sampling import (
         Chain,
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
     from .tokenizer import Tokenizer
     from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
+    from .whole_file import read_whole
 
 _LAZY: dict[str, str] = {
     "Console": ".console",
@@ -194,7 +196,7 @@ _LAZY: dict[str, str] = {
     "utterance_key": ".sampling",
     "OutputTarget": ".output",
     "check_output": ".output",
-    "write_atomic": ".output",
+    "write_atomic": ".atomic",
     "write_json": ".output",
     "ChainRequest": ".synthesis.chains",
     "plan_chain": ".synthesis.chains",
@@ -202,6 +204,7 @@ _LAZY: dict[str, str] = {
     "find_model": ".synthesis.loading",
     "check_unchanged": ".synthesis.record",
     "read_record": ".synthesis.record",
+    "read_whole": ".whole_file",
     "Said": ".synthesis.parts",
     "said_before": ".synthesis.parts",
     "SpeechRequest": ".synthesis.request",
@@ -355,6 +358,7 @@ __all__ = [
     "read_audio",
     "read_record",
     "read_tensors",
+    "read_whole",
     "read_windows",
     "recent",
     "said_before",

@@ -143,6 +143,9 @@ def _unexpected(error: Exception) -> VallEError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         where = error.filename or "standard output"
         return InputError("no space left", cause=f"writing {where}", try_="free some space")
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        name = str(error.filename or "")
+        return InputError(f"a file's name is too long: {name[:40]}…", cause=f"it has {len(name)} characters")
     text = " ".join(str(error).split())
     return VallEError(
         f"internal error: {type(error).__name__}{f': {text}' if text else ''}",

@@ -5,7 +5,6 @@ Nothing here imports numpy or torch: a target is checked before any work starts,
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from vall_e_core.atomic import sweep, write_atomic, write_with
 from vall_e_core.console import writing_stdout
 from vall_e_core.errors import InputError, UsageError
 
@@ -46,15 +46,18 @@ class OutputTarget:
         """The record's place beside the audio, or None for standard output."""
         return None if self.path is None else sidecar_path(self.path)
 
-    def write(self, data: bytes) -> None:
-        """Write all of `data`: atomically to the file, or to standard output.
+    def write(self, data: bytes, record: Mapping[str, object] | None = None) -> None:
+        """Write all of `data`: atomically to the file, with the record beside it, if any, or to standard output.
 
         Raises InputError when the file can't be written, BrokenPipeError when the reader of standard output has gone.
         """
         if self.path is None:
             write_stdout(data, self.stream)
         else:
-            write_atomic(self.path, lambda file: file.write(data), overwrite=self.overwrite)
+            write_with(
+                self.path, lambda file: file.write(data), None if record is None else self.sidecar,
+                lambda path: json_bytes(record), overwrite=self.overwrite,
+            )  # fmt: skip
 
 
 def sidecar_path(path: Path) -> Path:
@@ -81,6 +84,7 @@ def check_output(
     check_file(path, overwrite=overwrite, inputs=inputs)
     if sidecar:
         record = sidecar_path(path)
+        _check_name(record)
         if os.path.lexists(record) and not overwrite:
             raise UsageError(f"the record exists already: {record}", try_="-y to overwrite it, or --no-sidecar")
         if record.is_dir():
@@ -120,6 +124,7 @@ def check_folder(folder: Path) -> None:
     if not folder.is_dir():
         what = "the output's folder is a file" if folder.exists() else "the output's folder doesn't exist"
         raise InputError(f"{what}: {folder}", try_=f"mkdir -p {folder}")
+    sweep(folder)
     probe = folder / f".vall-e-{secrets.token_hex(6)}.probe"
     try:
         os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -130,38 +135,15 @@ def check_folder(folder: Path) -> None:
             probe.unlink()
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
-    """Make the file at `path` with what `write` puts into it: all of it, or nothing.
-
-    The data goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step.
-    Without `overwrite` a file that has appeared meanwhile stays (UsageError). A failed write leaves no temporary file
-    and raises InputError with the system's reason (disk full, no permission, ...).
-    """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".vall-e-{secrets.token_hex(6)}.part")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            _take_name(temporary, target, overwrite)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
-    except FileExistsError as error:
-        raise UsageError(f"the output exists already: {path}", try_="-y to overwrite it, or another name") from error
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-        hint = "free some space, or another folder" if full else None
-        raise InputError(f"can't write {path}", cause=error.strerror or str(error), try_=hint) from error
-
-
 def write_json(path: Path, value: object, *, overwrite: bool = False) -> None:
     """Write `value` as indented JSON, atomically."""
-    data = (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8", "replace")
+    data = json_bytes(value)
     write_atomic(path, lambda file: file.write(data), overwrite=overwrite)
+
+
+def json_bytes(value: object) -> bytes:
+    """`value` as indented JSON, ready for a file."""
+    return (json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode("utf-8", "replace")
 
 
 def write_stdout(data: bytes, to: TextIO | None = None) -> None:
@@ -183,18 +165,14 @@ def in_memory(write: Callable[[BinaryIO], object]) -> bytes:
     return buffer.getvalue()
 
 
-def _take_name(temporary: Path, target: Path, overwrite: bool) -> None:
-    if overwrite:
-        os.replace(temporary, target)
-        return
+def _check_name(path: Path) -> None:
+    """That a name can be one here: the record's is longer than the audio's. Raises InputError."""
     try:
-        os.link(temporary, target)  # unlike a rename, refuses an existing name without a race
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
-        os.replace(temporary, target)
+        os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"can't write to {path}", cause=error.strerror, try_="a shorter name") from error
 
 
 def _format_of(path: Path) -> str:

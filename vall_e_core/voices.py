@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .atomic import write_atomic
 from .cache import HOME_VARIABLE
 from .errors import InputError, UsageError
-from .output import write_atomic
 from .voice_file import read_voice, voice_bytes
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ are checked here, before it is loaded.
 
 from __future__ import annotations
 
-import atexit
 import ctypes.util
 import os
 import shutil
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vall_e_core import PluginError
+
+from .scratch import scratch
 
 VARIABLE = "VALL_E_ESPEAK_LIBRARY"
 _LONGEST_DATA_PATH = 120  # bytes; espeak-ng has room for 159 and appends to it
@@ -54,14 +55,13 @@ def find_library(chosen: Path | None = None) -> Library:
 
 
 def short_data_path(data: Path) -> Path:
-    """`data`, or a short path to the same files: links in a temporary folder, removed when the process ends.
+    """`data`, or a short path to the same files: links in this process's temporary folder.
 
     Each file is linked, not the folder: the phonemizer package resolves a link before it hands the path on.
     """
     if len(os.fsencode(data)) <= _LONGEST_DATA_PATH:
         return data
-    folder = Path(tempfile.mkdtemp(prefix="vall-e-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir=scratch()))
     return Path(shutil.copytree(data, folder / "espeak-ng-data", copy_function=_link))
 
 

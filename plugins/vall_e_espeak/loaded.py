@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from vall_e_core import PluginError
 
 from .library import Library, short_data_path
+from .scratch import scratch
 
 _loading = threading.Lock()
 """The phonemizer package keeps the library's path in class attributes."""
@@ -46,7 +49,11 @@ class Loaded:
 
     @contextmanager
     def _package(self) -> Iterator[Any]:
-        """The backend class, told which library to load for as long as the block lasts. Raises PluginError."""
+        """The backend class, told which library to load for as long as the block lasts. Raises PluginError.
+
+        It copies the library before it loads it: into our folder, which is found again if the process is killed.
+        """
+        from phonemizer.backend.espeak import api
         from phonemizer.backend.espeak.espeak import EspeakBackend
         from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
@@ -54,12 +61,14 @@ class Loaded:
             before = EspeakWrapper._ESPEAK_LIBRARY, EspeakWrapper._ESPEAK_DATA_PATH
             EspeakWrapper.set_library(str(self.library.path))
             EspeakWrapper.set_data_path(str(self._data))
+            api.tempfile = SimpleNamespace(mkdtemp=lambda: tempfile.mkdtemp(dir=scratch()))
             try:
                 yield EspeakBackend
             except RuntimeError as error:
                 where = f"{self.library.path} ({self.library.source}), data in {self.library.data}"
                 raise PluginError(f"espeak-ng can't be loaded: {where}", cause=str(error)) from error
             finally:
+                api.tempfile = tempfile
                 EspeakWrapper.set_library(before[0])
                 EspeakWrapper.set_data_path(before[1])
 

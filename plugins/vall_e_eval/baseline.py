@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vall_e_core import InputError, RegressionError, UsageError
+from vall_e_core import InputError, RegressionError, UsageError, read_whole
 
 from .report import NOT_COMPARED
 from .running import FORMAT
@@ -26,12 +26,15 @@ def parse_share(text: str) -> float:
     return value
 
 
+MOST_BYTES = 1 << 28
+"""Of a report."""
+
+
 def read_report(path: Path, command: str) -> dict[str, Any]:
     """An earlier report of the same command. Raises InputError."""
+    data = read_whole(path, "the baseline", MOST_BYTES)
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"can't read the baseline {path}", cause=error.strerror) from error
+        found = json.loads(data)
     except ValueError as error:
         raise InputError(f"the baseline isn't a report: {path}", cause=f"it isn't JSON ({error})") from error
     if not isinstance(found, dict) or not isinstance(found.get("figures"), dict) or found.get("format") != FORMAT:

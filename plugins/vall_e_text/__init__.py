@@ -5,7 +5,7 @@ A library, not a plugin: it registers nothing.
 
 from __future__ import annotations
 
-from .cleaning import CleanText, clean_text, decode_text, read_text
+from .cleaning import MOST_TEXT_BYTES, CleanText, clean_text, decode_text, read_text
 from .lexicon import Lexicon, read_lexicon
 from .normalizing import normalized
 from .pieces import IPA, Pause, Piece, Spoken, Stop, Words, joined, replaced, runs, shown, written
@@ -18,6 +18,7 @@ __all__ = [
     "CLOSING",
     "IPA",
     "MARKUP",
+    "MOST_TEXT_BYTES",
     "CleanText",
     "Lexicon",
     "Pause",

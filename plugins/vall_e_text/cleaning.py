@@ -50,6 +50,10 @@ class CleanText:
     removed: int
 
 
+MOST_TEXT_BYTES = 1 << 24
+"""Of a text: the longest novels have a third of it, and hundreds of hours of speech come of it."""
+
+
 def decode_text(data: bytes, source: str, *, try_: str | None = None) -> str:
     """Bytes as text: UTF-8, or UTF-16 where a byte-order mark says so.
 
@@ -59,6 +63,11 @@ def decode_text(data: bytes, source: str, *, try_: str | None = None) -> str:
 
     Raises InputError that names the first byte that isn't.
     """
+    if len(data) > MOST_TEXT_BYTES:
+        raise InputError(
+            f"{source} is too large for a text", cause=f"it holds more than {MOST_TEXT_BYTES >> 20} MiB",
+            try_="split it into chapters",
+        )  # fmt: skip
     bom, encoding = next((each for each in _BYTE_ORDER_MARKS if data.startswith(each[0])), (b"", "utf-8"))
     try:
         return data[len(bom) :].decode(encoding)
@@ -76,7 +85,8 @@ def read_text(path: str | Path) -> str:
     try:
         if not Path(path).is_file():
             raise InputError(f"{path} is not a file" if Path(path).exists() else f"no such text file: {path}")
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(MOST_TEXT_BYTES + 1)
     except (OSError, ValueError) as error:
         raise InputError(f"can't read {path}", cause=getattr(error, "strerror", None) or str(error)) from error
     return decode_text(data, str(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vall_e_core import UsageError
-from vall_e_text import decode_text, read_text
+from vall_e_text import MOST_TEXT_BYTES, decode_text, read_text
 
 if TYPE_CHECKING:
     from . import Source, Tts
@@ -91,7 +91,8 @@ def text_of(task: Source, word: str | None) -> str:
     if task.file is not None and str(task.file) != STDIN:
         return read_text(task.file)
     if task.file is not None or word == STDIN:
-        return decode_text(sys.stdin.buffer.read(), "standard input", try_="iconv -f latin1 -t utf-8 FILE | vall-e …")
+        data = sys.stdin.buffer.read(MOST_TEXT_BYTES + 1)
+        return decode_text(data, "standard input", try_="iconv -f latin1 -t utf-8 FILE | vall-e …")
     return checked(task.text if word is None and task.text is not None else word or "")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core.errors import InputError
+from vall_e_core.whole_file import read_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,14 +47,17 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+MOST_BYTES = 1 << 28
+"""Of a record: hours of speech have one of a few MiB."""
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """A record as it was written. InputError where the file isn't one, or is from a newer program."""
     import json
 
+    data = read_whole(path, "the record", MOST_BYTES)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"can't read the record {path}", cause=error.strerror) from error
+        value = json.loads(data)
     except ValueError as error:
         raise InputError(f"not a record: {path}", cause=f"it isn't JSON ({error})", try_="OUT.wav.json") from error
     if not isinstance(value, dict) or not isinstance(value.get("arguments"), dict):
@@ -84,16 +88,13 @@ def sha256_codes(codes: Tensor) -> str:
 
 
 def with_output(
-    record: Mapping[str, Any], target: OutputTarget, sample_rate: int, samples: int, sha256: str, *, sidecar: bool
+    record: Mapping[str, Any], target: OutputTarget, sample_rate: int, samples: int, sha256: str
 ) -> dict[str, Any]:
-    """A record with the facts of what was written to `target` in it; with `sidecar` it is written beside the audio."""
-    from vall_e_core.output import write_json
-
-    found = dict(record)
-    found["output"] = {
-        "path": None if target.path is None else str(target.path), "format": target.format,
-        "sample_rate": sample_rate, "channels": 1, "samples": samples, "sha256": sha256,
+    """A record with the facts of what is written to `target` in it."""
+    return {
+        **record,
+        "output": {
+            "path": None if target.path is None else str(target.path), "format": target.format,
+            "sample_rate": sample_rate, "channels": 1, "samples": samples, "sha256": sha256,
+        },
     }  # fmt: skip
-    if sidecar and target.sidecar is not None:
-        write_json(target.sidecar, found, overwrite=target.overwrite)
-    return found

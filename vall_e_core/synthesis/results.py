@@ -179,9 +179,10 @@ class Speech:
         from .record import with_output
 
         data = encode_wave(self.wave, self.sample_rate, target.format)
-        target.write(data)
         sha256 = hashlib.sha256(data).hexdigest()
-        return with_output(self.record, target, self.sample_rate, len(self.wave), sha256, sidecar=sidecar)
+        record = with_output(self.record, target, self.sample_rate, len(self.wave), sha256)
+        target.write(data, record if sidecar else None)
+        return record
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from vall_e_core.atomic import write_with
 from vall_e_core.audio import AudioWriter, pcm16_bytes, stream_header
 from vall_e_core.audio.write import prepared
-from vall_e_core.output import OutputTarget, write_atomic, write_stdout
+from vall_e_core.output import OutputTarget, json_bytes, write_stdout
 
 from .encoding import encode_wave
 from .joining import Wave
@@ -34,15 +36,20 @@ def write_speech(stream: SpeechStream, target: OutputTarget, *, sidecar: bool = 
     """
     if target.path is None:
         digest = hashlib.sha256()
-        samples, sha256 = _through_pipe(stream, target, digest.update), digest.hexdigest()
-    else:
-        written = _Counted(stream)
-        write_atomic(
-            target.path, lambda file: _write(file, written, stream.sample_rate, target.format),
-            overwrite=target.overwrite,
-        )  # fmt: skip
-        samples, sha256 = written.samples, sha256_file(target.path)
-    return with_output(stream.record, target, stream.sample_rate, samples, sha256, sidecar=sidecar)
+        samples = _through_pipe(stream, target, digest.update)
+        return with_output(stream.record, target, stream.sample_rate, samples, digest.hexdigest())
+    written = _Counted(stream)
+    found: dict[str, Any] = {}
+
+    def record(path: Path) -> bytes:
+        found.update(with_output(stream.record, target, stream.sample_rate, written.samples, sha256_file(path)))
+        return json_bytes(found)
+
+    write_with(
+        target.path, lambda file: _write(file, written, stream.sample_rate, target.format),
+        target.sidecar if sidecar else None, record, overwrite=target.overwrite,
+    )  # fmt: skip
+    return found
 
 
 class _Counted(Iterator[Wave]):

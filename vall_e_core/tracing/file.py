@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..atomic import write_atomic
 from ..errors import InputError
-from ..output import write_atomic
 from .values import TracedStage, TracedStep
 
 FORMAT = 1
@@ -59,6 +59,8 @@ class TraceLog:
 def read_trace(path: Path) -> TraceLog:
     """A trace as it was written. Raises InputError where the file isn't one, or is from a newer program."""
     try:
+        if not path.is_file() and path.exists():
+            raise InputError(f"can't read the trace {path}", cause="it is not a regular file")
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is too large to be a trace")
         with path.open(encoding="utf-8") as file:

@@ -1,0 +1,169 @@
+"""Files that appear whole or not at all, and what killed runs have left of them.
+
+What is being written has a name of ours in the same folder, and its writer holds a lock on it: so the next run can tell
+what a killed run has left from what a live one is writing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from vall_e_core.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_LITTER = re.compile(r"\.vall-e-[0-9a-f]{12}\.(part|probe)")
+_YOUNG_SECONDS = 60.0
+"""What is younger is left alone, for its writer may not have locked it yet."""
+
+
+class PendingFile:
+    """A file under a temporary name, for `with`: `take_name` makes it appear, else it is gone at the end.
+
+    Opening it raises OSError.
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        self._target = Path(os.path.realpath(path))
+        self._overwrite = overwrite
+        self.path = self._target.with_name(f".vall-e-{secrets.token_hex(6)}.part")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self.file: BinaryIO = os.fdopen(os.open(self.path, flags, 0o666), "wb")
+        _lock(self.file.fileno())
+
+    def finish(self) -> None:
+        """Everything that was written reaches the disk."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def take_name(self) -> None:
+        """Appear under the wanted name. Raises FileExistsError where that is taken meanwhile, and OSError."""
+        if os.name == "nt":  # an open file can't be renamed there
+            self.file.close()
+        if self._overwrite:
+            os.replace(self.path, self._target)
+            return
+        try:
+            os.link(self.path, self._target)  # unlike a rename, refuses an existing name without a race
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if os.path.lexists(self._target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self._target)) from None
+            os.replace(self.path, self._target)
+
+    def take_back(self) -> None:
+        """Be gone again, where nothing had that name before."""
+        if not self._overwrite:
+            with suppress(OSError):
+                self._target.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self.file.close()
+        with suppress(OSError):
+            self.path.unlink()
+
+
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
+    """Make the file at `path` with what `write` puts into it: all of it, or nothing.
+
+    The data goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step.
+    Without `overwrite` a file that has appeared meanwhile stays (UsageError). A failed write leaves no temporary file
+    and raises InputError with the system's reason (disk full, no permission, ...).
+    """
+    write_with(path, write, None, lambda file: b"", overwrite=overwrite)
+
+
+def write_with(
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    beside: Path | None,
+    record: Callable[[Path], bytes],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Make two files, as `write_atomic` makes one: both are whole before one appears, and where one can't, none does.
+
+    Args:
+        path: of the one that `write` fills.
+        write: is handed the open file.
+        beside: of the other; None: there is none.
+        record: what goes into the other, from the first one's temporary path.
+        overwrite: replace files that exist.
+    """
+    here = path
+    try:
+        with PendingFile(path, overwrite=overwrite) as main:
+            write(main.file)
+            main.finish()
+            text = record(main.path)
+            if beside is None:
+                main.take_name()
+                return
+            here = beside
+            with PendingFile(beside, overwrite=overwrite) as second:
+                second.file.write(text)
+                second.finish()
+                second.take_name()
+                here = path
+                try:
+                    main.take_name()
+                except BaseException:
+                    second.take_back()
+                    raise
+    except FileExistsError as error:
+        raise UsageError(f"the output exists already: {here}", try_="-y to overwrite it, or another name") from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+        hint = "free some space, or another folder" if full else None
+        raise InputError(f"can't write {here}", cause=error.strerror or str(error), try_=hint) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed runs have left in a folder. What another run is writing stays."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _LITTER.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                _remove_dead(Path(entry.path))
+
+
+def _remove_dead(path: Path) -> None:
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime < _YOUNG_SECONDS:
+            return
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            dead = _lock(descriptor)
+        finally:
+            os.close(descriptor)
+        if dead:
+            path.unlink()
+
+
+def _lock(descriptor: int) -> bool:
+    """Hold an open file until it is closed; False where another process holds it, or nobody can."""
+    try:
+        import fcntl
+    except ImportError:  # Windows keeps open files from being removed by itself
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
