@@ -153,7 +153,7 @@ def test_d14_no_path_is_waited_for(tts: Any, tmp_path: Path, kind: str) -> None:
     assert not (tmp_path / "out.wav").exists()
 
 
-def test_b10_a_text_of_many_megabytes_is_refused_before_it_is_held(tts: Any, tmp_path: Path) -> None:
+def test_b14_a_text_of_many_megabytes_is_refused_before_it_is_held(tts: Any, tmp_path: Path) -> None:
     big = tmp_path / "big.txt"
     with open(big, "wb") as file:
         file.truncate(160 << 20)  # without taking room on the disk
