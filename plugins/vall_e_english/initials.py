@@ -20,7 +20,7 @@ _SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,8}[₀-₉])[A-Za-z₀-₉()]{2,20}")
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
 _ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])")
-_LETTER = re.compile(r"[A-Za-z](?=[²³⁰¹⁴-⁹⁻^])")
+_LETTER = re.compile(r"(?:[A-Za-z]|mc)(?=[²³⁰¹⁴-⁹⁻^])")
 _FISCAL = re.compile(r"(FY|CY|SY|Q(?=[1-4])|H(?=[12]))(\d?)['’](\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
@@ -43,6 +43,7 @@ _SPECIAL = {
 }  # fmt: skip
 _BRANDS = {
     "LaTeX": "la tech",
+    "TL;DR": "T-L-D-R",
     "PhDs": "P-H-D's",
     "iOS": "I-O-S",
     "macOS": "mac O-S",
@@ -75,6 +76,8 @@ def capitals(place: Place, shouted: bool) -> Found | None:
     stem, apostrophe, tail = word.replace("’", "'").partition("'")
     if place.adjoins(found.end()) == "." and place.adjoins(found.end() + 1).isalpha():
         return None
+    if stem == "US" and place.before().lower() == "the":
+        return Found(found.end(), f"U-S{apostrophe}{tail.lower()}")
     if stem in _SPECIAL and not (shouted and is_word(stem)):
         return Found(found.end(), _SPECIAL[stem] + apostrophe + tail.lower())
     if apostrophe and tail.upper() not in ("S", "D", "LL", "RE", "VE", "T", "M"):
@@ -181,6 +184,6 @@ def _formula_part(part: str) -> str:
     return spell(part) if len(part) < 3 else part
 
 
-def _alone(letter: str) -> str:
-    """A letter by itself; a small A would be the article."""
-    return "ay" if letter in "aA" else letter.upper()
+def _alone(letters: str) -> str:
+    """Letters by themselves; a small A would be the article."""
+    return "A-" if letters in "aA" else " ".join(letters.upper())

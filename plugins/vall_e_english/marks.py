@@ -31,9 +31,12 @@ _ALWAYS = {
 }  # fmt: skip
 _SILENT = frozenset("®™•·◦▪▫‣⁃●○■□▶►◆◇★☆†‡¦|¤`´¨¯~^_*#\\<>{}[]«»=+")
 """Left out where nothing below reads them."""
-_EMOTICON = re.compile(r"(?:[:;=8][-'^]?[)(DPpOo/|\\*]|<3|</3|[xX]D|:'\(|\^_\^|¯\\_\(ツ\)_/¯)(?![^\W_])")
+_EMOTICON = re.compile(r"(?:[:;=8][-'^]?[)(DPpOo/|\\*]|<3|</3|[xX]D|:'\(|\^_\^|¯\\_?\(ツ\)_?/¯)(?![^\W_])")
 _RULE = re.compile(r"([_~*=#+|])\1{2,}")
 """A line drawn with signs."""
+_BRACKETED = re.compile(r"<(?=[^\W\d_][^<>\n]{0,100}(?<=[^\s<>])>)")
+"""What stands before an address, a name, a place to fill in: `<jane@example.com>`."""
+_CLOSES = re.compile(r"(?:^|[\s(\[\"'“,:;])<[^\W\d_][^<>\n]{0,100}$")
 _COPYRIGHT = re.compile(r"\([cC]\)(?= (?:19|20)\d\d)")
 _FACES = {
     ")": "smiley", "D": "grin", "(": "sad face", "P": "tongue out", "p": "tongue out", "O": "surprised face",
@@ -63,6 +66,7 @@ _NAMES = {
     "👏": "clapping hands", "😍": "heart eyes", "💪": "flexed biceps", "☀": "sun", "➡": "to", "⚠": "warning",
     "🚀": "rocket",
     "👋": "waving hand", "👉": "pointing right", "🤔": "thinking face", "😢": "crying face", "😭": "crying face",
+    "⌘": "command", "⌥": "option", "⌃": "control", "⏎": "return", "☑": "check", "☐": "",
     "🤣": "rolling on the floor laughing",
 }  # fmt: skip
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
@@ -106,6 +110,8 @@ def mark(place: Place) -> Found | None:
         return spaced(place, pos + 1, "and")
     if char == "/":
         return _slash(place)
+    if char in "<>" and _is_bracket(place):
+        return Found(pos + 1, "")
     left, right = _beside(place)
     if char in "#*" and place.before().lower() in _KEYS:
         return spaced(place, pos + 1, "pound" if char == "#" else "star")
@@ -131,14 +137,29 @@ def mark(place: Place) -> Found | None:
         return spaced(place, pos + 1, "to the")
     if char == "|" and left and right:
         return Found(pos + 1, ",") if place.left() != " " else Found(pos + 1, "or")
+    if char == "$" and (place.left().strip() or place.adjoins(pos + 1).strip(" .,;:!?)")):
+        return _left_out(place)  # of a formula or a password, rather than the currency
+    if char == "§" and place.adjoins(pos + 1) == "§":
+        return spaced(place, pos + 2, "sections")
     if char == "=" and not (left and right):
         return Found(pos + 1, " ")
     if char in _ALWAYS:
         return spaced(place, pos + 1, _ALWAYS[char])
-    if char in _SILENT:
-        glued = place.left().isalnum() and place.adjoins(pos + 1).isalnum()
-        return Found(pos + 1, " " if glued else "")
-    return None
+    return _left_out(place) if char in _SILENT else None
+
+
+def _left_out(place: Place) -> Found:
+    glued = place.left().isalnum() and place.adjoins(place.pos + 1).isalnum()
+    return Found(place.pos + 1, " " if glued else "")
+
+
+def _is_bracket(place: Place) -> bool:
+    """Whether a `<` or `>` stands around something, rather than between two things."""
+    if place.char == "<":
+        opens = not place.left().strip() or place.left() in tuple("([\"'“,:;")
+        return opens and _BRACKETED.match(place.text, place.pos) is not None
+    near = place.text[max(0, place.pos - 110) : place.pos]
+    return place.char == ">" and not near[-1:].isspace() and _CLOSES.search(near) is not None
 
 
 def emoji(place: Place) -> Found | None:
@@ -201,11 +222,13 @@ def _named(place: Place, end: int, name: str) -> Found:
     found = spaced(place, end, name)
     before, behind = place.text[max(0, place.pos - 2) : place.pos].strip()[-1:], place.text[end : end + 2].strip()[:1]
     if is_picture(before) or (before.isalnum() and not behind.isalnum()):
-        return Found(end, f", {name}")
+        return Found(end, f", {name}" + (" " if place.adjoins(end).isalnum() else ""))
     return found
 
 
 def _emoticon(shown: str) -> str:
+    if shown[0] == "¯":
+        return "shrug"
     if shown == "<3":
         return "heart"
     if shown[0] == ";" and shown[-1] == ")":

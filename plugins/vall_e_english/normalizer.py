@@ -96,7 +96,7 @@ _SIGNS: tuple[Rule, ...] = (
 )
 _START = re.compile(
     r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|!(?==)|\((?=\d{3}\)|[cC]\) \d)"
-    r"|[:;](?=[-'^]?[)(DPpOo/|\\*])|\["
+    r"|[:;](?=[-'^]?[)(DPpOo/|\\*])|[\[\]]"
 )
 _MARKS = tuple(",;:")
 """Marks that no blank stands before."""

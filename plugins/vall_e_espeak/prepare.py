@@ -22,7 +22,7 @@ _FULL_WIDTH = str.maketrans(
     }
 )  # fmt: skip
 _LONG_DIGITS = re.compile(rf"\d{{{_DIGITS + 1},}}")
-_LETTER_A = re.compile(r"(?<=\b[A-Z]-)A\b(?!['’])|(?<=[a-z] )A\b(?!['’]|\s+[A-Z]|-[a-z])")
+_LETTER_A = re.compile(r"(?<=\b[A-Z]-)A\b(?!['’])|(?<=[a-z] )A\b(?!['’]|\s+[A-Z]|-[a-z])|\bA(?= [A-Z] [A-Z]\b)")
 _SPACES = re.compile(r"\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _DENSE = re.compile(_CJK.pattern + r"|(?:\S ){40}")

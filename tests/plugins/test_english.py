@@ -115,6 +115,29 @@ def test_emoji_are_named_or_left_out() -> None:
     assert spoken(english(emoji="skip"), "Great job 👍").strip() == "Great job"
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Bob <bob@x.org> wrote <your name>:", "bob bob at x dot org wrote your name"),
+        ("<alice> hi", "alice hi"),
+        ("x < 5 and y > 3", "x is less than five and y is greater than three"),
+        ("p <0.05 and q> 1", "p is less than zero point zero five and q greater than one"),
+        ("Let $x^2$ cost $5.", "let x squared cost five dollars"),
+        ("E = mc^2", "e equals m c squared"),
+        ("See §§ 3–5.", "see sections three to five"),
+        ("IT IS MADE IN THE US TODAY", "it is made in the u s today"),
+        ("🎉😀🇫🇷1", "party popper grinning face flag of france one"),
+        ("¯\\_(ツ)_/¯ ok", "shrug ok"),
+        ("TL;DR: no", "t l d r no"),
+        ("Press ⌘V", "press command v"),
+        ("[Verse 1] la", "verse one la"),
+    ],
+)
+def test_signs_that_a_newcomer_met(model: NormalizerModel, written: str, said: str) -> None:
+    assert words(spoken(model, written)) == said
+    assert "]" not in spoken(model, written)
+
+
 def test_no_pause_behind_a_title(model: NormalizerModel) -> None:
     assert spoken(model, "Mr. Smith met Dr. No.") == "mister Smith met doctor No."
 

@@ -40,6 +40,11 @@ def test_stress_is_marked_and_punctuation_kept(espeak: PhonemizerModel) -> None:
     )
 
 
+def test_the_letter_a_is_no_article_among_letters(espeak: PhonemizerModel) -> None:
+    assert one(espeak, "A B C") == "ˈeɪ bˈiː sˈiː" and one(espeak, "A- squared") == "ˈeɪ skwˈɛɹd"
+    assert one(espeak, "A B student").startswith("ɐ ")
+
+
 def test_a_batch_keeps_order_and_count(espeak: PhonemizerModel) -> None:
     texts = ["one", "", "...", "two\nthree", "  ", "four"]
     results = espeak.phonemize(texts, "en")
