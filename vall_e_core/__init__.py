@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     from .synthesis.chains import ChainRequest, plan_chain
     from .synthesis.engine import VallE
     from .synthesis.hearing_options import HearingOptions
-    from .synthesis.loading import find_model
+    from .synthesis.loading import find_model, require_task
     from .synthesis.model_options import ModelOptions
     from .synthesis.parts import Said, said_before
     from .synthesis.record import check_unchanged, read_record
@@ -202,6 +202,7 @@ _LAZY: dict[str, str] = {
     "plan_chain": ".synthesis.chains",
     "VallE": ".synthesis.engine",
     "find_model": ".synthesis.loading",
+    "require_task": ".synthesis.loading",
     "check_unchanged": ".synthesis.record",
     "read_record": ".synthesis.record",
     "read_whole": ".whole_file",
@@ -361,6 +362,7 @@ __all__ = [
     "read_whole",
     "read_windows",
     "recent",
+    "require_task",
     "said_before",
     "save_model",
     "sha256_file",

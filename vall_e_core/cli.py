@@ -121,6 +121,8 @@ def _translated(error: click.ClickException) -> VallEError:
     elif isinstance(error, click.BadParameter) and error.param is not None and type(error) is click.BadParameter:
         names = [each for each in error.param.opts if each.startswith("--")]
         message = f"{names[0] if names else error.param.human_readable_name}: {error.message}"
+        if names[:1] == ["--seed"]:
+            hint = "a whole number from 0 on; without --seed one is chosen and told"
     elif message:
         message = message[0].lower() + message[1:].rstrip(".")
     return UsageError(message, try_=hint)
@@ -140,9 +142,12 @@ def _unexpected(error: Exception) -> VallEError:
             cause=" ".join(str(error).split()) or None,
             try_="a smaller --batch-size, a shorter text, or --device cpu",
         )
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+    if isinstance(error, OSError) and error.errno in full:
         where = error.filename or "standard output"
-        return InputError("no space left", cause=f"writing {where}", try_="free some space")
+        what = "no space left" if error.errno == errno.ENOSPC else "no file may be as large as this one has to be"
+        cause = f"can't write {where}: {error.strerror}"
+        return InputError(what, cause=cause, try_="free some space; ulimit -f, quota")
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         name = str(error.filename or "")
         return InputError(f"a file's name is too long: {name[:40]}…", cause=f"it has {len(name)} characters")
@@ -155,10 +160,11 @@ def _unexpected(error: Exception) -> VallEError:
 
 
 def _memory(error: Exception) -> bool:
-    """Whether memory ran out, by whatever name; torch's own allocator raises a RuntimeError."""
+    """Whether memory ran out, by whatever name: torch's allocator raises a RuntimeError, the loader an ImportError."""
+    said = str(error).lower()
     return (
         isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error).lower() or "cannot allocate memory" in str(error).lower()
+        or any(each in said for each in ("can't allocate memory", "cannot allocate memory", "failed to map segment"))
     )  # fmt: skip
 
 

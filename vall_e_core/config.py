@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ComponentError, UsageError, suggestion
 from .options import Option, by_key, instead_of
 from .parameters import MISSING
+from .plain_yaml import load_plain
 
 if TYPE_CHECKING:
     from .kinds import Sampler
@@ -180,8 +181,7 @@ def read_file(path: Path) -> dict[str, object]:
             raise UsageError(f"no such configuration file: {path}")
         if path.stat().st_size > _MAX_FILE:
             raise UsageError(f"{path} is too large to be a configuration file")
-        with path.open("rb") as stream:
-            loaded = yaml.load(stream, Loader)
+        loaded = load_plain(path.read_text(encoding="utf-8-sig"), Loader)
     except OSError as error:
         raise UsageError(f"can't read {path}", cause=error.strerror) from error
     except (yaml.YAMLError, UnicodeError, RecursionError, ValueError) as error:

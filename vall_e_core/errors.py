@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+LONGEST = 3000
+"""Characters of a line that a user is shown."""
+
 
 class VallEError(Exception):
     """Base of all expected errors. `cause` and `try_` are single lines, or None where there is nothing to add."""
@@ -32,12 +35,17 @@ class VallEError(Exception):
 
     def render(self) -> str:
         """The text shown to a user, without a trailing newline."""
-        lines = [f"error: {self.message}"]
+        lines = [f"error: {_bounded(self.message)}"]
         if self.cause is not None:
-            lines.append(f"  cause: {self.cause}")
+            lines.append(f"  cause: {_bounded(self.cause)}")
         if self.try_ is not None:
-            lines.append(f"  try:   {self.try_}")
+            lines.append(f"  try:   {_bounded(self.try_)}")
         return "\n".join(lines)
+
+
+def _bounded(text: str) -> str:
+    """At most `LONGEST` characters: what was given may be as long as it likes, a message not."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
 class UsageError(VallEError):

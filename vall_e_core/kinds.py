@@ -174,6 +174,8 @@ class ModelSource(Component):
     default: ClassVar[bool] = False
     languages: ClassVar[frozenset[str]] = frozenset()
     """The language codes it learnt; empty where that isn't known. A checkpoint's own `languages` go first."""
+    tasks: ClassVar[frozenset[str]] = frozenset()
+    """What it learnt to do with a recording: `tts`, `ns`, `sr`; empty where that isn't known."""
     listens: ClassVar[bool] = False
     """Its transcription is good enough to judge its own takes by (`--listen auto`). A checkpoint's own `listens` goes
     first."""

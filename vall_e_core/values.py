@@ -164,11 +164,19 @@ def _from_text(text: str, wanted: type) -> object:
         word = text.lower()
         return True if word in _TRUE else False if word in _FALSE else None
     if wanted is Path:
-        return Path(text) if text else None
+        return _at_home(text) if text else None
     try:
         return int(text) if wanted is int else float(text)
     except ValueError:
         return None
+
+
+def _at_home(text: str) -> Path:
+    """A path, `~` in front being the user's folder: no shell has seen what stands in a file."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # no such user, or no folder of theirs
+        return Path(text)
 
 
 def _plain(value: object, wanted: type) -> object:

@@ -40,6 +40,7 @@ class MiniModel(ModelSource):
     license = "Apache-2.0"
     default = True
     languages = frozenset({"en"})
+    tasks = frozenset({"tts"})
     listens = True
 
     def path(self, cache_dir: Path | None) -> Path | None:

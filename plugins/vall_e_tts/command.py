@@ -23,6 +23,7 @@ from vall_e_core import (
     check_output,
     find_model,
     plan_chain,
+    require_task,
     write_speech,
 )
 
@@ -60,7 +61,7 @@ def run(task: Tts, session: Session) -> None:
     request = SpeechRequest(
         words.text, words.references, task.voice, task.ref_text, task.task, task.group(SpeechOptions), words.name, said
     ).prepare(session.registry, notify=session.notice)
-    find_model(session.registry, task.group(ModelOptions))
+    require_task(session.registry, find_model(session.registry, task.group(ModelOptions)), task.task)
     engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
     if task.device == "auto":
         session.notice(f"device: {engine.device.name} ({engine.device.reason})")

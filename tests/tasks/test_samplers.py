@@ -21,7 +21,8 @@ ALONE = {
     "logit-bias": "3@9", "suppress": "0+1+2+3+4+5+6+7", "min-length": "0.9", "repetition-penalty": "9",
     "length-penalty": "9", "no-repeat-ngram": "1", "top-h": "0.1", "epsilon": "0.1", "eta": "0.3", "min-p": "0.7",
     "top-k": "3", "tfs": "0.3", "typical-p": "0.3", "top-p": "0.3", "top-a": "0.9", "xtc": "1,threshold=0.01",
-    "temperature": "0.5", "dry": "8,allowed-length=1", "frequency-presence": "9", "quadratic": "3", "top-n-sigma": "0.5",
+    "temperature": "0.5", "dry": "8,allowed-length=1", "frequency-presence": "9", "quadratic": "3",
+    "top-n-sigma": "0.5",
     "dynamic-temperature": "min=0.1,max=0.3", "cfg": "4",
 }  # fmt: skip
 """Values that are felt in forty steps of a random model."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import pickle
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from .container import Container, TensorInfo, TensorSource, check_file, parse_me
 
 SAFE_SINCE = (2, 10)
 """The first torch whose `weights_only=True` has no known way around (CVE-2025-32434, CVE-2026-24747)."""
+SHARED, SHARED_BYTES = 4, 1 << 20
+"""Tensors may share their numbers, such as tied weights; not all of them many times."""
 NAMES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -59,6 +62,7 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
             cause="its restricted loading is known to be circumvented",
             try_=f"torch {'.'.join(map(str, SAFE_SINCE))} or later, or the .sft file of the same model",
         )
+    _require_unpacked(path)
     paths: list[Any] = [pathlib.PosixPath, pathlib.PurePosixPath]
     try:
         with torch.serialization.safe_globals(paths), warnings.catch_warnings():
@@ -74,9 +78,39 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
     if not isinstance(module, dict):
         raise CheckpointError(f"{path} doesn't hold a model", cause="its entry `module` isn't a state dict")
     values = {str(k): v for k, v in module.items() if isinstance(v, Tensor)}
+    _require_warranted(path, values)
     infos = {k: TensorInfo(NAMES.get(v.dtype, str(v.dtype)), tuple(v.shape)) for k, v in values.items()}
     metadata = {k: v for k, v in stored.items() if k in ("config", "stats", "userdata", "advice")}
     return PickledContainer(path, infos, parse_metadata(metadata), values)
+
+
+def _require_unpacked(path: Path) -> None:
+    """Raises CheckpointError for an archive that unpacks to more than the file: torch compresses nothing."""
+    if not is_zip(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(each.file_size for each in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
+        raise CheckpointError(f"can't read {path}", cause=first_line(e), try_="fetch the file again") from e
+    if size > path.stat().st_size:
+        raise CheckpointError(
+            f"{path} unpacks to more than it holds", cause=f"{size} bytes from {path.stat().st_size}"
+        )
+
+
+def _require_warranted(path: Path, values: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointError for tensors that show the same few numbers again and again, as no saved model's do."""
+    size = path.stat().st_size
+    for name, each in values.items():
+        if each.numel() * each.element_size() > size:
+            raise CheckpointError(
+                f"{path} holds a tensor larger than the file: {name}",
+                cause=f"its shape is {list(each.shape)}, the file has {size} bytes",
+            )
+    total = sum(each.numel() * each.element_size() for each in values.values())
+    if total > SHARED * size + SHARED_BYTES:
+        raise CheckpointError(f"{path} unpacks to more than it holds", cause=f"{total} bytes from {size}")
 
 
 def is_zip(path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from ..plain_yaml import load_plain
 
 SUFFIXES = ("sft", "safetensors", "pth", "pt")
 MAX_BYTES = 4_000_000
@@ -33,10 +34,10 @@ def read_yaml(path: Path, *, weights: Path | None = None) -> YamlModel:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise CheckpointError(f"{path} is too large for a configuration")
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = load_plain(path.read_text(encoding="utf-8"), yaml.SafeLoader)
     except OSError as e:
         raise CheckpointError(f"can't read {path}", cause=e.strerror) from e
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
+    except (yaml.YAMLError, ValueError, RecursionError) as e:
         raise CheckpointError(f"not valid YAML: {path}", cause=" ".join(str(e).split())) from e
     if not isinstance(data, Mapping):
         raise CheckpointError(f"{path} is not a configuration", cause="expected groups with names")

@@ -84,6 +84,17 @@ def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> f
     return frozenset() if source is None else source.languages
 
 
+def require_task(registry: Registry, place: ModelPlace, task: str) -> None:
+    """Raises UsageError where whoever brings a model says that it didn't learn a task. Reads nothing."""
+    source = registry.all(ModelSource).get(place.source or "")
+    if source is not None and source.tasks and task not in source.tasks:
+        raise UsageError(
+            f"the model {source.name} didn't learn the task {task}",
+            cause=f"it learnt {', '.join(sorted(source.tasks))}",
+            try_="--model with one that did, or without --task",
+        )  # fmt: skip
+
+
 def listens(registry: Registry, loaded: Loaded, place: ModelPlace) -> bool:
     """Whether a model judges its own takes by listening unless told otherwise, as its file or its source says."""
     if "stt" not in loaded.config.capabilities:

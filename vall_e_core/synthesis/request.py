@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vall_e_core.audio import MINIMUM_SECONDS, AudioClip
 from vall_e_core.component import BuildContext
-from vall_e_core.errors import UsageError
+from vall_e_core.errors import InputError, UsageError
 from vall_e_core.voices import SavedVoice
 from vall_e_text import IPA, Piece, Reading, Words, read, read_lexicon, require_speech, settle_markup, shown
 
@@ -123,6 +123,11 @@ class SpeechRequest:
             raise UsageError(f"the task {self.task} needs a recording to work on", try_="--ref FILE")
         if options.input_prompt_prefix and not references:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
+        if options.input_prompt_prefix and not (transcript or "").strip():
+            raise UsageError(
+                "--input-prompt-prefix needs the words of the reference", cause="they are put before the text",
+                try_="--ref-text TEXT",
+            )  # fmt: skip
         reading = self._read_text()
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
@@ -139,10 +144,23 @@ class SpeechRequest:
         pieces = () if self.said else front.spoken(reading.pieces)
         if not self.said:
             require_speech(pieces)
-        spoken = heard if not transcript else front.phonemes_of(transcript)
+        spoken = heard if not transcript else self._spoken(front, transcript, component.reads)
         return PreparedSpeech(
             self, references, transcript, spoken, reading, pieces, front, tuple(warnings), tuple(self.said)
         )
+
+    def _spoken(self, front: FrontEnd, transcript: str, reads: str) -> str:
+        """The phonemes of what the reference says."""
+        try:
+            return front.phonemes_of(transcript)
+        except InputError as error:
+            if reads != "phonemes":
+                raise
+            where = "--ref-text" if self.reference_text is not None else "the voice's transcript"
+            raise InputError(
+                f"{where} isn't IPA, which the phonemizer takes: {transcript[:60]!r}", cause=error.message,
+                try_="--ref-text with the reference's IPA, or --phonemizer espeak",
+            ) from error  # fmt: skip
 
     def _read_text(self) -> Reading:
         """The text as pieces. Raises InputError where it can't be read, or there is nothing in it.

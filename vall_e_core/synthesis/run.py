@@ -24,7 +24,7 @@ from .joining import Wave
 from .ladder import ladder
 from .languages import language_id
 from .listening import why_deaf
-from .loading import advised_seconds
+from .loading import advised_seconds, require_task
 from .memory import fitting
 from .pacing import NATURAL
 from .parts import TextPart, make_parts
@@ -75,6 +75,7 @@ class Run:
         self.engine, self.prepared, self.progress = engine, prepared, progress
         self.request, self.options = prepared.request, prepared.request.options
         self.model, self.codec = engine.loaded.model, engine.codec
+        require_task(engine.registry, engine.place, self.request.task)
         self.seed = secrets.randbits(31) if self.options.seed is None else self.options.seed
         self.clock = Clock()
         self.warnings: list[str] = list(prepared.warnings)
