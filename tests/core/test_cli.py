@@ -126,15 +126,25 @@ def test_an_expected_error_has_its_own_code_and_three_lines(run: Run, shouting: 
     assert done.err == "error: that can't be said\n  cause: it is rude\n  try:   another word\n"
 
 
-def test_an_unexpected_error_is_1_asks_for_a_report_and_hides_its_trace(run: Run, shouting: Site) -> None:
+def test_a_third_partys_error_is_4_names_its_plugin_and_hides_its_trace(run: Run, shouting: Site) -> None:
     done = run("shout", "--word", "crash")
+    assert (done.code, done.out) == (4, "") and "Traceback" not in done.err
+    assert "the plugin shout (shouting" in done.err and "failed: RuntimeError: the throat is sore" in done.err
+
+
+def test_an_unexpected_error_of_ours_is_1_and_asks_for_a_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> str:
+        raise RuntimeError("the throat is sore")
+
+    monkeypatch.setattr("vall_e_core.cli_plugins._line", broken)
+    done = run("plugins", "list")
     assert (done.code, done.out) == (1, "") and "Traceback" not in done.err
     assert "internal error: RuntimeError: the throat is sore" in done.err
     assert "--debug, and report what it prints" in done.err
 
 
 @pytest.mark.parametrize("args", [("--debug", "shout"), ("shout", "--debug")])
-@pytest.mark.parametrize(("word", "code"), [("crash", 1), ("refuse", 3)])
+@pytest.mark.parametrize(("word", "code"), [("crash", 4), ("refuse", 3)])
 def test_debug_shows_the_trace_wherever_it_stands(
     run: Run, shouting: Site, args: tuple[str, ...], word: str, code: int
 ) -> None:
