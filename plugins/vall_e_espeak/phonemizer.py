@@ -63,14 +63,17 @@ class EspeakPhonemizerModel:
             parts = [_with_marks(backend, chunk) for chunk in chunks(prepared) if chunk]
         result = " ".join(part.strip() for part in parts).strip()
         if not any(char.isalpha() for char in result) and any(char.isalnum() for char in prepared):
-            shown = f"{prepared[:60]}…" if len(prepared) > 60 else prepared
-            raise InputError(f"espeak-ng has no reading in {voice!r} for: {shown}", try_="the text's own --language")
+            raise _unread(prepared, voice)
         return result.translate(_TONES) if voice.startswith("cmn") and self._tones == "marks" else result
 
     def _report_foreign(self, text: str, voice: str) -> None:
-        for script, count in languages.foreign_letters(text, voice).items():
+        found = languages.foreign_letters(text, voice)
+        if 4 * (found.total() - found["GREEK"]) > 3 * sum(map(str.isalpha, text)):
+            raise _unread(text, voice)  # "Chinese letter, Chinese letter" is no reading
+        for script, count in found.items():
             letters = "letter" if count == 1 else "letters"
-            self._notify(f"{count} {script.title()} {letters} in text read as {voice}: spoken by name, or not at all")
+            name = "Chinese" if script == "CJK" else script.title()
+            self._notify(f"{count} {name} {letters} in text read as {voice}: spoken by name, or not at all")
 
     def _hiragana(self, text: str) -> str:
         if has_han(text):
@@ -86,6 +89,11 @@ class EspeakPhonemizerModel:
                 self._kakasi = pykakasi.kakasi()
             text = "".join(item["hira"] for item in self._kakasi.convert(text))
         return katakana_to_hiragana(text)
+
+
+def _unread(text: str, voice: str) -> InputError:
+    shown = f"{text[:60]}…" if len(text) > 60 else text
+    return InputError(f"espeak-ng has no reading in {voice!r} for: {shown}", try_="the text's own --language")
 
 
 def _with_marks(backend: Any, text: str) -> str:  # noqa: ANN401 - an untyped package's class

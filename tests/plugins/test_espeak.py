@@ -149,6 +149,13 @@ def test_b5_letters_of_another_script_are_reported() -> None:
     assert len(notices) == 1
 
 
+@pytest.mark.parametrize("text", ["Привет, мир!", "你好", "שלום עולם"])
+def test_b5_text_of_another_script_is_no_row_of_letters_names(espeak: PhonemizerModel, text: str) -> None:
+    with pytest.raises(InputError, match="no reading in 'en-us'"):
+        one(espeak, text, "en")
+    assert one(espeak, f"It says {text}", "en") and one(espeak, "π", "en")
+
+
 def test_b5_letters_without_any_reading_are_an_error_not_silence(espeak: PhonemizerModel) -> None:
     with pytest.raises(InputError, match="no reading"):
         one(espeak, "ᏣᎳᎩ", "de")
