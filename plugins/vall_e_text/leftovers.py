@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from .assembly import Found
 from .pieces import Piece, Stop, Words
 
 _TAG = re.compile(r"</?(?P<name>[A-Za-z][\w:-]{0,30})(?P<rest>\s[^<>\n]{0,2000}|\s*/)?>|<!--[^\n]{0,400}?-->")
 _ATTRIBUTE = re.compile(r"\s[\w:-]{1,60}\s?=\s?[\"']")
-_INLINE = frozenset(
-    {
-        "a", "abbr", "b", "big", "c", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "mark", "q", "rp", "rt",
-        "ruby", "s", "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "v", "var", "wbr",
-    }
-)  # fmt: skip
-"""With the two of subtitles for a class and a voice."""
+_ALONE = frozenset({"a", "b", "br", "em", "hr", "i", "li", "p", "s", "td", "th", "tr", "u", "ul", "wbr"})
+"""Known without the tag that ends them: `<code>` may be a place to fill in."""
 _BREAKS = frozenset(
     {
         "article", "aside", "blockquote", "body", "br", "button", "dd", "div", "dl", "dt", "footer", "form", "h1", "h2",
@@ -34,12 +29,12 @@ _FOOTNOTE = re.compile(r"\[\^[^\[\]\s]{1,40}\](?:: ?)?")
 
 def tags(text: str) -> Iterator[Found]:
     """Tags are left out, those of a block are stops; an entity is what it stands for."""
-    for match in _TAG.finditer(text):
+    matches = list(_TAG.finditer(text))
+    closed = {match["name"].lower() for match in matches if match.group()[1] == "/"}
+    for match in matches:
         name = (match["name"] or "").lower()
-        if name in _BREAKS:
-            yield Found(match.start(), match.end(), _stop)
-        elif name in _INLINE or not name or _is_tag(match):
-            yield Found(match.start(), match.end())
+        if not name or _is_tag(match, name, closed):
+            yield Found(match.start(), match.end(), _stop if name in _BREAKS else None)
     for match in _ENTITY.finditer(text):
         meant = html.unescape(match.group())
         if meant != match.group():
@@ -62,9 +57,12 @@ def footnotes(text: str) -> Iterator[Found]:
         yield Found(match.start(), match.end())
 
 
-def _is_tag(match: re.Match[str]) -> bool:
-    """Whether what stands between `<` and `>` is a tag of an unknown element, rather than a name or an address."""
-    return match.group()[1] == "/" or match.group()[-2] == "/" or _ATTRIBUTE.match(match["rest"] or "") is not None
+def _is_tag(match: re.Match[str], name: str, closed: Container[str]) -> bool:
+    """Whether what stands between `<` and `>` is a tag, rather than a name, an address, or a part of a formula."""
+    written, rest = match.group(), match["rest"] or ""
+    if written[1] == "/" or written[-2] == "/" or _ATTRIBUTE.match(rest) or (name == "v" and name == match["name"]):
+        return True
+    return not rest.strip() and (name in closed or name in _ALONE)
 
 
 def _stop(start: int, end: int, _: str) -> Piece:
