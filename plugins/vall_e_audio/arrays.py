@@ -44,6 +44,8 @@ def as_wav(samples: Any, sample_rate: int | None, name: str) -> bytes:  # noqa: 
     found = _array(samples, name)
     if found.size > LARGEST:
         raise InputError(f"{name} holds {found.size} samples; {LARGEST} is the most", try_="write them to a file first")
+    if found.ndim > 2:  # a codec's [batch, channels, n] of one recording
+        found = found.squeeze()
     if found.ndim == 2 and found.shape[0] < found.shape[1]:
         found = found.T
     if found.ndim not in (1, 2) or (found.ndim == 2 and not 1 <= found.shape[1] <= MOST_CHANNELS):
@@ -63,8 +65,8 @@ def _array(samples: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:  #
     kind = found.dtype.kind
     if kind == "f":
         return found.astype(np.float32)
-    if kind == "i":
+    if kind == "i" and found.dtype.itemsize <= 4:  # of 64 bits nobody knows what full scale is meant to be
         return (found / -float(np.iinfo(found.dtype).min)).astype(np.float32)
     if found.dtype == np.uint8:
         return ((found.astype(np.float32) - 128) / 128).astype(np.float32)
-    raise UsageError(f"{name} holds {found.dtype}, which no samples are", try_="floats in -1..1, or 16-bit numbers")
+    raise UsageError(f"{name} holds {found.dtype}, which no samples are", try_="floats in -1..1, or int16")

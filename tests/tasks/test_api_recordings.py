@@ -22,7 +22,8 @@ def engine(registry: Registry, model_path: Path) -> VallE:
 
 
 @pytest.mark.parametrize(
-    "form", ["path", "text", "bytes", "file", "array", "pair", "list", "tensor", "double", "int16", "stereo", "columns"]
+    "form",
+    ["list", "path", "text", "bytes", "file", "array", "pair", "tensor", "f8", "int16", "stereo", "columns", "batch"],
 )
 def test_a_recording_may_be_anything_that_holds_one(engine: VallE, reference: Path, form: str) -> None:
     wave, rate = soundfile.read(reference, dtype="float32")
@@ -32,8 +33,9 @@ def test_a_recording_may_be_anything_that_holds_one(engine: VallE, reference: Pa
             "path": (reference, {}), "text": (str(reference), {}), "bytes": (reference.read_bytes(), {}),
             "file": (file, {}), "array": (wave, {"sample_rate": rate}), "pair": ((wave, rate), {}),
             "list": ((wave.tolist(), rate), {}), "tensor": (torch.from_numpy(wave), {"sample_rate": rate}),
-            "double": (wave.astype(np.float64), {"sample_rate": rate}), "int16": (whole, {"sample_rate": rate}),
+            "f8": (wave.astype(np.float64), {"sample_rate": rate}), "int16": (whole, {"sample_rate": rate}),
             "stereo": ((np.stack([wave, wave]), rate), {}), "columns": ((np.stack([wave, wave], axis=1), rate), {}),
+            "batch": (torch.from_numpy(wave)[None, None], {"sample_rate": rate}),
         }[form]  # fmt: skip
         expected = engine.synthesize(TEXT, [reference], **SETTINGS)
         found = engine.synthesize(TEXT, recording, **settings, **SETTINGS)
@@ -51,6 +53,7 @@ def test_samples_that_cannot_be_a_recording_are_refused(engine: VallE) -> None:
     for recording, settings, says in (
         (wave, {}, "no sample rate"), (wave, {"sample_rate": 0}, "no sample rate"),
         ((wave > 1, 16_000), {}, "holds bool"),
+        ((np.arange(16_000), 16_000), {}, "holds int64"),
         (np.zeros((3, 4, 5)), {"sample_rate": 16_000}, "shape"), ((wave, 16_000), {}, "silent"),
         ((wave + np.nan, 16_000), {}, "aren't numbers"),
     ):  # fmt: skip
