@@ -370,3 +370,13 @@ def test_what_stays_where_it_is_may_be_done() -> None:
         (THERE * torch.tensor(2.0)).masked_fill(THERE > 0, 0.0)
         THERE.clone().index_fill_(0, torch.arange(2, device="meta"), 1.0)
         HERE[torch.tensor([0])].to("cpu", torch.float64)
+
+
+def test_a_sampler_is_told_the_size_of_the_vocabulary() -> None:
+    class Tables(Made):
+        def init(self, rows: int, ctx: StateContext) -> None:
+            if ctx.vocab_size < 2:
+                raise ValueError("a vocabulary of none")
+
+    right = transform(halve, removes=False, build=lambda self, ctx: Tables(halve))
+    assert not [each for each in check_sampler(right) if "raises" in each]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vall_e_core import Chain, Choice, StatelessSelector, StatelessTransform, Step, take_maximum
-from vall_e_core.errors import PluginError
+from vall_e_core.errors import PluginError, UsageError
 from vall_e_core.sampling import Stage
 from vall_e_core.sampling.guard import LOOKS, Maker, faults, noted, told
 from vall_e_core.testing import NoSync
@@ -63,6 +63,24 @@ def forgets(logits: Tensor, step: Step) -> Tensor:
     return logits
 
 
+def recounts(logits: Tensor, step: Step) -> Tensor:
+    step.index.add_(7)
+    return logits
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def mutters(logits: Tensor, step: Step) -> Tensor:
+    raise Mute
+
+
+def usage() -> Tensor:
+    raise UsageError("my own")
+
+
 def run(stages: list[Stage], rows: int, steps: int = 9, **others: Any) -> None:
     """Some steps of a chain; the rows may be drawn from."""
     step = Step.start(range(rows), capacity=steps, stop_token=SIZE - 1)
@@ -89,6 +107,9 @@ def bad(member: Any, **attributes: Any) -> list[Stage]:
         (scribbles, "wrote to the logits it was given"),
         (forges, "wrote to the history it was given"),
         (forgets, "wrote to the history's lengths"),
+        (recounts, "wrote to the step's number"),
+        (mutters, "failed in apply.*Mute$"),
+        (lambda logits, step: 1 / 0 if step is None else usage(), "failed in apply.*my own"),
         (lambda logits, step: None, "returned nothing"),
         (lambda logits, step: logits.double(), "float64"),
         (lambda logits, step: logits[:, :-1].clone(), "apply.* for .*50"),
@@ -275,3 +296,11 @@ class StatelessSame(StatelessTransform):
 
     def apply(self, logits: Tensor, step: Step, state: None) -> Tensor:
         return logits.clone()
+
+
+@pytest.mark.parametrize("kind", [From, ByRow])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_another_shape_is_found_at_any_step(kind: Any, rows: int) -> None:
+    late = kind(lambda logits, step: torch.cat((logits, logits), 1), after=LOOKS + 3)
+    with pytest.raises(PluginError, match="the sampler bad"):
+        run(bad(late), rows)

@@ -338,8 +338,9 @@ class Chain:
                     seen.check(maker, "kept")
                 return few
             made = stage.transform.apply(given, step, state.stages[at])
-            if seen is not None:
+            if seen is not None or (maker.foreign and made.shape != given.shape):
                 check_logits(maker, "apply", made, given)
+            if seen is not None:
                 self._note(at, seen.check(maker, "apply"), state)
             if maker.foreign and (bits := faults(made, given, stage.bans)) is not None:
                 self._raise_or_keep(at, bits, "apply", state)

@@ -122,7 +122,7 @@ def _protected(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """Within a chain the stop token survives, and is never alone."""
     if one.bans or one.takes_maximum():
         return
-    chain = Chain([Stage(one.name, built, one.bans, one.removes)])
+    chain = Chain([Stage(one.name, built, one.bans, one.removes)], vocab_size=probe.size)
     for stop in {0, probe.size - 1, int(probe.logits[0].argmax())}:
         step = probe.step(stop_token=stop)
         result = chain.process(probe.logits, step, chain.init(probe.logits.shape[0], step))
@@ -170,7 +170,7 @@ def _ties(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
 
 def _half(one: Sampler, built: Any, probe: Probe) -> Iterator[str]:
     """A model's half precision gives what the same numbers give in float32."""
-    chain = Chain([Stage(one.name, built, one.bans or one.takes_maximum(), one.removes)])
+    chain = Chain([Stage(one.name, built, one.bans or one.takes_maximum(), one.removes)], vocab_size=probe.size)
     for dtype in (torch.float16, torch.bfloat16):
         step = probe.step()
         given = probe.logits.to(dtype)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import PluginError, VallEError
+from ..errors import DeviceError, ModelError, PluginError, VallEError
 from . import state as states
 from .step import Step
 from .sync import SyncError
@@ -53,7 +53,8 @@ class Maker:
 
     def raised(self, method: str, error: BaseException) -> BaseException:
         """What to raise for something that a method raised: what says enough by itself stays as it is."""
-        if isinstance(error, (VallEError, SyncError, MemoryError, torch.cuda.OutOfMemoryError)) or _capturing():
+        own: tuple[type[VallEError], ...] = (ModelError, DeviceError) if self.foreign else (VallEError,)
+        if isinstance(error, (*own, SyncError, MemoryError, torch.cuda.OutOfMemoryError)) or _capturing():
             return error
         did = f"exited in {method}()" if isinstance(error, SystemExit) else f"failed in {method}()"
         return self.failure(did, error)
@@ -87,14 +88,18 @@ class Seen:
     def __init__(self, logits: Tensor, step: Step) -> None:
         self.logits, self.given = logits, logits.clone()
         self.step, self.history, self.lengths = step, step.history.clone(), step.lengths.clone()
+        self.index = step.index.clone()
 
     def check(self, maker: Maker, method: str) -> Tensor | None:
         """Raises PluginError on a CPU; elsewhere which rows [N] were written to."""
         step = self.step
-        pairs = ((self.logits, self.given), (step.history, self.history), (step.lengths, self.lengths))
+        pairs = (
+            (self.logits, self.given), (step.history, self.history), (step.lengths, self.lengths),
+            (step.index, self.index),
+        )  # fmt: skip
         if self.logits.device.type != "cpu":
             return (_bits(self.logits) != _bits(self.given)).any(1)
-        for what, (now, then) in zip(("logits", "history", "history's lengths"), pairs, strict=True):
+        for what, (now, then) in zip(("logits", "history", "history's lengths", "step's number"), pairs, strict=True):
             if now.numel() > 0 and bool((_bits(now).numpy() != _bits(then).numpy()).any()):
                 raise maker.failure(f"wrote to the {what} it was given, in {method}()")
         return None
@@ -189,7 +194,10 @@ def _bits(values: Tensor) -> Tensor:
 
 
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # another's class may do anything there, too
+        return ""
     return text if len(text) <= 200 else text[:199] + "…"
 
 

@@ -92,6 +92,8 @@ class RowPath:
                     if seen is not None:
                         check_row(maker, made, values)
                         seen.check(maker, "apply_row" if apply else "apply")
+                    if maker.foreign and made.shape != values.shape:
+                        check_row(maker, made, values)
                     if maker.foreign and not NEVER < (most := highest_of(made)) < MOST:
                         fault = row_fault(most, highest_of(values), stage.bans)
                         if fault is not None:
