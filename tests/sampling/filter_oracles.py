@@ -72,6 +72,8 @@ def typical_p(row: Row, p: float) -> Found:
 
 
 def tail_free(row: Row, z: float) -> Found:
+    if sum(logit > -math.inf for logit in row) <= 2:
+        return list(row), 1.0
     order = ranked(row)
     q = [softmax(row)[i] for i in order]
     bends = [abs((q[i + 2] - q[i + 1]) - (q[i + 1] - q[i])) for i in range(len(q) - 2)]
