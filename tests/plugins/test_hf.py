@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import ComponentError, UsageError, compile_chain
+from vall_e_core import ComponentError, PluginError, UsageError, compile_chain
 from vall_e_core.testing import apply_samplers, sampler_steps
 from vall_e_hf import HuggingFace
 from vall_e_hf.processor import argument
@@ -164,7 +164,7 @@ def test_only_processors_are_made(module: str, target: str, args: dict[str, str]
 
 @pytest.mark.parametrize(("name", "said"), [("Short", "returns"), ("Fails", "failed")])
 def test_a_broken_processor_is_named(module: str, name: str, said: str) -> None:
-    with pytest.raises(UsageError, match=f"{module}:{name} {said}"):
+    with pytest.raises(PluginError, match=f"{module}:{name} {said}"):
         apply_samplers([hf(f"{module}:{name}")], LOGITS)
 
 
@@ -173,7 +173,7 @@ def test_state_of_its_own_follows_one_row_and_no_more(module: str) -> None:
     for _ in range(2):  # every run begins anew
         steps = sampler_steps(one, torch.zeros(3, 6), [1, 2, 3])
         assert [float(each["logits"][0]) for each in steps] == [-1.0, -2.0, -3.0]
-    with pytest.raises(UsageError, match="keeps state of its own"):
+    with pytest.raises(PluginError, match="keeps state of its own"):
         apply_samplers([one], LOGITS, HISTORIES)
     assert torch.equal(apply_samplers([hf(f"{module}:Cached")], LOGITS, HISTORIES), LOGITS + 1), "a cache is no state"
 

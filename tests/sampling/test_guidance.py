@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from vall_e_core import UsageError, compile_chain
+from vall_e_core import UsageError, VallEError, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler
 
 from .oracles import GONE
@@ -52,7 +52,7 @@ def test_it_is_refused_where_it_cannot_work(stage: str) -> None:
 
 
 def test_without_unconditional_logits_it_says_so() -> None:
-    with pytest.raises(UsageError, match="isn't run without text"):
+    with pytest.raises(VallEError, match="isn't run without text"):
         apply_samplers(["cfg"], [0.0, 1.0])
     assert "off: neutral" in compile_chain([as_sampler("cfg:1")], "ar").describe()[0]
     assert compile_chain([as_sampler("cfg:0"), as_sampler("top-p")], "ar").describe()[0].startswith("?cfg")
