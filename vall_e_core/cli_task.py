@@ -86,7 +86,7 @@ class TaskCommand(click.Command):
                 state.given["debug"] = session.debug
                 state.warn_of_broken(session.console)
                 session.task.run(session)
-        except SystemExit as error:  # nothing of ours ends a task like this
+        except (SystemExit, GeneratorExit) as error:  # nothing of ours ends a task like this
             raise state.registry.blame(error) or error from error
 
     def layer(self, ctx: click.Context, state: State) -> Layer:
