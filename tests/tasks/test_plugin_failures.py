@@ -226,3 +226,12 @@ def test_what_any_kind_raises_is_its_plugins_failure(speak: Any, case: str, refe
 def test_a_voice_without_its_recording_is_its_plugins_failure(speak: Any, how: str, tmp_path: Path) -> None:
     require_blame(speak("--voice", f"voice-{how}"))
     assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize("how", ["raise", "exit", "generator"])
+def test_looking_at_a_voice_is_no_way_to_end_the_program(
+    failing: Registry, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Regression: the command ended without a word, with the exit code that the plugin chose."""
+    code = main(["voices", "show", f"voice-{how}"], registry=failing)
+    require_blame(Done(code, *capfd.readouterr()))
