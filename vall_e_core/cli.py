@@ -66,6 +66,11 @@ def main(argv: Sequence[str] | None = None, *, registry: Registry | None = None)
     except Exception as error:
         blamed = None if state.loaded is None or _memory(error) else state.loaded.blame(error)
         return _end(blamed or _unexpected(error), error, state)
+    except (SystemExit, GeneratorExit) as error:  # nothing of ours ends like this
+        blamed = None if state.loaded is None else state.loaded.blame(error)
+        if blamed is None:
+            raise
+        return _end(blamed, error, state)
 
 
 def _run(args: list[str], state: State) -> int:

@@ -18,7 +18,7 @@ import click
 
 from .cli_state import State, state_of
 from .component import BuildContext, Component
-from .errors import InputError, ModelError, VallEError
+from .errors import FAILURES, InputError, ModelError, VallEError
 from .kinds import Codec, Engine, ModelSource, Normalizer, Phonemizer
 from .plugin_loader import OURS, describe
 from .streams import kept_stdout
@@ -192,7 +192,7 @@ def _attempt(subject: str, component: type[Component], bad: Literal["warning", "
             made = component.from_mapping({}).build(BuildContext(notify=notices.append))
     except VallEError as error:
         return Finding(bad, subject, " - ".join(filter(None, (error.message, error.cause))), error.try_)
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         return Finding(bad, subject, describe(error))
     found = getattr(made, "library", None)
     facts = [] if found is None else [str(getattr(found, "path", found))]

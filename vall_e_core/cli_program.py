@@ -11,7 +11,7 @@ import click
 from .cli_options import CONTEXT, add_common, common_parameters, config_parameter
 from .cli_state import State, state_of
 from .cli_task import TaskCommand
-from .errors import PluginError, UsageError, did_you_mean, suggestion
+from .errors import FAILURES, PluginError, UsageError, did_you_mean, suggestion
 from .kinds import LazyCommand
 from .options import COMMON
 from .plugin_loader import describe
@@ -88,7 +88,7 @@ def _load(command: LazyCommand) -> click.Command:
     try:
         with kept_stdout():
             found = getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error
     if not isinstance(found, click.Command):
         raise PluginError(f"the command {command.name} is no click command")

@@ -75,19 +75,16 @@ class TaskCommand(click.Command):
         from .session import Session
 
         state = state_of(ctx)
-        try:
-            with kept_stdout() as results:
-                layer = self.layer(ctx, state)
-                console = state.console()
-                console.stdout = results
-                session = Session.from_layer(
-                    self.task, layer, registry=state.registry, file=state.config, console=console
-                )  # fmt: skip
-                state.given["debug"] = session.debug
-                state.warn_of_broken(session.console)
-                session.task.run(session)
-        except SystemExit as error:  # nothing of ours ends a task like this
-            raise state.registry.blame(error) or error from error
+        with kept_stdout() as results:
+            layer = self.layer(ctx, state)
+            console = state.console()
+            console.stdout = results
+            session = Session.from_layer(
+                self.task, layer, registry=state.registry, file=state.config, console=console
+            )  # fmt: skip
+            state.given["debug"] = session.debug
+            state.warn_of_broken(session.console)
+            session.task.run(session)
 
     def layer(self, ctx: click.Context, state: State) -> Layer:
         """What stood on the command line."""

@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
+"""What a plugin's code may end with, and it is its failure: all but an interrupt."""
+
 LONGEST = 3000
 """Characters of a line that a user is shown."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import PluginError, VallEError
+from .errors import FAILURES, PluginError, VallEError
 
 if TYPE_CHECKING:
     from .component import BuildContext, Component
@@ -32,13 +32,13 @@ def owner_by_module(component: type[Component]) -> Owner:
 def plugin_code(component: Component, doing: str, ctx: BuildContext | None = None) -> Iterator[None]:
     """What a component's code raises in the block is its failure: PluginError, with its name and its plugin's.
 
-    Errors of ours say enough, a device without memory is no plugin's fault, and interrupts go on; `SystemExit` doesn't.
+    Errors of ours say enough, a device without memory is no plugin's fault, and interrupts go on; no other end does.
     """
     try:
         yield
     except (VallEError, MemoryError, BrokenPipeError):
         raise
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         if type(error).__name__ == "OutOfMemoryError":
             raise
         owner = owner_by_module(type(component)) if ctx is None else ctx.owner_of(type(component))

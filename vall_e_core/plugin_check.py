@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from .component import BuildContext, Component
-from .errors import PluginError, VallEError, suggestion
+from .errors import FAILURES, PluginError, VallEError, suggestion
 from .kinds import LazyCommand, Sampler, Task
 from .parameters import MISSING
 from .plugin_loader import Found, Provided, collect, describe, find, manager, resolve_command
@@ -55,7 +55,7 @@ def trials(plugins: Sequence[Found]) -> list[Trial]:
             if found.problem is not None:
                 raise PluginError(found.problem)
             brought = collect(found.load(), manager(), found.name)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise PluginError(f"{label} is broken", cause=describe(error)) from error
         made.append(Trial(label, partial(heavy_imports, found.target.partition(":")[0])))
         made += [Trial(f"{kind} {component.name}", partial(_problems, component)) for kind, component in brought]
@@ -82,7 +82,7 @@ def _named(package: str) -> list[Found]:
             f"no plugin, distribution, component, folder or module is called {package!r}",
             try_=suggestion(package, set(names)),
         ) from error
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         raise PluginError(f"{package} can't be imported", cause=describe(error)) from error
     return [Found(package, package, "not installed", "?")]
 
@@ -91,7 +91,7 @@ def _brought(found: Found) -> set[str]:
     """The names of what a plugin brings; none where it is broken."""
     try:
         return {component.name for _, component in collect(found.load(), manager(), found.name)}
-    except (Exception, SystemExit):
+    except FAILURES:
         return set()
 
 
@@ -218,6 +218,6 @@ def _caught(what: str, call: Callable[[], object]) -> list[str]:
     """A plugin's own code may raise anything; here that is the finding."""
     try:
         call()
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         return [f"{what} fails: {describe(error)}"]
     return []

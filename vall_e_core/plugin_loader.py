@@ -18,7 +18,7 @@ from typing import Literal
 import pluggy
 
 from .component import Component
-from .errors import PluginError, did_you_mean
+from .errors import FAILURES, PluginError, did_you_mean
 from .hookspecs import HOOKS, PROJECT, HookSpecs
 from .kinds import KINDS, LazyCommand, Normalizer, Sampler
 from .streams import kept_stdout
@@ -223,5 +223,5 @@ def resolve_command(command: LazyCommand) -> object:
     module, _, attribute = command.target.partition(":")
     try:
         return getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error

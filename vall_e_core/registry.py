@@ -9,7 +9,7 @@ from importlib.metadata import Distribution
 from typing import TypeVar, cast
 
 from .component import Component
-from .errors import PluginError, UsageError, suggestion
+from .errors import FAILURES, PluginError, UsageError, suggestion
 from .hookspecs import HOOKS
 from .kinds import KINDS, LazyCommand, Sampler, Task
 from .owners import Owner, failure, owner_by_module
@@ -86,7 +86,7 @@ class Registry:
             if found.problem is not None:
                 raise PluginError(found.problem)
             record = self._register(found, found.load(), began)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             if strict:
                 raise PluginError(
                     f"plugin {found.name} of {found.distribution} is broken", cause=describe(error)

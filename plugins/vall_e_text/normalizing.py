@@ -51,10 +51,11 @@ def _checked(name: str, model: NormalizerModel, text: str, language: str) -> lis
             last = each.end
     except VallEError:
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
+        package = type(model).__module__.partition(".")[0]
         raise PluginError(
             f"the normalizer {name} failed",
-            cause=f"{type(error).__name__}: {error}, at {text[:60]!r}",
+            cause=f"{type(error).__name__}: {error}, at {text[:60]!r}; it comes from the package {package}",
             try_="--normalizer none",
         ) from error
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import shlex
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import soundfile
 
 from vall_e_core import InputError, read_audio, read_windows
+from vall_e_core.cli import main
 
 RATE = 16_000
 Array = np.ndarray[Any, Any]
@@ -117,3 +120,41 @@ def test_a_wav_that_is_to_be_converted_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_audio(path)
     assert shlex.split(caught.value.try_ or "")[-1] == str(tmp_path / "phone-pcm.wav")
+
+
+DAMAGED_AIFF: dict[str, Callable[[bytes], bytes]] = {
+    "cut in its header": lambda data: data[:20],
+    "cut before its samples": lambda data: data[:40],
+    "without samples": lambda data: data.replace(b"SSND", b"XXXX", 1),
+    "without a description": lambda data: data.replace(b"COMM", b"XXXX", 1),
+    "without channels": lambda data: data[:20] + b"\0\0" + data[22:],
+    "zeros": lambda data: data[:12] + bytes(200),
+    "text": lambda data: b"this is no sound" * 20,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED_AIFF)
+def test_a8_a_damaged_aiff_is_one_error_without_a_librarys_trace(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Regression: the decoder was sent before the file's begin, and soundfile printed a traceback of its own."""
+    path = tmp_path / "memo.aiff"
+    path.write_bytes(DAMAGED_AIFF[name](encoded("AIFF", "PCM_16")))
+    for command in (["tts", "Yes.", "--ref", str(path), "-o", str(tmp_path / "out.wav")], ["stt", str(path)]):
+        capfd.readouterr()
+        assert main(command) == 3
+        said = capfd.readouterr()
+        assert said.out == "" and said.err.startswith("error: ") and str(path) in said.err
+        assert "Traceback" not in said.err and "ignored" not in said.err
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF"])
+def test_a12_no_damage_makes_a_library_print(kind: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Regression: one in ten AIFF files with changed bytes in its header did."""
+    data, random = encoded(kind, "VORBIS" if kind == "OGG" else "PCM_16", 1.0), np.random.default_rng(1)
+    for _ in range(60):
+        damaged = np.frombuffer(data, np.uint8).copy()
+        damaged[random.integers(0, 64, 4)] = random.integers(0, 256, 4)
+        with suppress(InputError):
+            read_audio(damaged.tobytes(), allow_silence=True)
+    assert capfd.readouterr() == ("", "")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import metadata, requires
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ LIBRARIES = {"vall_e_audio", "vall_e_text"}
 UPWARD = {("synthesis", "vall_e_audio"), ("synthesis", "vall_e_text")}
 """What the core imports from above: a folder of it, and a library. `synthesis/` does what a task does, and only lies in
 the core until it becomes packages of its own; what it needs of the libraries is written for those."""
+ROOT = Path(__file__).parents[2]
 PLUGINS = {each.name: each.target for each in find() if each.distribution == OURS}
 
 
@@ -122,3 +125,29 @@ def test_the_core_knows_no_plugin_and_nothing_under_the_gpl() -> None:
             if top in GPL or (top.startswith("vall_e") and top != "vall_e_core"):
                 wrong.append(f"{path.name}: {module}")
     assert wrong == []
+
+
+def test_j5_nothing_under_the_gpl_is_imported_where_espeak_does_not_read(tmp_path: Path) -> None:
+    """Speech from IPA and a transcription, with the plugin switched off."""
+    wav, out = ROOT / "examples" / "slt.wav", tmp_path / "out.wav"
+    speak = ["tts", "həlˈoʊ.", "--ref", str(wav), "--phonemizer", "ipa", "--seed", "1", "-o", str(out)]
+    code = (
+        "import os\nos.environ['VALL_E_DISABLE'] = 'espeak'\nfrom vall_e_core.cli import main\n"
+        f"with contextlib.redirect_stdout(io.StringIO()):\n    assert main({speak!r}) == 0\n"
+        f"    assert main({['stt', str(wav)]!r}) == 0"
+    )
+    assert {name.partition(".")[0] for name in imported(code)} & GPL == set()
+    assert out.stat().st_size > 1000
+
+
+def test_j5_what_is_under_the_gpl_is_named_where_the_license_stands() -> None:
+    """README's last section, which the wheel carries as its description."""
+    notice = (ROOT / "README.md").read_text("utf-8").rpartition("\n## ")[2]
+    assert "GPL-3.0" in notice and "phonemizer" in notice and "espeak-ng" in notice
+    required = [re.split(r"[^\w-]", each)[0] for each in requires(OURS) or () if "extra ==" not in each]
+    assert "phonemizer" in required
+    for name in required:
+        told = metadata(name)
+        says = " ".join([told.get("License-Expression") or told.get("License") or "", *told.get_all("Classifier", [])])
+        if re.search(r"\bA?GPL|GNU (Affero )?GENERAL PUBLIC", says, re.IGNORECASE):
+            assert name in GPL and name in notice, f"{name}: {says[:80]}"

@@ -283,3 +283,21 @@ def test_the_codecs_look_where_the_downloads_go() -> None:
     assert encodec.SHA256.startswith(Path(encodec.OFFICIAL).stem.split("-")[-1])
     assert known[encodec.SAFETENSORS[0]]["file"] == encodec.SAFETENSORS[1]
     assert (known[vocos.MODEL_NAME]["file"], known[vocos.MODEL_NAME]["sha256"]) == (vocos.FILE, vocos.SHA256)
+
+
+@pytest.mark.parametrize("name", [each["name"] for each in ENTRIES])
+def test_j4_what_can_be_fetched_is_pinned_by_its_hash_and_says_its_license(run: Run, name: str) -> None:
+    facts = models(run, "info", name, "--json").json()
+    assert re.fullmatch("[0-9a-f]{64}", facts["sha256"]), "nothing could tell a wrong file from the right one"
+    assert facts["licence"] and urlsplit(facts["page"]).scheme == "https"
+    if facts["purpose"] == "checkpoint":
+        assert facts["size"] > 10_000_000
+
+
+@pytest.mark.parametrize("name", [each["name"] for each in ENTRIES])
+def test_j4_verify_knows_another_file_under_a_models_name(run: Run, home: Path, name: str) -> None:
+    path = Path(models(run, "info", name, "--json").json()["place"])
+    path.parent.mkdir(parents=True)
+    path.write_bytes(OTHER)
+    done = models(run, "verify", name, code=4)
+    assert name in done.out + done.err and "damaged" in done.out + done.err

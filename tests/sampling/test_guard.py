@@ -45,6 +45,10 @@ def exits(logits: Tensor, step: Step) -> Tensor:
     raise SystemExit(0)
 
 
+def ends(logits: Tensor, step: Step) -> Tensor:
+    raise GeneratorExit
+
+
 def raises(logits: Tensor, step: Step) -> Tensor:
     raise ZeroDivisionError("by\nnothing")
 
@@ -104,6 +108,7 @@ def bad(member: Any, **attributes: Any) -> list[Stage]:
     [
         (raises, "failed in apply.*ZeroDivisionError: by nothing"),
         (exits, "exited in apply"),
+        (ends, "failed in apply.*GeneratorExit"),
         (scribbles, "wrote to the logits it was given"),
         (forges, "wrote to the history it was given"),
         (forgets, "wrote to the history's lengths"),
@@ -197,6 +202,7 @@ class Picks(StatelessSelector):
         (lambda logits: take_maximum(logits.zero_()), "wrote to the logits"),
         (lambda logits: [0] * len(logits), "a list"),
         (lambda logits: 1 // 0, "failed in select.*ZeroDivisionError"),
+        (lambda logits: ends(logits, Step.start([0])), "failed in select.*GeneratorExit"),
     ],
 )
 def test_what_a_selector_does_wrong_is_said_with_its_name(rows: int, way: Any, said: str) -> None:

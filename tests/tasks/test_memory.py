@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +77,32 @@ def test_free_memory_is_a_number_or_unknown(monkeypatch: pytest.MonkeyPatch, tmp
     assert memory.free_bytes(cpu) == 64 * 1024
     (tmp_path / "memory.max").write_text("21000\n")
     assert memory.free_bytes(cpu) == 20_000
+
+
+def resident() -> int:
+    """Bytes that the process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how much is held at the moment is read from /proc")
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_g1_two_hundred_utterances_hold_no_more_than_the_first(
+    registry: Registry, make_model: Callable[..., Path], tmp_path: Path, device: str
+) -> None:
+    """Less than 2 % more, of whatever lengths they are."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    talkative = make_model(tmp_path / "talkative.sft", stop=-1e4)
+    engine = VallE.load(talkative, registry=registry, device=device, engine="eager")
+
+    def speak(count: int) -> None:
+        for number in range(count):
+            text = "one " * (1 + number % 7)
+            steps = str(10 + number % 7)
+            engine.synthesize(text, voice="tim", **SETTINGS | {"seed": number, "max_ar_steps": steps, "max_tries": 1})
+
+    speak(40)
+    held, reserved = resident(), torch.cuda.memory_reserved() if device == "cuda" else 0
+    speak(200)
+    assert resident() < 1.02 * held
+    assert device == "cpu" or torch.cuda.memory_reserved() < 1.02 * reserved

@@ -84,3 +84,25 @@ def test_c6_no_library_counts_its_users(tmp_path: Path) -> None:
     out = str(tmp_path / "out.wav")
     subprocess.run([*command, "--device", "cpu", "-q", "-o", out], env=environment, check=True)
     assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        (("stt",), 3), (("tts", "Yes.", "--ref"), 3), (("tts", "--voice", "tim", "--file"), 3),
+        (("tts", "Yes.", "--voice", "tim", "--lexicon"), 3), (("tts", "Yes.", "--voice", "tim", "--model"), 4),
+    ],
+)  # fmt: skip
+@pytest.mark.network
+@pytest.mark.parametrize("address", ["{url}/x.wav", "file://{path}", "http://169.254.169.254/latest"])
+def test_h4_an_address_is_no_path_and_nobody_is_asked_for_it(
+    cli: Any, web: Any, reference: Path, model_path: Path, tmp_path: Path, before: tuple[str, ...], code: int,
+    address: str,
+) -> None:  # fmt: skip
+    web.files["/x.wav"] = reference.read_bytes()
+    given = address.format(url=web.url, path=reference)
+    more = [] if "--model" in before else ["--model", model_path]
+    out = [] if before == ("stt",) else ["-o", tmp_path / "out.wav", "--phonemizer", "letters"]
+    done = cli(*before, given, *more, *out, code=code)
+    assert "no such" in done.stderr and str(Path(given)) in done.stderr
+    assert web.asked == [] and not (tmp_path / "out.wav").exists()

@@ -1,4 +1,4 @@
-"""A file of which a few bytes are read as others."""
+"""A file as the decoder sees it: any place can be gone to, and a few bytes are read as others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 class Patched(io.RawIOBase):
-    """`file`, of `size` bytes, with other bytes at some offsets. The file itself isn't written to."""
+    """`file`, of `size` bytes, with other bytes at some offsets. The file itself isn't written to.
+
+    A damaged header may send the decoder to a place before the first byte. An error there could not pass through the
+    library, which prints a traceback instead; so that place is the first byte.
+    """
 
     def __init__(self, file: BinaryIO, size: int, patches: Mapping[int, bytes]) -> None:
         self._file, self._size, self._patches = file, size, patches

@@ -172,9 +172,8 @@ def _opened(source: Source, label: str) -> Iterator[tuple[Any, Container]]:
         raw.seek(0, os.SEEK_END)
         size = raw.tell()
         container = identify(raw, size, label)
-        seen = Patched(raw, size, container.patches) if container.patches else raw
         try:
-            file = soundfile.SoundFile(seen)
+            file = soundfile.SoundFile(Patched(raw, size, container.patches))
         except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError, OverflowError) as error:
             cause = str(getattr(error, "error_string", error)).strip() or "the decoder refused it"
             raise InputError(f"not a readable {container.kind.upper()} file: {label}", cause=cause) from error

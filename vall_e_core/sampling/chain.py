@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import PluginError, UsageError
+from ..errors import FAILURES, PluginError, UsageError
 from . import state as states
 from .candidates import Candidates
 from .guard import (
@@ -155,7 +155,7 @@ class Chain:
                 own.append(each.init(rows, context))
                 check_state(makers[len(own) - 1], own[-1], rows)
             own.append(None if self.search is None else self.search.init(rows // self.search.width, context))
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(makers[min(len(own), len(makers) - 1)], "init", error)
         *stages, selector, search = own
         fresh = ChainState(stages, selector, search, count, count.clone(), count.clone())
@@ -304,7 +304,7 @@ class Chain:
                 stages.append(stage.transform.accept(tokens, step, own))
             if left is not None and not (selector is None and self.compact_selector):  # else it remembers nothing
                 selector = self.selector.accept(_dense(left), tokens, step, selector)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for([*self._blamed, self._chooses][len(stages)], "accept", error)
         if kept is not None:
             self._accepted(tokens, kept, stages, selector)
@@ -347,7 +347,7 @@ class Chain:
             if isinstance(before, Candidates):
                 return before.filtered(made) if stage.protects else before.changed(made)
             return keep_stop(before, made, step.stop_token) if stage.protects else made
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(maker, "apply", error)
 
     def _raise_or_keep(self, member: int, bits: Tensor, method: str, state: ChainState) -> None:
@@ -376,7 +376,7 @@ class Chain:
         seen = Seen(logits, step) if state.watch.now else None
         try:
             tokens = self.selector.select(logits, step, state.selector)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(self._chooses, "select", error)
         return self._looked(logits, tokens, seen, state) if seen is not None or self._chooses.foreign else tokens
 
@@ -402,7 +402,7 @@ class Chain:
         seen = Seen(logits, step) if state.watch.now else None
         try:
             made = self.selector.support(logits, step, state.selector)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(self._chooses, "support", error)
         if seen is not None:
             check_logits(self._chooses, "support", made, logits)
@@ -417,7 +417,7 @@ class Chain:
         try:
             choice, searched = search.advance(logprobs, step, state.search)
             choice = Choice(*choice)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(self._searches, "advance", error)
         member = len(self.stages) + 1
         if seen is not None:

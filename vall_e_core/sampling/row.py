@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import FAILURES
 from .guard import MOST, NEVER, Maker, Seen, Watch, check_logits, check_row, raise_for, row_fault, said
 from .protocols import Narrowing, Selector
 from .stage import Stage
@@ -101,7 +102,7 @@ class RowPath:
                     if place is not None and stage.protects and made is not values and made[place] == NEVER:
                         made[place] = values[place]
                     values = made
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(maker, "apply", error)
         return Row(values, ids, size) if _sound(values, place) else None
 
@@ -116,7 +117,7 @@ class RowPath:
                 return token if ids is None else torch.from_numpy(ids.take(token.numpy()))
             place = self._select(row.logits, step, state)
             return torch.from_numpy(np.array([place if ids is None else ids[place]], np.int64))
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             raise_for(self._maker, "select", error)
 
 

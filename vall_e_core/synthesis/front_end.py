@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from vall_e_core.component import BuildContext
-from vall_e_core.errors import InputError, PluginError, UsageError, VallEError
+from vall_e_core.errors import InputError, UsageError
 from vall_e_core.kinds import Normalizer
+from vall_e_core.owners import plugin_code
 from vall_e_text import CLOSING, IPA, Piece, Segment, Stop, Words, begun, normalized, read, whole, with_stop
 
 from .languages import language_base
@@ -118,13 +119,8 @@ def build_normalizers(
     """The objects that do the work. Raises PluginError for one that can't be made."""
     made = []
     for name, component in found:
-        try:
+        with plugin_code(component, "build", ctx):
             made.append((name, component.build(ctx)))
-        except VallEError:
-            raise
-        except (Exception, SystemExit) as error:
-            cause = f"{type(error).__name__}: {error}"
-            raise PluginError(f"the normalizer {name} can't be built", cause=cause, try_="--normalizer none") from error
     return tuple(made)
 
 
