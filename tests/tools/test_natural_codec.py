@@ -15,10 +15,11 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT)) if importlib.util.find_spec("tools") is None else None
 
-from tools.train_mini import encode, split_codec, split_vocoder, teacher  # noqa: E402
+from tools.train_mini import encode, resume, split_codec, split_vocoder, teacher  # noqa: E402
 from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied  # noqa: E402
 from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig  # noqa: E402
 from tools.train_mini.corpus import Corpus  # noqa: E402
+from tools.train_mini.export import TRAINING_ONLY  # noqa: E402
 from tools.train_mini.kokoro import merged, trimmed  # noqa: E402
 from tools.train_mini.model import Sampler  # noqa: E402
 from tools.train_mini.split_networks import SplitEncoder, SplitShape  # noqa: E402
@@ -175,7 +176,9 @@ def test_codes_decode_to_the_sum_of_their_levels() -> None:
         torch.testing.assert_close(encoder.quantizer.decode(codes[..., :1]), encoder.quantizer.tables(codes[..., 0], 0))
 
 
-def test_both_stages_train_and_go_on(run_dir: Path) -> None:
+def test_both_stages_train_and_go_on_even_from_what_was_packed(
+    run_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     stage = StageConfig(minutes=0.02, batch=2, frames=6, save_every=1000.0, warmup=2, adversarial_from=0.0)
     config = Config(split=SHAPE, codec_training=stage, vocoder_training=stage)
     split_codec.run(config, run_dir)
@@ -186,6 +189,17 @@ def test_both_stages_train_and_go_on(run_dir: Path) -> None:
     assert made["step"] > 0 and all(torch.isfinite(v).all() for v in made["average"].values())
     split_codec.run(config, run_dir)
     assert torch.load(run_dir / "codec.pt", weights_only=True)["step"] == first["step"], "the time is used up"
+    other = tmp_path_factory.mktemp("other")
+    resume.unpack(resume.pack(run_dir), other)
+    again = torch.load(other / "codec.pt", weights_only=True)
+    assert again["step"] == first["step"] and set(again["network"]) == set(first["network"])
+    for name, value in first["network"].items():
+        if name.startswith("encoder.") and value.is_floating_point() and not name.endswith(TRAINING_ONLY):
+            assert (again["network"][name] - value).abs().max() <= 0.005 * value.abs().max() + 1e-6, name
+    (other / "corpus").symlink_to(run_dir / "corpus")
+    split_codec.run(config, other)
+    split_vocoder.run(config, other)
+    assert torch.load(other / "vocoder.pt", weights_only=True)["step"] > made["step"], "it goes on"
 
 
 def test_the_codes_of_every_voice_go_to_the_language_model(run_dir: Path) -> None:

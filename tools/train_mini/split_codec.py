@@ -201,7 +201,8 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "codec.pt", device):
         trainer.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
         step, clock = state["step"], Clock(c.minutes, state["seconds"])
     log, rng, saved = Log(run_dir / "codec.jsonl"), np.random.default_rng(c.seed + step), clock.spent
     print(f"{sum(p.numel() for p in trainer.parameters()) / 1e6:.2f} M parameters", flush=True)

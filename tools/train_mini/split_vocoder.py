@@ -49,9 +49,10 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "vocoder.pt", device):
         vocoder.load_state_dict(state["network"])
-        judges.load_state_dict(state["judges"])
-        optimizer.load_state_dict(state["optimizer"])
-        judging.load_state_dict(state["judging"])
+        if "judges" in state:
+            judges.load_state_dict(state["judges"])
+            optimizer.load_state_dict(state["optimizer"])
+            judging.load_state_dict(state["judging"])
         average.values |= state["average"]
         average.steps = step = state["step"]
         clock = Clock(c.minutes, state["seconds"])
