@@ -28,7 +28,7 @@ def no_plugin_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def grows_linearly() -> Callable[[Callable[[int], object]], bool]:
-    """Whether `work(10)` takes the processor at most twenty times as long as `work(1)`; quadratic work takes a hundred.
+    """Whether `work(10)` takes the processor at most twelve times as long as `work(1)`; quadratic work takes a hundred.
 
     Neighbours only add to a time, so the shortest of several rounds counts, and one round is enough where it's clear.
     `work(1)` is taken ten times in a row: what is short is sooner undisturbed than what is ten times as long.
@@ -45,7 +45,7 @@ def grows_linearly() -> Callable[[Callable[[int], object]], bool]:
         small = large = float("inf")
         for _ in range(8):
             small, large = min(small, seconds(work, 1, 10) / 10), min(large, seconds(work, 10, 1))
-            if large <= 20 * small + 0.05:
+            if large <= 12 * small + 0.05:
                 return True
         return False
 

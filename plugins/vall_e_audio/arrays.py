@@ -55,7 +55,7 @@ def as_wav(samples: Any, sample_rate: int | None, name: str) -> bytes:  # noqa: 
     return file.getvalue()
 
 
-def _array(samples: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:  # noqa: ANN401
+def _array(samples: Any, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:  # noqa: ANN401 - as above
     """The samples as float32, where 1 is full scale."""
     value = samples
     if hasattr(value, "detach"):  # a tensor of torch, on any device and of any type

@@ -94,13 +94,14 @@ def replaced(
     """
     cursor = Cursor(words)
     made: list[Words] = []
-    whole: list[Replacement] = []
+    touching: list[list[Replacement]] = []
     for each in replacements:
-        if whole and each.start <= whole[-1].end:
-            whole[-1] = Replacement(whole[-1].start, each.end, whole[-1].text + each.text)
+        if touching and each.start <= touching[-1][-1].end:
+            touching[-1].append(each)
         else:
-            whole.append(each)
-    for each in whole:
+            touching.append([each])
+    for group in touching:
+        each = Replacement(group[0].start, group[-1].end, "".join(one.text for one in group))
         made += cursor.upto(each.start)
         taken = list(cursor.upto(each.end))
         if taken:
