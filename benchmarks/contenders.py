@@ -11,13 +11,22 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from vall_e_core import BuildContext, Engine, ModelError, Registry, plan_chain
+from vall_e_core import (
+    BuildContext,
+    Engine,
+    Inputs,
+    Model,
+    ModelConfig,
+    ModelError,
+    ModelOptions,
+    Registry,
+    Target,
+    plan_chain,
+)
 from vall_e_core.decode import Utterance, generate_ar
-from vall_e_core.model import Inputs, Model, ModelConfig, Target
 from vall_e_core.model.linear import Linear
 from vall_e_core.sampling import Chain
 from vall_e_core.synthesis.engines import EAGER, choose_engine
-from vall_e_core.synthesis.model_options import ModelOptions
 
 from .settings import Shape
 

@@ -11,8 +11,7 @@ from statistics import median
 
 import torch
 
-from vall_e_core import KVCache, ModelError
-from vall_e_core.model import BaseModel
+from vall_e_core import BaseModel, KVCache, ModelError
 
 from .contenders import ENGINES, make_model, run_by
 from .report import Report, Row

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vall_e_core import without_torchaudio
+from vall_e_tensors import without_torchaudio
 
 from .contenders import Stopwatch, Timing
 from .settings import Shape

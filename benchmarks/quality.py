@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vall_e_core import VallE, VallEError
+from vall_e_core import Inputs, Target, VallE, VallEError
 from vall_e_core.decode import Utterance
 from vall_e_core.decode.parallel import response_logits
-from vall_e_core.model import Inputs, Target
 from vall_e_core.synthesis.results import Part
 
 from .report import Report, Row

@@ -212,7 +212,7 @@ def _models(registry: Registry) -> Iterator[Finding]:
 
 
 def _cache() -> Finding:
-    from .cache import cache_home, offline_variable
+    from vall_e_files import cache_home, offline_variable
 
     home = cache_home()
     forbidden = offline_variable()
@@ -224,7 +224,7 @@ def _cache() -> Finding:
 
 
 def _recording(path: Path) -> Finding:
-    from . import read_audio
+    from vall_e_audio import read_audio
 
     notices: list[str] = []
     try:

@@ -42,8 +42,8 @@ def plot(
 
     TRACE comes from `vall-e tts … --trace FILE`, or from `vall-e stt`. Needs matplotlib: pip install "vall-e[plot]".
     """
-    from .atomic import write_atomic
-    from .output import check_file
+    from vall_e_files import check_file, write_atomic
+
     from .tracing.file import read_trace
     from .tracing.plot import FORMATS, PASSES, picture, require_matplotlib, selected
 

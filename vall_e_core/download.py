@@ -21,7 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from .cache import offline_variable, sha256_file
+from vall_e_files import offline_variable, sha256_file
+
 from .errors import ModelError
 
 MIRROR_VARIABLE = "VALL_E_MODELS_URL"

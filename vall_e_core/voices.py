@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .atomic import write_atomic
-from .cache import HOME_VARIABLE
+from vall_e_files import HOME_VARIABLE, write_atomic
+
 from .errors import InputError, UsageError
 from .voice_file import read_voice, voice_bytes
 

@@ -12,17 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from vall_e_core import (
-    BuildContext,
-    ModelError,
-    cached_model,
-    codebook_ids,
-    load_strictly,
-    mono_samples,
-    read_tensors,
-    sha256_tensors,
-    without_torchaudio,
-)
+from vall_e_core import BuildContext, ModelError
+from vall_e_files import cached_model
+from vall_e_tensors import codebook_ids, load_strictly, mono_samples, read_tensors, sha256_tensors, without_torchaudio
 
 if TYPE_CHECKING:
     from torch import nn

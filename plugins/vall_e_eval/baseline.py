@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vall_e_core import InputError, RegressionError, UsageError, read_whole
+from vall_e_core import InputError, RegressionError, UsageError
+from vall_e_files import read_whole
 
 from .report import NOT_COMPARED
 from .running import FORMAT

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core import UsageError, bent
+from vall_e_audio import bent
+from vall_e_core import UsageError
 
 Samples = NDArray[np.float32]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vall_e_audio import read_audio
 from vall_e_core import (
     BuildContext,
     CodecModel,
@@ -20,9 +21,8 @@ from vall_e_core import (
     Session,
     UsageError,
     model_codec,
-    read_audio,
-    sha256_file,
 )
+from vall_e_files import sha256_file
 
 from .extras import need_all
 from .filing import Filing

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core import Recording, read_audio
+from vall_e_audio import read_audio
+from vall_e_core import Recording
 
 from .features import FRAME, HOP, RATE, at_rate, frames, fundamental
 

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vall_e_core import (
-    AudioClip,
-    CodesOrigin,
-    InputError,
-    SavedVoice,
-    UsageError,
-    Voice,
-    VoiceFolder,
-    read_audio,
-    sha256_file,
-)
+from vall_e_audio import AudioClip, read_audio
+from vall_e_core import CodesOrigin, InputError, SavedVoice, UsageError, Voice, VoiceFolder
+from vall_e_files import sha256_file
 
 from .bend import Bend
 from .material import MANIFESTS, identity, read_items, text_beside

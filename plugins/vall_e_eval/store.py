@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, UsageError, check_folder, write_atomic, write_audio, write_json
+from vall_e_audio import write_audio
+from vall_e_core import InputError, UsageError
+from vall_e_files import check_folder, write_atomic, write_json
 
 if TYPE_CHECKING:
     from vall_e_core import Recording

@@ -6,18 +6,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import (
-    Figure,
-    HearingOptions,
-    InputError,
-    Session,
-    SpeechOptions,
-    SpeechRequest,
-    VallE,
-    Voice,
-    read_audio,
-    sha256_file,
-)
+from vall_e_audio import read_audio
+from vall_e_core import Figure, HearingOptions, InputError, Session, SpeechOptions, SpeechRequest, VallE, Voice
+from vall_e_files import sha256_file
 
 from .extras import need_all
 from .finish import finish, read_baseline

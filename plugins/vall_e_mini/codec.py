@@ -11,7 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vall_e_core import BuildContext, ModelError, codebook_ids, mono_samples, sha256_tensors
+from vall_e_core import BuildContext, ModelError
+from vall_e_tensors import codebook_ids, mono_samples, sha256_tensors
 
 from .shape import Shape, shape_from
 

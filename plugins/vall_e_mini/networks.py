@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from vall_e_core import without_torchaudio
+from vall_e_tensors import without_torchaudio
 
 from .shape import Shape
 

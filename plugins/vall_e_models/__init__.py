@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from vall_e_core import LazyCommand, ModelSource, cached_model, hookimpl
+from vall_e_core import LazyCommand, ModelSource, hookimpl
+from vall_e_files import cached_model
 
 REGISTRY = Path(__file__).with_name("registry.json")
 

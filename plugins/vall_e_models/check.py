@@ -7,7 +7,7 @@ from pathlib import Path
 from string import hexdigits
 from typing import Literal
 
-from vall_e_core import sha256_file
+from vall_e_files import sha256_file
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from vall_e_core import ModelError, ModelSource, cache_home, fetch, sha256_file
+from vall_e_core import ModelError, ModelSource, fetch
+from vall_e_files import cache_home, sha256_file
 
 from . import PublishedModel, download_place
 from .check import Verdict, note_download, verify_file

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vall_e_core import cache_home
+from vall_e_files import cache_home
 
 VERSION = 2
 """Of the conversion: a change of what the numbers are raises it."""

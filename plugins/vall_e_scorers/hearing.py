@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from vall_e_core import AudioClip, BuildContext, FinishedTake, HearingOptions, ModelError, UsageError, VallE
+from vall_e_audio import AudioClip
+from vall_e_core import BuildContext, FinishedTake, HearingOptions, ModelError, UsageError, VallE
 
 
 class SttModel:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from vall_e_audio import read_audio
 from vall_e_core import (
     BatchError,
     ChainRequest,
@@ -20,13 +21,10 @@ from vall_e_core import (
     UsageError,
     VallE,
     VallEError,
-    check_file,
-    check_folder,
     find_model,
     plan_chain,
-    read_audio,
-    write_atomic,
 )
+from vall_e_files import check_file, check_folder, write_atomic
 
 if TYPE_CHECKING:
     from . import Stt

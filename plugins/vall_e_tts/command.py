@@ -13,19 +13,17 @@ from vall_e_core import (
     BatchError,
     ChainRequest,
     ModelOptions,
-    OutputTarget,
     Said,
     Session,
     SpeechOptions,
     SpeechRequest,
     VallE,
-    check_file,
-    check_output,
     find_model,
     plan_chain,
     require_task,
     write_speech,
 )
+from vall_e_files import OutputTarget, check_file, check_output
 
 from .repeat import repeated
 from .words import Words, understand

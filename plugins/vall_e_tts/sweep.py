@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 from vall_e_core import (
     InputError,
     ModelOptions,
-    OutputTarget,
     Session,
     Speech,
     SpeechOptions,
     SpeechRequest,
     VallE,
     VallEError,
-    check_folder,
-    check_output,
     find_model,
     plan_chain,
 )
+from vall_e_files import OutputTarget, check_folder, check_output
 
 from .command import STAGES, request_of, with_seed
 from .vary import Setting, parse, settings

@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from vall_e_core import (
-    BuildContext,
-    CheckpointError,
-    ModelError,
-    cached_model,
-    codebook_ids,
-    load_strictly,
-    read_tensors,
-    without_torchaudio,
-)
+from vall_e_core import BuildContext, CheckpointError, ModelError
+from vall_e_files import cached_model
+from vall_e_tensors import codebook_ids, load_strictly, read_tensors, without_torchaudio
 
 if TYPE_CHECKING:
     from vall_e_core import CodecModel

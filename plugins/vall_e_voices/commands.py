@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 from click.shell_completion import CompletionItem
 
+from vall_e_audio import read_audio, write_audio
 from vall_e_core import (
     HearingOptions,
     ModelOptions,
@@ -19,14 +20,12 @@ from vall_e_core import (
     VallE,
     Voice,
     VoiceFolder,
-    check_output,
     check_voice_name,
     find_voice,
     make_voice,
     model_codec,
-    read_audio,
-    write_audio,
 )
+from vall_e_files import check_output
 
 from .listing import all_voices, own_facts, packaged_facts, page, table
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core import InputError, write_audio
+from vall_e_audio import write_audio
+from vall_e_core import InputError
 
 PLAYERS: tuple[tuple[str, ...], ...] = (
     ("pw-play",),

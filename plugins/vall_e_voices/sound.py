@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core import CodesOrigin, InputError, ModelOptions, SavedVoice, Voice, model_codec, read_audio
+from vall_e_audio import read_audio
+from vall_e_core import CodesOrigin, InputError, ModelOptions, SavedVoice, Voice, model_codec
 
 if TYPE_CHECKING:
     from vall_e_core import Registry

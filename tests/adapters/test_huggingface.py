@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import ModelError, Sampler, UsageError, without_torchaudio
+from vall_e_core import ModelError, Sampler, UsageError
 from vall_e_core.adapters import as_hf_processor, huggingface
 from vall_e_core.adapters.huggingface import ChainProcessor
 from vall_e_core.sampling.probes import instances
 from vall_e_core.testing import installed_samplers
+from vall_e_tensors import without_torchaudio
 
 from .samplers import Counting
 

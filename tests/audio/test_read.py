@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_core import AudioClip, InputError, read_audio, read_windows
+from vall_e_audio import AudioClip, read_audio, read_windows
+from vall_e_core import InputError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 ROOT = Path(__file__).parents[2]
@@ -387,7 +388,7 @@ def test_bytes_files_and_pipes_read_alike(wrap: Callable[[bytes], bytes]) -> Non
 
 
 def test_a_pipe_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vall_e_core.audio.read.LARGEST_INPUT", 1_000)
+    monkeypatch.setattr("vall_e_audio.read.LARGEST_INPUT", 1_000)
     with pytest.raises(InputError, match="larger than"):
         read_audio(io.BufferedReader(Pipe(wav(PCM, len(PCM)))))
 

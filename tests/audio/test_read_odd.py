@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_core import InputError, read_audio, read_windows
+from vall_e_audio import read_audio, read_windows
+from vall_e_core import InputError
 from vall_e_core.cli import main
 
 RATE = 16_000

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_core import AudioWriter, InputError, UsageError, VallEError, read_audio, write_audio
-from vall_e_core.audio import pcm16_bytes, stream_header
-from vall_e_core.audio.write import encoded
+from vall_e_audio import AudioWriter, pcm16_bytes, read_audio, stream_header, write_audio
+from vall_e_audio.write import encoded
+from vall_e_core import InputError, UsageError, VallEError
 
 TONE = (0.5 * np.sin(np.arange(24_000) / 20)).astype(np.float32)
 

@@ -14,9 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core.checkpoint import load_model
-from vall_e_core.errors import CheckpointError, InputError
-from vall_e_core.model import Model, ModelConfig
+from vall_e_core import CheckpointError, InputError, Model, ModelConfig, load_model
 
 from .conftest import BASE, SYMMAP, Write, rewrite_header
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from vall_e_core.checkpoint import load_model
-from vall_e_core.errors import VallEError
+from vall_e_core import VallEError, load_model
 
 from .conftest import Write, read_metadata
 

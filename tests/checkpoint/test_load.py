@@ -13,10 +13,19 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vall_e_core.checkpoint import inspect_model, load_model, save_model
+from vall_e_core import (
+    CheckpointError,
+    DeviceError,
+    Inputs,
+    Model,
+    ModelConfig,
+    Target,
+    UsageError,
+    inspect_model,
+    load_model,
+    save_model,
+)
 from vall_e_core.checkpoint.container import read_safetensors
-from vall_e_core.errors import CheckpointError, DeviceError, UsageError
-from vall_e_core.model import Inputs, Model, ModelConfig, Target
 
 from .conftest import BASE, SYMMAP, Write, codes, read_metadata
 

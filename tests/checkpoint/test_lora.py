@@ -11,9 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core.checkpoint import load_model
-from vall_e_core.errors import CheckpointError
-from vall_e_core.model import BaseModel, Model, Target
+from vall_e_core import BaseModel, CheckpointError, Model, Target, load_model
 
 from .conftest import Write
 from .test_load import logits

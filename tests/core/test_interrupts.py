@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 import pytest
 
-from vall_e_core import Console, Registry, Session, Task, hookimpl, write_atomic
+from vall_e_core import Console, Registry, Session, Task, hookimpl
 from vall_e_core.cli import main
 from vall_e_core.interrupts import INTERRUPTED, Interrupts
+from vall_e_files import write_atomic
 
 
 def test_a_lost_interrupt_is_raised_by_the_next_step(lose_interrupt: Callable[[], None]) -> None:

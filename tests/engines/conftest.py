@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vall_e_core.model import Model, ModelConfig
+from vall_e_core import Model, ModelConfig
 
 Converted = Callable[..., Model]
 

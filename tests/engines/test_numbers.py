@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core.model import KVCache, Model
+from vall_e_core import KVCache, Model
 
 from .conftest import Converted, small_model
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import KVCache
+from vall_e_core import BaseModel, KVCache, Model, Target
 from vall_e_core.decode import Guidance, generate_nar, generate_nar_len
-from vall_e_core.model import BaseModel, Model, Target
 from vall_e_cuda_graph import CudaGraph, passes
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
 

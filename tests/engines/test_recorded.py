@@ -12,11 +12,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, KVCache, StatelessTransform, Step, VallE, compile_chain
+from vall_e_core import (
+    BaseModel,
+    BuildContext,
+    Chain,
+    EarlyExit,
+    KVCache,
+    Model,
+    ModelConfig,
+    PluginError,
+    StatelessTransform,
+    Step,
+    VallE,
+    compile_chain,
+)
 from vall_e_core.decode import ArPass, ArResult, Guidance, Utterance, generate_ar, stream_ar, transcribe
 from vall_e_core.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
-from vall_e_core.errors import PluginError
-from vall_e_core.model import BaseModel, EarlyExit, Model, Model7, ModelConfig
+from vall_e_core.model import Model7
 from vall_e_core.sampling import Stage
 from vall_e_core.sampling.guard import Maker
 from vall_e_core.testing import as_sampler

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core.model import KVCache
+from vall_e_core import KVCache
 from vall_e_core.synthesis.memory import cache_bytes
 
 from .conftest import Converted, small_model

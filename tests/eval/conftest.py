@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vall_e_core import Recording, Registry, VallE, Voice, read_audio
+from vall_e_audio import read_audio
+from vall_e_core import Recording, Registry, VallE, Voice
 from vall_e_core.cli import main
 
 

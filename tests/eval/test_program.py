@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import torch
 
+from vall_e_audio import AudioClip, read_audio
 from vall_e_core import (
-    AudioClip,
     BuildContext,
     CodecModel,
     Figure,
@@ -36,7 +36,6 @@ from vall_e_core import (
     make_voice,
     model_codec,
     param,
-    read_audio,
 )
 from vall_e_eval.references import speaker_of, speakers
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vall_e_core import CodecModel, InputError, Recording, Registry, UsageError, write_audio
+from vall_e_audio import write_audio
+from vall_e_core import CodecModel, InputError, Recording, Registry, UsageError
 from vall_e_eval.material import read_items
 from vall_e_eval.references import Speaker, speakers
 

@@ -20,8 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vall_e_core.checkpoint import Loaded, load_model
-from vall_e_core.model import Inputs, Target
+from vall_e_core import Inputs, Loaded, Target, load_model
 
 Kind = Literal["input", "forward", "measure", "decoding", "quirk"]
 

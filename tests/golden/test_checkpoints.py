@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from vall_e_core.checkpoint import load_model
+from vall_e_core import EarlyExit, Target, Tokenizer, load_model
 from vall_e_core.checkpoint.yaml_file import full_names
-from vall_e_core.model import EarlyExit, EmbeddedSequence, Target, entropy_and_varentropy
+from vall_e_core.model import EmbeddedSequence, entropy_and_varentropy
 from vall_e_core.model.heads import head_names
-from vall_e_core.tokenizer import Tokenizer
 
 from .cases import FOLDER, TOLERANCE, Case, arrays_of, cases, forward_inputs, kinds, label
 

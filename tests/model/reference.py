@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from vall_e_core.model import TASK_IDS, Inputs, ModelConfig, Target
+from vall_e_core import Inputs, ModelConfig, Target
+from vall_e_core.model import TASK_IDS
 
 State = Mapping[str, Tensor]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vall_e_core.model import Inputs, Model, Target, pad
+from vall_e_core import Inputs, Model, Target
+from vall_e_core.model import pad
 from vall_e_core.model.backbone import GatedMLP
 
 from .conftest import Make, utterance

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core.model import Inputs, Target, pad
+from vall_e_core import Inputs, Target
+from vall_e_core.model import pad
 
 from . import reference
 from .conftest import Make, utterance
@@ -167,7 +168,7 @@ def test_padding_changes_nothing(make: Make, causal: bool) -> None:
 
 
 def test_bad_ids_are_named(make: Make) -> None:
-    from vall_e_core.errors import InputError, ModelError
+    from vall_e_core import InputError, ModelError
 
     model, good = make(), utterance(0, 2)
     assert isinstance(good.prompt, torch.Tensor)

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vall_e_core.checkpoint import load_model, save_model
-from vall_e_core.errors import InputError, ModelError
-from vall_e_core.model import Inputs, Model7, ModelConfig, Target
+from vall_e_core import InputError, Inputs, ModelConfig, ModelError, Target, load_model, save_model
+from vall_e_core.model import Model7
 
 from . import reference
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vall_e_core import codebook_ids, mono_samples
+from vall_e_tensors import codebook_ids, mono_samples
 
 CODEC = SimpleNamespace(levels=3, codebook_size=16)
 CPU = torch.device("cpu")

@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from vall_e_core import ModelSource, Registry, cached_model, hookimpl
+from vall_e_core import ModelSource, Registry, hookimpl
 from vall_e_core.cli import main
+from vall_e_files import cached_model
 from vall_e_models import REGISTRY, published
 
 DATA, OTHER = b"weights" * 1_000, b"others!" * 1_000

@@ -9,16 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vall_e_core import (
-    BuildContext,
-    CheckpointError,
-    Codec,
-    CodecModel,
-    CodesOrigin,
-    Component,
-    ModelError,
-    without_torchaudio,
-)
+from vall_e_core import BuildContext, CheckpointError, Codec, CodecModel, CodesOrigin, Component, ModelError
+from vall_e_tensors import without_torchaudio
 from vall_e_vocos import VocosCodec
 from vall_e_vocos.codec import bandwidth_id
 

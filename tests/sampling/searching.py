@@ -9,8 +9,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from vall_e_core import Chain, Step
-from vall_e_core.sampling.chain import ChainState
+from vall_e_core import Chain, ChainState, Step
 
 GONE = float("-inf")
 Model = Callable[[Sequence[int]], list[float]]

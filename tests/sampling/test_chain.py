@@ -11,13 +11,14 @@ from torch import Tensor
 from vall_e_core import (
     BuildContext,
     Chain,
+    ChainState,
+    PluginError,
     StatelessTransform,
     Step,
     compile_chain,
     take_maximum,
 )
-from vall_e_core.errors import PluginError
-from vall_e_core.sampling.chain import ChainState, Stage
+from vall_e_core.sampling import Stage
 from vall_e_core.sampling.sync import NoSync
 from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler
 

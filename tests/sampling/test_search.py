@@ -12,6 +12,7 @@ from torch import Tensor
 from vall_e_core import (
     BuildContext,
     Chain,
+    ChainState,
     Choice,
     StateContext,
     StatelessSelector,
@@ -20,7 +21,6 @@ from vall_e_core import (
     compile_chain,
     take_maximum,
 )
-from vall_e_core.sampling.chain import ChainState
 from vall_e_core.testing import SamplerLike, as_sampler
 
 GONE = float("-inf")

@@ -61,8 +61,7 @@ def make_model(
     """A random checkpoint: AR, NAR and STT unless `config` says otherwise; `stop` is the stop token's bias."""
     import torch
 
-    from vall_e_core.checkpoint import save_model
-    from vall_e_core.model import Model, ModelConfig
+    from vall_e_core import Model, ModelConfig, save_model
     from vall_e_core.model.version7 import Model7
 
     settings: dict[str, Any] = {

@@ -15,17 +15,8 @@ import pytest
 import soundfile
 import torch
 
-from vall_e_core import (
-    AudioClip,
-    InputError,
-    ModelError,
-    Registry,
-    SpeechOptions,
-    SpeechRequest,
-    UsageError,
-    VallE,
-    read_audio,
-)
+from vall_e_audio import AudioClip, read_audio
+from vall_e_core import InputError, ModelError, Registry, SpeechOptions, SpeechRequest, UsageError, VallE
 from vall_e_core.synthesis.device import set_library_defaults
 
 

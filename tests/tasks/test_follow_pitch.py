@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vall_e_core import AudioClip, SavedVoice, SpeechOptions, SpeechRequest, VallE, Voice, bent, read_audio
-from vall_e_core.synthesis.pitch import FROM_SEMITONES, TO_SEMITONES, at_pitch, median_pitch
+from vall_e_audio import AudioClip, at_pitch, bent, median_pitch, read_audio
+from vall_e_audio.pitch import FROM_SEMITONES, TO_SEMITONES
+from vall_e_core import SavedVoice, SpeechOptions, SpeechRequest, VallE, Voice
 
 RATE = 16_000
 TEXT = "A yellow bus stopped in front of the library."

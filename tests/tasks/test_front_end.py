@@ -291,7 +291,7 @@ def test_ssml_has_a_pace_of_its_own(engine: VallE, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("speed", [0.5, 0.8, 1.5, 2.0])
 def test_the_pitch_stays(speed: float) -> None:
-    from vall_e_core import bent
+    from vall_e_audio import bent
 
     rate = 16_000
     time = np.arange(2 * rate) / rate

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import ChainRequest, Registry, plan_chain
-from vall_e_core.config import SamplerSpec
+from vall_e_core import ChainRequest, Registry, SamplerSpec, plan_chain
 from vall_e_core.synthesis.ladder import ladder
 
 

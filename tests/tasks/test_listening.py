@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import VallE
-from vall_e_core.errors import UsageError
+from vall_e_core import UsageError, VallE
 from vall_e_core.synthesis import listening
 from vall_e_core.synthesis.missing import compare
 from vall_e_core.synthesis.takes import Take, Wanted, best_takes

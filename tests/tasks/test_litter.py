@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import InputError, UsageError, check_output, write_atomic
+from vall_e_core import InputError, UsageError
+from vall_e_files import check_output, write_atomic
 
 FLAGS = ("--phonemizer", "letters", "--device", "cpu")
 WRITER = """
@@ -84,7 +85,7 @@ def test_d12_the_record_does_not_appear_where_the_audio_cannot(
 ) -> None:
     """Regression: the audio lay there without its record, and the other way round."""
     before = set(tmp_path.iterdir())
-    monkeypatch.setattr("vall_e_core.output.sidecar_path", lambda path: Path("/proc/none") / "out.json")
+    monkeypatch.setattr("vall_e_files.output.sidecar_path", lambda path: Path("/proc/none") / "out.json")
     done = tts.run(code=3)
     assert "can't write" in done.stderr and set(tmp_path.iterdir()) == before
     monkeypatch.undo()

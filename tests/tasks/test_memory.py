@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import DeviceError, Registry, VallE
-from vall_e_core.model import Model, ModelConfig
+from vall_e_core import DeviceError, Model, ModelConfig, Registry, VallE
 from vall_e_core.synthesis import memory
 
 TEXT = " ".join(f"here is sentence number {name}." for name in ("one", "two", "three", "four", "five"))

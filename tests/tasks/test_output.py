@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_core import InputError, UsageError, check_output, write_atomic
-from vall_e_core.synthesis.joining import FADE_SECONDS, fade_edges, join
+from vall_e_audio.joining import FADE_SECONDS, fade_edges, join
+from vall_e_core import InputError, UsageError
+from vall_e_files import check_output, write_atomic
 
 KILLED = """
 import sys
@@ -239,7 +240,7 @@ def test_d6_nan_from_the_model_names_the_stage(
 ) -> None:
     import torch
 
-    from vall_e_core.model import Model, Target
+    from vall_e_core import Model, Target
 
     original = Model.embed
 

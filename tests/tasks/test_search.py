@@ -134,9 +134,9 @@ def test_the_log_probability_is_that_of_the_hypothesis(
     make_model: Any, tmp_path: Path, guidance: Guidance | None
 ) -> None:
     """It could only be right if cache, histories and sums followed the parents."""
+    from vall_e_core import Target
     from vall_e_core.decode.ar import speech_job
     from vall_e_core.decode.refine import sequence_log_probabilities
-    from vall_e_core.model import Target
 
     model, every = model_of(make_model(tmp_path / "m.sft", stop=4.0)), utterances(3)
     found = generate_ar(model, every, chain_of("beam:4"), max_steps=15, seed=0, guidance=guidance)

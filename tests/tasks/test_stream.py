@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_core import InputError, Registry, SpeechRequest, SpeechStream, VallE, check_output, write_speech
+from vall_e_audio import Joiner
+from vall_e_audio.joining import join
+from vall_e_core import InputError, Registry, SpeechRequest, SpeechStream, VallE, write_speech
 from vall_e_core.synthesis.candidates import Spoken
-from vall_e_core.synthesis.joining import Joiner, join
 from vall_e_core.synthesis.speech import whole_speech
 from vall_e_core.synthesis.whole import LARGEST_SECTION, sections
+from vall_e_files import check_output
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SHORT, LONG = (" ".join(f"here is sentence number {name}." for name in NUMBERS[:count]) for count in (3, 6))

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from vall_e_audio import read_voiced
+from vall_e_audio.vad import cut
 from vall_e_core import Registry, VallE
-from vall_e_core.synthesis.windows import cut, read_voiced
 from vall_e_core.tracing.file import read_trace
 
 from .babble import babble

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from vall_e_core import CheckpointError, UsageError
 from vall_e_core.checkpoint.pickled import read_pickle
 from vall_e_core.config import read_file
-from vall_e_core.errors import LONGEST, CheckpointError, UsageError
+from vall_e_core.errors import LONGEST
 from vall_e_core.plain_yaml import check_plain
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -18,8 +18,9 @@ import pytest
 import soundfile
 from safetensors.numpy import save
 
+from vall_e_audio import AudioClip, median_pitch, read_audio
+from vall_e_audio.recording import sounding
 from vall_e_core import (
-    AudioClip,
     InputError,
     Registry,
     SavedVoice,
@@ -28,12 +29,9 @@ from vall_e_core import (
     VoiceFolder,
     find_voice,
     make_voice,
-    read_audio,
     voices_home,
 )
 from vall_e_core.cli import main
-from vall_e_core.synthesis.pitch import median_pitch
-from vall_e_core.synthesis.recording import sounding
 from vall_e_core.voice_file import KEY
 from vall_e_voices import commands, player
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext, Chain, StatelessSelector, Step, compile_chain
-from vall_e_core.sampling.chain import Stage
+from vall_e_core.sampling import Stage
 from vall_e_core.sampling.sync import NoSync
 from vall_e_core.testing import SamplerLike, as_sampler
 from vall_e_core.tracing.recorder import TraceRecorder

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 import torch
 
-from vall_e_core import AudioClip, Recording, Speech, VallE, Voice, read_audio
+from vall_e_audio import AudioClip, read_audio
+from vall_e_core import Recording, Speech, VallE, Voice
 from vall_e_eval.material import choose, read_sentences
 from vall_e_eval.sphinx import SentenceJudge
 from vall_e_scorers.hearing import distance, letters

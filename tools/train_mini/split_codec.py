@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vall_e_core import without_torchaudio
 from vall_e_mini.networks import straight_through
+from vall_e_tensors import without_torchaudio
 
 from .augment import Variation, disturbed, draw, varied
 from .config import Config

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vall_e_core import without_torchaudio
 from vall_e_mini.networks import LogMel, revive, straight_through
+from vall_e_tensors import without_torchaudio
 
 with without_torchaudio():
     from encodec.quantization.core_vq import VectorQuantization

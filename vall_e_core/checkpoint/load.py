@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from ..cache import sha256_file
+from vall_e_files import sha256_file
+
 from ..errors import CheckpointError, DeviceError, UsageError
 from ..model import BaseModel, Model, Model7, ModelConfig
 from ..tokenizer import Tokenizer

@@ -20,10 +20,10 @@ from .takes import BEST_FIRST, Take
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vall_e_audio import Wave
     from vall_e_core.protocols import FinishedTake, ScorerModel
 
     from .engine import VallE
-    from .joining import Wave
 
 
 def identity(part: int, candidate: int) -> int | str:

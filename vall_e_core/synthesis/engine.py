@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vall_e_core.component import BuildContext
+from vall_e_text import language_base
 
 from .chains import ChainRequest
 from .device import (
@@ -23,7 +24,6 @@ from .device import (
 )
 from .engines import EAGER, adopt_engine, choose_engine
 from .hearing_options import HearingOptions
-from .languages import language_base
 from .loading import ModelPlace, build_codec, check_codec, find_model, learnt_languages
 from .model_options import ModelOptions, parse_overrides
 from .request import PreparedSpeech, SpeechRequest
@@ -32,7 +32,7 @@ from .speech_options import SpeechOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vall_e_core.audio import AudioClip
+    from vall_e_audio import AudioClip, Recording
     from vall_e_core.checkpoint import Loaded
     from vall_e_core.decode import Progress
     from vall_e_core.kinds import Sampler
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from vall_e_core.voices import SavedVoice
 
     from .keywords import Options
-    from .recording import Recording
     from .results import Speech, Transcription
     from .run import Run
     from .stream import SpeechStream
@@ -188,8 +187,9 @@ class VallE:
 
         Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
         """
+        from vall_e_audio import recordings
+
         from .progress import shown
-        from .recording import recordings
 
         chosen, chains = self._settle(options or SpeechOptions(), settings, "synthesize", ar=ar, nar=nar)
         request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, task, chosen)
@@ -241,7 +241,7 @@ class VallE:
                 when its further levels are made, so that they differ a little from those of `synthesize`. False: whole
                 parts, the same as those of `synthesize`.
         """
-        from .recording import recordings
+        from vall_e_audio import recordings
 
         chosen, chains = self._settle(options or SpeechOptions(), settings, "stream", ar=ar, nar=nar)
         request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, "tts", chosen)
@@ -312,8 +312,9 @@ class VallE:
 
         Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
         """
+        from vall_e_audio import readable
+
         from .progress import shown
-        from .recording import readable
 
         how, chains = self._settle(options or HearingOptions(), settings, "transcribe", stt=stt)
         with shown(progress, "transcribing") as watch:

@@ -76,7 +76,7 @@ def adopt_engine(engine: Engine | None, loaded: Loaded, ctx: BuildContext, optio
 
 def weights_identity(loaded: Loaded) -> str:
     """A hash that tells weights apart: the checkpoint's own, and its adapters', in their order."""
-    from vall_e_core.cache import sha256_file
+    from vall_e_files import sha256_file
 
     return hashlib.sha256(" ".join([loaded.sha256, *map(sha256_file, loaded.loras)]).encode()).hexdigest()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vall_e_text import language_base
+
 #: The order in which published models were trained.
 LANGUAGE_IDS: dict[str, int] = {"en": 0, "ja": 1, "de": 2, "fr": 3, "zh": 4, "ko": 5}
 
@@ -24,9 +26,3 @@ def require_condition(code: str) -> None:
     if language_base(code) not in LANGUAGE_IDS:
         known = ", ".join(sorted(LANGUAGE_IDS))
         raise ValueError(f"no model is conditioned on the language {code!r}: one of {known}")
-
-
-def language_base(code: str) -> str:
-    """The language of a code such as `en-us`; Mandarin is `zh`."""
-    base = code.strip().lower().replace("_", "-").partition("-")[0]
-    return "zh" if base == "cmn" else base

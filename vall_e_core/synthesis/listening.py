@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vall_e_core.errors import UsageError
+from vall_e_text import language_base
 
-from .languages import language_base
 from .loading import listens
 from .missing import compare
 from .speaking import further_levels

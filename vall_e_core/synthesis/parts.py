@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core.errors import InputError, ModelError
-from vall_e_text import Segment, estimate_seconds, known_punctuation, split, whole
+from vall_e_text import Segment, estimate_seconds, known_punctuation, readable, split, whole
 
-from .front_end import readable
 from .limits import expected_seconds
 
 if TYPE_CHECKING:

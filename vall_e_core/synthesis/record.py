@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core.errors import InputError
-from vall_e_core.whole_file import read_whole
+from vall_e_files import read_whole, sha256_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vall_e_core.output import OutputTarget
+    from vall_e_files import OutputTarget
 
 #: The record's own format; a reader refuses a newer one.
 FORMAT = 1
@@ -33,18 +33,6 @@ def versions(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def sha256_file(path: Path) -> str:
-    """The file's sha256 in hexadecimal. InputError when it can't be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except OSError as error:
-        raise InputError(f"can't read {path}", cause=error.strerror) from error
-    return digest.hexdigest()
 
 
 MOST_BYTES = 1 << 28

@@ -7,17 +7,39 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core.audio import MINIMUM_SECONDS, AudioClip
+from vall_e_audio import (
+    MINIMUM_SECONDS,
+    AudioClip,
+    Readable,
+    Recording,
+    Spoken,
+    is_recording,
+    read_again,
+    read_reference,
+    readable,
+    sha256_of,
+)
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
 from vall_e_core.voices import SavedVoice
-from vall_e_text import IPA, Piece, Reading, Words, read, read_lexicon, require_speech, settle_markup, shown
+from vall_e_text import (
+    IPA,
+    FrontEnd,
+    Piece,
+    Reading,
+    Words,
+    build_normalizers,
+    find_normalizers,
+    read,
+    read_lexicon,
+    require_speech,
+    settle_markup,
+    shown,
+)
 
-from .front_end import FrontEnd, build_normalizers, find_normalizers
 from .limits import parse_bound
 from .loading import find_phonemizer, find_scorers
 from .parts import Said
-from .recording import Readable, Recording, Spoken, is_recording, read_again, read_reference, readable, sha256_of
 from .speech_options import SpeechOptions
 from .voice import VoiceReference, find_voice
 
@@ -73,7 +95,7 @@ class Reference:
 
     def pitch(self, codec: CodecModel) -> float | None:
         """Its median pitch in Hz; None where hardly anything in it has one."""
-        from .pitch import median_pitch
+        from vall_e_audio import median_pitch
 
         return median_pitch(self.wave(codec.sample_rate).numpy(), codec.sample_rate)
 

@@ -19,8 +19,8 @@ from .ladder import AS_ASKED
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vall_e_core.output import OutputTarget
     from vall_e_core.tracing.file import TraceLog
+    from vall_e_files import OutputTarget
 
     from .parts import Said
 
@@ -143,7 +143,7 @@ class Speech:
             UsageError: for an existing file without `overwrite`, or an unknown format.
             InputError: where it can't be written.
         """
-        from vall_e_core.output import check_output
+        from vall_e_files import check_output
 
         if not isinstance(target, str | Path):
             target.write(self.to_bytes("wav" if format is None else format))
@@ -154,9 +154,8 @@ class Speech:
 
     def to_bytes(self, format: str = "wav") -> bytes:
         """The audio as the bytes of a file; the formats are those of `save`. Raises UsageError for an unknown one."""
-        from vall_e_core.output import FORMATS
-
-        from .encoding import encode_wave
+        from vall_e_audio import encode_wave
+        from vall_e_files import FORMATS
 
         if format not in FORMATS:
             raise UsageError(f"unknown format: {format}", try_=f"one of: {', '.join(FORMATS)}")
@@ -175,7 +174,8 @@ class Speech:
         """Write to a checked target; returns the record with the output's facts in it."""
         import hashlib
 
-        from .encoding import encode_wave
+        from vall_e_audio import encode_wave
+
         from .record import with_output
 
         data = encode_wave(self.wave, self.sample_rate, target.format)

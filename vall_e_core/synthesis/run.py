@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vall_e_audio import NATURAL, Wave, at_pitch
 from vall_e_core.component import BuildContext
 from vall_e_core.decode import Utterance
 from vall_e_core.errors import InputError, ModelError, UsageError
@@ -20,15 +21,12 @@ from . import limits
 from .candidates import identity, judges
 from .chains import ChainRequest, ar_only, check_version, plan_chain
 from .finite import require_finite
-from .joining import Wave
 from .ladder import ladder
 from .languages import language_id
 from .listening import why_deaf
 from .loading import advised_seconds, require_task
 from .memory import fitting
-from .pacing import NATURAL
 from .parts import TextPart, make_parts
-from .pitch import at_pitch
 from .speaking import Clock, settle_passes, trim_prompt
 from .takes import Wanted
 from .traces import Traces, Use

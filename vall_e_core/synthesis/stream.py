@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from vall_e_audio import Joiner, Placed, Wave, paced
 from vall_e_core.errors import InputError
 
 from .candidates import Chosen, alike
 from .early import early_parts, whole_only
-from .joining import Joiner, Placed, Wave
-from .pacing import paced
 from .results import Part
 from .run import Run
 from .speech_record import speech_record

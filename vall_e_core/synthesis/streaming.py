@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vall_e_audio import Wave
 from vall_e_core.decode.nar_window import GrowingLevels, Schedule
 
 from .finite import finite_states, require_finite
-from .joining import Wave
 
 if TYPE_CHECKING:
     from vall_e_core.decode import Guidance, Utterance

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import torch
 from torch import Tensor
 
+from vall_e_audio import Window, open_detector, read_voiced
 from vall_e_core.component import BuildContext
 from vall_e_core.decode import foreseen
 from vall_e_core.decode import transcribe as decode_phonemes
@@ -30,10 +31,9 @@ from .record import FORMAT, versions
 from .results import Heard, Transcription
 from .segments import segments
 from .traces import heard_log
-from .windows import Window, open_detector, read_voiced
 
 if TYPE_CHECKING:
-    from vall_e_core.audio import AudioClip
+    from vall_e_audio import AudioClip
     from vall_e_core.decode import Progress
     from vall_e_core.tracing.file import TraceLog
 

@@ -12,19 +12,26 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core.audio import MINIMUM_SECONDS, AudioClip
+from vall_e_audio import (
+    MINIMUM_SECONDS,
+    AudioClip,
+    Recording,
+    median_pitch,
+    read_again,
+    read_reference,
+    readable,
+    sha256_of,
+)
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, ModelError, UsageError, suggestion
 from vall_e_core.kinds import Voice
 from vall_e_core.voice_file import LONGEST_TEXT, printable
 from vall_e_core.voices import CodesOrigin, SavedVoice, VoiceFolder
+from vall_e_files import sha256_file
 from vall_e_text import Words, clean_text, estimate_seconds, require_speech
 
 from .loading import find_codec, find_model
 from .model_options import ModelOptions
-from .pitch import median_pitch
-from .record import sha256_file
-from .recording import Recording, read_again, read_reference, readable, sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -177,7 +184,7 @@ class VoiceReference:
         """Its codes [T, Q] for a codec. Raises InputError where they are another's and no recording was kept."""
         import torch
 
-        from vall_e_core.audio.signal import resample
+        from vall_e_audio import resample
 
         voice, wanted = self.voice, CodesOrigin.of(codec)
         why = voice.origin.difference(wanted)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vall_e_audio import Wave
 from vall_e_core.errors import UsageError
 from vall_e_core.protocols import FinishedTake
 
 from .candidates import Chosen, Spoken, choose_each
-from .joining import Wave
 from .listening import listener
 from .run import Run, require_finite_codes
 from .speaking import further_levels, level0

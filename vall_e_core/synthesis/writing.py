@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from vall_e_core.atomic import write_with
-from vall_e_core.audio import AudioWriter, pcm16_bytes, stream_header
-from vall_e_core.audio.write import prepared
-from vall_e_core.output import OutputTarget, json_bytes, write_stdout
+from vall_e_audio import AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header
+from vall_e_files import OutputTarget, json_bytes, sha256_file, write_stdout, write_with
 
-from .encoding import encode_wave
-from .joining import Wave
-from .record import sha256_file, with_output
+from .record import with_output
 
 if TYPE_CHECKING:
     from .stream import SpeechStream

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..atomic import write_atomic
+from vall_e_files import write_atomic
+
 from ..errors import InputError
 from .values import TracedStage, TracedStep
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vall_e_core.audio.bending import stretch
-
+from .bending import stretch
 from .joining import Wave
 
 NATURAL = (0.5, 2.0)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vall_e_core.errors import InputError
+from vall_e_core import InputError
 
 from . import signal
 from .clip import AudioClip, Samples

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .protocols import CodecModel
+    from vall_e_core import CodecModel
 
 
 def codebook_ids(codes: Tensor, codec: CodecModel, device: torch.device) -> Tensor:

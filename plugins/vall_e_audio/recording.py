@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vall_e_audio import as_wav, is_samples
-from vall_e_core.audio import MINIMUM_SECONDS, AudioClip, read_audio
-from vall_e_core.audio.read import SAMPLE_RATE, drain
-from vall_e_core.errors import InputError
+from vall_e_core import InputError
 
-from .windows import Wave, cut, open_detector, read_voiced
+from . import MINIMUM_SECONDS, AudioClip, read_audio
+from .arrays import as_wav, is_samples
+from .read import SAMPLE_RATE, drain
+from .vad import Wave, cut, open_detector, read_voiced
 
 #: A path, bytes of a file, an open binary file, samples (an array or a tensor), a pair of these and their rate, a clip.
 Recording = Any
@@ -153,7 +153,7 @@ def _first(
             recording, sample_rate=sample_rate, max_seconds=max_seconds, start_seconds=start_seconds,
             allow_silence=allow_silence, notify=notify,
         )  # fmt: skip
-    from vall_e_core.audio.signal import resample
+    from .signal import resample
 
     if recording.silent and not allow_silence:
         raise InputError(f"the recording {recording.source} is silent")
@@ -197,7 +197,7 @@ def sounding(wave: Wave, rate: int) -> tuple[int, int] | None:
 
 def sha256_of(recording: Readable) -> str | None:
     """Of the bytes of a file; None for a clip."""
-    from .record import sha256_file
+    from vall_e_files import sha256_file
 
     if isinstance(recording, AudioClip):
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core.audio import pcm16_bytes, stream_header
-from vall_e_core.audio.write import encoded, prepared
+from . import pcm16_bytes, stream_header
+from .write import encoded, prepared
 
 
 def encode_wave(wave: NDArray[np.float32], sample_rate: int, format: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from vall_e_core.errors import InputError, UsageError, VallEError
+from vall_e_core import InputError, UsageError, VallEError
 
 from .clip import Samples
 

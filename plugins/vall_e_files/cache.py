@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from pathlib import Path
 
 HOME_VARIABLE = "VALL_E_HOME"
 OFFLINE_VARIABLES = ("VALL_E_OFFLINE", "HF_HUB_OFFLINE")
-_BLOCK = 1 << 20
 
 
 def cache_home() -> Path:
@@ -41,12 +39,3 @@ def offline_variable() -> str | None:
         if os.environ.get(name, "").strip().lower() not in ("", "0", "false", "no", "off"):
             return name
     return None
-
-
-def sha256_file(path: Path) -> str:
-    """The file's SHA-256 in lower-case hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

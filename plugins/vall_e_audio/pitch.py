@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core.audio.bending import bent
-
-from .windows import Wave
+from .bending import bent
+from .vad import Wave
 
 LOWEST_HZ, HIGHEST_HZ = 60.0, 420.0
 _FRAME_SECONDS, _HOP_SECONDS = 0.04, 0.02

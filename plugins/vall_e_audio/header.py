@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import BinaryIO
 
-from vall_e_core.errors import InputError
+from vall_e_core import InputError
 
 _READABLE = "WAV, FLAC, OGG (Vorbis, Opus), MP3 or AIFF"
 _WAV_ENCODINGS = {1: "PCM", 3: "float", 6: "A-law", 7: "µ-law"}

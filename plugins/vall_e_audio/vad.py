@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_audio import FRAME_SECONDS, SpeechDetector, frame_levels, open_method, runs, speech_frames
-from vall_e_core.audio import AudioClip, read_windows
-from vall_e_core.audio.read import Source
-from vall_e_core.errors import ModelError
+from vall_e_core import ModelError
+
+from . import AudioClip, read_windows
+from .detector import SpeechDetector, open_method
+from .read import Source
+from .speech import FRAME_SECONDS, frame_levels, runs, speech_frames
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -128,7 +130,7 @@ def read_voiced(
 
 def _blocks(source: Source | AudioClip, sample_rate: int, notify: Callable[[str], None]) -> Iterator[Wave]:
     if isinstance(source, AudioClip):
-        from vall_e_core.audio.signal import resample
+        from .signal import resample
 
         wave = resample(source.samples, source.sample_rate, sample_rate)
         size = round(_BLOCK_SECONDS * sample_rate)

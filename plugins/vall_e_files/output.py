@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from vall_e_core.atomic import sweep, write_atomic, write_with
-from vall_e_core.console import writing_stdout
-from vall_e_core.errors import InputError, UsageError
+from vall_e_core import InputError, UsageError, writing_stdout
+
+from .atomic import sweep, write_atomic, write_with
 
 STDOUT = "-"
 #: File suffix -> the container that is written for it.

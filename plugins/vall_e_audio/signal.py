@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vall_e_core.errors import InputError
+from vall_e_core import InputError
 
 from .clip import Samples
 

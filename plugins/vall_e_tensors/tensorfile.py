@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cache import sha256_file
-from .errors import CheckpointError
+from vall_e_core import CheckpointError
+from vall_e_files import sha256_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from .errors import InputError
+from vall_e_core import InputError
 
 
 def read_whole(path: Path, what: str, most: int) -> bytes:

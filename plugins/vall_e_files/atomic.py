@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
-from vall_e_core.errors import InputError, UsageError
+from vall_e_core import InputError, UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Self

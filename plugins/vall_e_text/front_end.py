@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from vall_e_core.component import BuildContext
-from vall_e_core.errors import InputError, UsageError
-from vall_e_core.kinds import Normalizer
-from vall_e_core.owners import plugin_code
-from vall_e_text import CLOSING, IPA, Piece, Segment, Stop, Words, begun, normalized, read, whole, with_stop
+from vall_e_core import BuildContext, InputError, Normalizer, UsageError, plugin_code
 
 from .languages import language_base
+from .normalizing import normalized
+from .pieces import IPA, Piece, Stop, Words
+from .punctuation import begun, with_stop
+from .reading import read
+from .segments import CLOSING, Segment, whole
 
 if TYPE_CHECKING:
-    from vall_e_core.protocols import NormalizerModel, PhonemizerModel
-    from vall_e_core.registry import Registry
+    from vall_e_core import NormalizerModel, PhonemizerModel, Registry
 
 NONE = "none"
 _POSSESSIVE = re.compile(r"\s?['’]s\b")

@@ -1,0 +1,65 @@
+"""Files: written whole or not at all, read within bounds; the cache folder; hashes.
+
+A library of the first-party packages: it has no entry point, and can't be switched off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vall_e_core import lazy_names
+
+if TYPE_CHECKING:
+    from .atomic import write_atomic, write_with
+    from .cache import HOME_VARIABLE, cache_home, cached_model, offline_variable
+    from .hashes import sha256_file
+    from .output import (
+        FORMATS,
+        OutputTarget,
+        check_file,
+        check_folder,
+        check_output,
+        json_bytes,
+        write_json,
+        write_stdout,
+    )
+    from .whole import read_whole
+
+__all__ = [
+    "FORMATS",
+    "HOME_VARIABLE",
+    "OutputTarget",
+    "cache_home",
+    "cached_model",
+    "check_file",
+    "check_folder",
+    "check_output",
+    "json_bytes",
+    "offline_variable",
+    "read_whole",
+    "sha256_file",
+    "write_atomic",
+    "write_json",
+    "write_stdout",
+    "write_with",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".atomic": ("write_atomic", "write_with"),
+        ".cache": ("HOME_VARIABLE", "cache_home", "cached_model", "offline_variable"),
+        ".hashes": ("sha256_file",),
+        ".output": (
+            "FORMATS",
+            "OutputTarget",
+            "check_file",
+            "check_folder",
+            "check_output",
+            "json_bytes",
+            "write_json",
+            "write_stdout",
+        ),
+        ".whole": ("read_whole",),
+    },
+)

@@ -1,0 +1,33 @@
+"""Tensors: read from files without running what is in them, and checked; codebook ids; a stand-in for torchaudio.
+
+A library of the first-party packages: it has no entry point, and can't be switched off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vall_e_core import lazy_names
+
+if TYPE_CHECKING:
+    from .codes import codebook_ids, mono_samples
+    from .tensorfile import load_strictly, read_tensors, sha256_tensors
+    from .torchaudio import without_torchaudio
+
+__all__ = [
+    "codebook_ids",
+    "load_strictly",
+    "mono_samples",
+    "read_tensors",
+    "sha256_tensors",
+    "without_torchaudio",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        ".codes": ("codebook_ids", "mono_samples"),
+        ".tensorfile": ("load_strictly", "read_tensors", "sha256_tensors"),
+        ".torchaudio": ("without_torchaudio",),
+    },
+)
