@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def prepare(threads: int | None) -> None:
     """The number of threads; and what `vall-e` sets before torch is imported, unless the user chose."""
-    from vall_e_core.synthesis.device import set_library_defaults
+    from vall_e_lm import set_library_defaults
 
     set_library_defaults()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

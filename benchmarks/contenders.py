@@ -11,22 +11,21 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from vall_e_core import (
-    BuildContext,
-    Engine,
+from vall_e_core import BuildContext, Engine, ModelError, Registry
+from vall_e_core.sampling import Chain
+from vall_e_lm import (
     Inputs,
     Model,
     ModelConfig,
-    ModelError,
     ModelOptions,
-    Registry,
     Target,
+    Utterance,
+    choose_engine,
+    generate_ar,
     plan_chain,
 )
-from vall_e_core.decode import Utterance, generate_ar
-from vall_e_core.model.linear import Linear
-from vall_e_core.sampling import Chain
-from vall_e_core.synthesis.engines import EAGER, choose_engine
+from vall_e_lm.engines import EAGER
+from vall_e_lm.model.linear import Linear
 
 from .settings import Shape
 

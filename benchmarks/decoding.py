@@ -7,7 +7,7 @@ from statistics import median
 import torch
 
 from vall_e_core import ModelError
-from vall_e_core.synthesis.engines import EAGER
+from vall_e_lm.engines import EAGER
 
 from . import contenders as made
 from .bandwidth import Reader

@@ -11,7 +11,8 @@ from statistics import median
 
 import torch
 
-from vall_e_core import BaseModel, KVCache, ModelError
+from vall_e_core import ModelError
+from vall_e_lm import BaseModel, KVCache
 
 from .contenders import ENGINES, make_model, run_by
 from .report import Report, Row

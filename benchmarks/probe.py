@@ -55,7 +55,7 @@ def base() -> Answer:
 
 def save(path: Path, shape: Shape) -> Answer:
     """Write a random model."""
-    from vall_e_core import save_model
+    from vall_e_lm import save_model
 
     from .contenders import make_model
 
@@ -65,7 +65,7 @@ def save(path: Path, shape: Shape) -> Answer:
 
 def decode(path: Path, rows: int, shape: Shape) -> Answer:
     """Load the model and decode a little."""
-    from vall_e_core import Model, load_model
+    from vall_e_lm import Model, load_model
 
     from .contenders import Own
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vall_e_core import Inputs, Target, VallE, VallEError
-from vall_e_core.decode import Utterance
-from vall_e_core.decode.parallel import response_logits
+from vall_e_core import VallE, VallEError
 from vall_e_core.synthesis.results import Part
+from vall_e_lm import Inputs, Target, Utterance
+from vall_e_lm.decode.parallel import response_logits
 
 from .report import Report, Row
 from .settings import SENTENCES, Settings

@@ -56,12 +56,10 @@ from .protocols import (
 )
 
 if TYPE_CHECKING:
-    from .checkpoint import Loaded, inspect_model, load_model, save_model
     from .cli_task import TaskGroup
     from .config import SamplerSpec
     from .console import Console, writing_stdout
     from .download import DownloadError, fetch
-    from .model import Attend, Backbone, BaseModel, EarlyExit, Inputs, KVCache, Model, ModelConfig, Target, in_pieces
     from .registry import Registry
     from .sampling import (
         Chain,
@@ -95,34 +93,25 @@ if TYPE_CHECKING:
         utterance_key,
     )
     from .session import Session
-    from .synthesis.chains import ChainRequest, plan_chain
     from .synthesis.engine import VallE
     from .synthesis.hearing_options import HearingOptions
-    from .synthesis.loading import find_model, require_task
-    from .synthesis.model_options import ModelOptions
     from .synthesis.parts import Said, said_before
-    from .synthesis.record import check_unchanged, read_record
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech, Transcription
     from .synthesis.speech_options import SpeechOptions
     from .synthesis.stream import SpeechStream
     from .synthesis.voice import find_voice, make_voice, model_codec
     from .synthesis.writing import write_speech
-    from .tokenizer import Tokenizer
     from .voices import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, voices_home
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MISSING",
-    "Attend",
-    "Backbone",
-    "BaseModel",
     "BatchError",
     "BuildContext",
     "Chain",
     "ChainPlan",
-    "ChainRequest",
     "ChainState",
     "CheckpointError",
     "Choice",
@@ -134,7 +123,6 @@ __all__ = [
     "Console",
     "DeviceError",
     "DownloadError",
-    "EarlyExit",
     "Engine",
     "EngineModel",
     "Figure",
@@ -143,18 +131,12 @@ __all__ = [
     "GreedySelector",
     "HearingOptions",
     "InputError",
-    "Inputs",
     "JointJudgeModel",
     "Judge",
     "JudgeModel",
     "Judged",
-    "KVCache",
     "LazyCommand",
-    "Loaded",
-    "Model",
-    "ModelConfig",
     "ModelError",
-    "ModelOptions",
     "ModelSource",
     "Noise",
     "Normalizer",
@@ -186,10 +168,8 @@ __all__ = [
     "Step",
     "StepRecorder",
     "StepRecording",
-    "Target",
     "Task",
     "TaskGroup",
-    "Tokenizer",
     "Trace",
     "Transcription",
     "Transform",
@@ -201,7 +181,6 @@ __all__ = [
     "VoiceFolder",
     "__version__",
     "chain_from_flags",
-    "check_unchanged",
     "check_voice_name",
     "compile_chain",
     "continuations",
@@ -212,26 +191,18 @@ __all__ = [
     "draw_row",
     "extend_matches",
     "fetch",
-    "find_model",
     "find_voice",
     "highest",
     "highest_row",
     "hookimpl",
-    "in_pieces",
-    "inspect_model",
     "lazy_names",
-    "load_model",
     "make_voice",
     "model_codec",
     "no_matches",
     "param",
-    "plan_chain",
     "plugin_code",
-    "read_record",
     "recent",
-    "require_task",
     "said_before",
-    "save_model",
     "take_maximum",
     "utterance_key",
     "voices_home",
@@ -242,23 +213,10 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        ".checkpoint": ("Loaded", "inspect_model", "load_model", "save_model"),
         ".cli_task": ("TaskGroup",),
         ".config": ("SamplerSpec",),
         ".console": ("Console", "writing_stdout"),
         ".download": ("DownloadError", "fetch"),
-        ".model": (
-            "Attend",
-            "Backbone",
-            "BaseModel",
-            "EarlyExit",
-            "Inputs",
-            "KVCache",
-            "Model",
-            "ModelConfig",
-            "Target",
-            "in_pieces",
-        ),
         ".registry": ("Registry",),
         ".sampling": (
             "Chain",
@@ -292,20 +250,15 @@ __getattr__, __dir__ = lazy_names(
             "utterance_key",
         ),
         ".session": ("Session",),
-        ".synthesis.chains": ("ChainRequest", "plan_chain"),
         ".synthesis.engine": ("VallE",),
         ".synthesis.hearing_options": ("HearingOptions",),
-        ".synthesis.loading": ("find_model", "require_task"),
-        ".synthesis.model_options": ("ModelOptions",),
         ".synthesis.parts": ("Said", "said_before"),
-        ".synthesis.record": ("check_unchanged", "read_record"),
         ".synthesis.request": ("SpeechRequest",),
         ".synthesis.results": ("Speech", "Transcription"),
         ".synthesis.speech_options": ("SpeechOptions",),
         ".synthesis.stream": ("SpeechStream",),
         ".synthesis.voice": ("find_voice", "make_voice", "model_codec"),
         ".synthesis.writing": ("write_speech",),
-        ".tokenizer": ("Tokenizer",),
         ".voices": ("CodesOrigin", "SavedVoice", "VoiceFolder", "check_voice_name", "voices_home"),
     },
 )

@@ -16,10 +16,10 @@ from .kinds import Sampler, Task
 from .parameters import param
 
 if TYPE_CHECKING:
-    from .model import BaseModel
+    from vall_e_lm import BaseModel, ChainRequest
+
     from .sampling import ChainPlan
     from .session import Session
-    from .synthesis.chains import ChainRequest
 
 _WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 
@@ -41,7 +41,7 @@ class Explain(Task):
     )
 
     def run(self, session: Session) -> None:
-        from .synthesis.chains import ChainRequest, plan_chain
+        from vall_e_lm import ChainRequest, plan_chain
 
         wanted = ("ar", "nar") if self.stage is None else (self.stage,)
         known = session.registry.samplers()
@@ -78,7 +78,8 @@ class Seen:
 
     def follows(self, plan: ChainPlan, request: ChainRequest, known: Sequence[type[Sampler]]) -> bool:
         """Whether the model has an AR pass for the plan. Raises UsageError for what it can't do of it."""
-        from .synthesis.chains import ar_only, check_version
+        from vall_e_lm import ar_only, check_version
+
         from .synthesis.speaking import choose_modality, require_ar
 
         if self.model is None:
@@ -92,10 +93,7 @@ class Seen:
 
 def look(session: Session, model: str | None) -> Seen:
     """Read a model's header; where no model is named and none is installed there is nothing to see."""
-    from .checkpoint import inspect_model
-    from .checkpoint.load import empty_model
-    from .synthesis.loading import find_model
-    from .synthesis.model_options import ModelOptions
+    from vall_e_lm import ModelOptions, empty_model, find_model, inspect_model
 
     try:
         place = find_model(session.registry, ModelOptions(model=model))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from .model import BaseModel
+    from vall_e_lm import BaseModel
 
 
 @runtime_checkable

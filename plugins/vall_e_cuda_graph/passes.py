@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vall_e_core import Attend, Backbone, KVCache
+from vall_e_lm import Attend, Backbone, KVCache
 
 if TYPE_CHECKING:
     from .recorder import GraphRecorder, GraphRecording

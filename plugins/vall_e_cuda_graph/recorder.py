@@ -11,7 +11,7 @@ import torch
 from .passes import CapturedBackbone
 
 if TYPE_CHECKING:
-    from vall_e_core import BaseModel
+    from vall_e_lm import BaseModel
 
 Work = Callable[[], None]
 

@@ -6,18 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vall_e_core import (
-    BuildContext,
-    ChainRequest,
-    CodecModel,
-    ModelOptions,
-    Session,
-    VallE,
-    __version__,
-    find_model,
-    model_codec,
-    plan_chain,
-)
+from vall_e_core import BuildContext, CodecModel, Session, VallE, __version__, model_codec
+from vall_e_lm import ChainRequest, ModelOptions, find_model, plan_chain
 
 from .extras import versions
 

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         write_json,
         write_stdout,
     )
+    from .record import FORMAT, check_unchanged, read_record, sha256_codes, versions, with_output
     from .whole import read_whole
 
 __all__ = [
+    "FORMAT",
     "FORMATS",
     "HOME_VARIABLE",
     "OutputTarget",
@@ -34,10 +36,15 @@ __all__ = [
     "check_file",
     "check_folder",
     "check_output",
+    "check_unchanged",
     "json_bytes",
     "offline_variable",
+    "read_record",
     "read_whole",
+    "sha256_codes",
     "sha256_file",
+    "versions",
+    "with_output",
     "write_atomic",
     "write_json",
     "write_stdout",
@@ -60,6 +67,7 @@ __getattr__, __dir__ = lazy_names(
             "write_json",
             "write_stdout",
         ),
+        ".record": ("FORMAT", "check_unchanged", "read_record", "sha256_codes", "versions", "with_output"),
         ".whole": ("read_whole",),
     },
 )

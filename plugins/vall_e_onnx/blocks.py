@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vall_e_core import Attend, Backbone, in_pieces
+from vall_e_lm import Attend, Backbone, in_pieces
 
 from .product import Wide
 

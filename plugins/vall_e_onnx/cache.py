@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vall_e_core import Inputs, KVCache, Target
+from vall_e_lm import Inputs, KVCache, Target
 
 from .graph import PARTS, StepShape
 from .quantize import MOST8
@@ -23,7 +23,7 @@ from .step import Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vall_e_core import Backbone, BaseModel
+    from vall_e_lm import Backbone, BaseModel
 
 MARGIN = 1.5
 """By which a channel may exceed what the pass has shown before it is clipped."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from vall_e_core import Backbone, BaseModel, ModelError
+from vall_e_core import ModelError
+from vall_e_lm import Backbone, BaseModel
 
 from . import store
 from .blocks import StepBackbone, WideBlock

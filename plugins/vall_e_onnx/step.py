@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vall_e_core import KVCache
+from vall_e_lm import KVCache
 
 from .graph import StepShape, step_graph
 from .runtime import onnxruntime

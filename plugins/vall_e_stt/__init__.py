@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, HearingOptions, ModelOptions, Task, hookimpl, param
+from vall_e_core import Component, HearingOptions, Task, hookimpl, param
+from vall_e_lm import ModelOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session

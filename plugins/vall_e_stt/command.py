@@ -11,20 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from vall_e_audio import read_audio
-from vall_e_core import (
-    BatchError,
-    ChainRequest,
-    HearingOptions,
-    ModelOptions,
-    Session,
-    Transcription,
-    UsageError,
-    VallE,
-    VallEError,
-    find_model,
-    plan_chain,
-)
+from vall_e_core import BatchError, HearingOptions, Session, Transcription, UsageError, VallE, VallEError
 from vall_e_files import check_file, check_folder, write_atomic
+from vall_e_lm import ChainRequest, ModelOptions, find_model, plan_chain
 
 if TYPE_CHECKING:
     from . import Stt

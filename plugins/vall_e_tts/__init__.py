@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, ModelOptions, SpeechOptions, Task, hookimpl, param
+from vall_e_core import Component, SpeechOptions, Task, hookimpl, param
+from vall_e_lm import ModelOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session

@@ -9,21 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from vall_e_core import (
-    BatchError,
-    ChainRequest,
-    ModelOptions,
-    Said,
-    Session,
-    SpeechOptions,
-    SpeechRequest,
-    VallE,
-    find_model,
-    plan_chain,
-    require_task,
-    write_speech,
-)
+from vall_e_core import BatchError, Said, Session, SpeechOptions, SpeechRequest, VallE, write_speech
 from vall_e_files import OutputTarget, check_file, check_output
+from vall_e_lm import ChainRequest, ModelOptions, find_model, plan_chain, require_task
 
 from .repeat import repeated
 from .words import Words, understand

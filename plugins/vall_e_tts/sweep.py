@@ -7,19 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import (
-    InputError,
-    ModelOptions,
-    Session,
-    Speech,
-    SpeechOptions,
-    SpeechRequest,
-    VallE,
-    VallEError,
-    find_model,
-    plan_chain,
-)
+from vall_e_core import InputError, Session, Speech, SpeechOptions, SpeechRequest, VallE, VallEError
 from vall_e_files import OutputTarget, check_folder, check_output
+from vall_e_lm import ModelOptions, find_model, plan_chain
 
 from .command import STAGES, request_of, with_seed
 from .vary import Setting, parse, settings

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vall_e_core import ChainRequest, Registry, Sampler, SpeechOptions, UsageError, plan_chain
+from vall_e_core import Registry, Sampler, SpeechOptions, UsageError
+from vall_e_lm import ChainRequest, plan_chain
 
 MOST = 1000
 """Settings in one sweep."""

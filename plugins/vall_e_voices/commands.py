@@ -14,7 +14,6 @@ from click.shell_completion import CompletionItem
 from vall_e_audio import read_audio, write_audio
 from vall_e_core import (
     HearingOptions,
-    ModelOptions,
     SavedVoice,
     UsageError,
     VallE,
@@ -26,6 +25,7 @@ from vall_e_core import (
     model_codec,
 )
 from vall_e_files import check_output
+from vall_e_lm import ModelOptions
 
 from .listing import all_voices, own_facts, packaged_facts, page, table
 

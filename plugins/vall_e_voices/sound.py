@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vall_e_audio import read_audio
-from vall_e_core import CodesOrigin, InputError, ModelOptions, SavedVoice, Voice, model_codec
+from vall_e_core import CodesOrigin, InputError, SavedVoice, Voice, model_codec
+from vall_e_lm import ModelOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Registry

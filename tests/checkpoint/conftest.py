@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import Model, ModelConfig, save_model
+from vall_e_lm import Model, ModelConfig, save_model
 
 SYMMAP = {"<unk>": 0, "<bos>": 1, "</eos>": 2, "<mask>": 3, " ": 4, "a": 5, "b": 6, "ɪ": 7, "aɪ": 83}
 BASE: dict[str, Any] = {

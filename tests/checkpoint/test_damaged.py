@@ -14,7 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import CheckpointError, InputError, Model, ModelConfig, load_model
+from vall_e_core import CheckpointError, InputError
+from vall_e_lm import Model, ModelConfig, load_model
 
 from .conftest import BASE, SYMMAP, Write, rewrite_header
 

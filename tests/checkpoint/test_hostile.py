@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import VallEError, load_model
+from vall_e_core import VallEError
+from vall_e_lm import load_model
 
 from .conftest import Write, read_metadata
 

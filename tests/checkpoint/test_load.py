@@ -13,19 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vall_e_core import (
-    CheckpointError,
-    DeviceError,
-    Inputs,
-    Model,
-    ModelConfig,
-    Target,
-    UsageError,
-    inspect_model,
-    load_model,
-    save_model,
-)
-from vall_e_core.checkpoint.container import read_safetensors
+from vall_e_core import CheckpointError, DeviceError, UsageError
+from vall_e_lm import Inputs, Model, ModelConfig, Target, inspect_model, load_model, save_model
+from vall_e_lm.checkpoint.container import read_safetensors
 
 from .conftest import BASE, SYMMAP, Write, codes, read_metadata
 
@@ -275,7 +265,7 @@ def test_a_tokenizer_file_goes_before_the_files_own(write: Write, tmp_path: Path
 
 def test_config_survives_upstreams_form() -> None:
     """Nothing of a configuration is lost in the form that is written."""
-    from vall_e_core.checkpoint.derive import derive
+    from vall_e_lm.checkpoint.derive import derive
 
     for config in (ModelConfig(**BASE), ModelConfig(**BASE, layout="later", version=6, text_tokens=40)):
         shapes = {

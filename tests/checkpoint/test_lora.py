@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BaseModel, CheckpointError, Model, Target, load_model
+from vall_e_core import CheckpointError
+from vall_e_lm import BaseModel, Model, Target, load_model
 
 from .conftest import Write
 from .test_load import logits

@@ -148,7 +148,8 @@ def make_adapted(folder: Path) -> None:
     import torch
     from safetensors.torch import load_file, save_file
 
-    from vall_e_core import ModelOptions, Registry, find_model
+    from vall_e_core import Registry
+    from vall_e_lm import ModelOptions, find_model
 
     source = find_model(Registry.load(third_party=False), ModelOptions()).path
     assert source is not None

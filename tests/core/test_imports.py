@@ -22,7 +22,7 @@ HEAVY = {
     "torchaudio", "scipy", "transformers", "huggingface_hub", "onnxruntime", "urllib.request", "http.client",
 }  # fmt: skip
 GPL = {"phonemizer", "espeakng_loader"}
-LIBRARIES = {"vall_e_audio", "vall_e_files", "vall_e_tensors", "vall_e_text"}
+LIBRARIES = {"vall_e_audio", "vall_e_files", "vall_e_lm", "vall_e_tensors", "vall_e_text"}
 """First-party packages without an entry point, which can't be switched off: any package above them may use them."""
 UPWARD = LIBRARIES
 """What the core imports from above, as long as it holds what becomes packages of its own."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vall_e_core import Model, ModelConfig
+from vall_e_lm import Model, ModelConfig
 
 Converted = Callable[..., Model]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from vall_e_core import KVCache
-from vall_e_core.decode import loop as loops
-from vall_e_core.decode.loop import Loop
-from vall_e_core.decode.pace import RecordedPace, Still
 from vall_e_core.sampling import state as states
+from vall_e_lm import KVCache
+from vall_e_lm.decode import loop as loops
+from vall_e_lm.decode.loop import Loop
+from vall_e_lm.decode.pace import RecordedPace, Still
 
 Work = Callable[[], None]
 

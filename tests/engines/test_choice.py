@@ -11,19 +11,10 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import (
-    BuildContext,
-    Engine,
-    Loaded,
-    ModelError,
-    ModelOptions,
-    Registry,
-    UsageError,
-    hookimpl,
-    save_model,
-)
+from vall_e_core import BuildContext, Engine, ModelError, Registry, UsageError, hookimpl
 from vall_e_core.cli import main
-from vall_e_core.synthesis.engines import choose_engine, weights_identity
+from vall_e_lm import Loaded, ModelOptions, choose_engine, save_model
+from vall_e_lm.engines import weights_identity
 from vall_e_onnx import Onnx
 
 from .conftest import small_model

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import BuildContext, Model, ModelError, ModelOptions, Registry, UsageError
+from vall_e_core import BuildContext, ModelError, Registry, UsageError
 from vall_e_core.cli import main
-from vall_e_core.decode import Guidance, generate_ar
-from vall_e_core.decode.pace import Pace
-from vall_e_core.synthesis.engines import choose_engine
 from vall_e_cuda_graph import CudaGraph
 from vall_e_cuda_graph import graphs as cuda
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
+from vall_e_lm import Guidance, Model, ModelOptions, choose_engine, generate_ar
+from vall_e_lm.decode.pace import Pace
 
 from .conftest import small_model
 from .pretended import pretended

@@ -9,10 +9,22 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import BuildContext, EarlyExit, Model, ModelConfig, ModelError, Registry, VallE, plan_chain, save_model
-from vall_e_core.decode import Guidance, Utterance, generate_ar, generate_nar, generate_nar_len, transcribe
-from vall_e_core.model import Model7
+from vall_e_core import BuildContext, ModelError, Registry, VallE
 from vall_e_core.sampling import Chain
+from vall_e_lm import (
+    EarlyExit,
+    Guidance,
+    Model,
+    ModelConfig,
+    Utterance,
+    generate_ar,
+    generate_nar,
+    generate_nar_len,
+    plan_chain,
+    save_model,
+    transcribe,
+)
+from vall_e_lm.model import Model7
 
 from .conftest import Converted, small_model
 

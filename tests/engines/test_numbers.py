@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import KVCache, Model
+from vall_e_lm import KVCache, Model
 
 from .conftest import Converted, small_model
 
@@ -154,7 +154,7 @@ def test_a_batch_goes_through_the_layers_a_few_rows_at_a_time(
     expected, _ = run(loaded, steps=1)
     assert set(rows) == {60}
     rows.clear()
-    monkeypatch.setattr("vall_e_core.model.backbone.MOST_ROWS", 16)
+    monkeypatch.setattr("vall_e_lm.model.backbone.MOST_ROWS", 16)
     found, _ = run(loaded, steps=1)
     assert torch.equal(found, expected)
     assert set(rows) == {16, 12} and len(rows) == 4 * len(loaded.model.layers)

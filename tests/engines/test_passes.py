@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BaseModel, KVCache, Model, Target
-from vall_e_core.decode import Guidance, generate_nar, generate_nar_len
 from vall_e_cuda_graph import CudaGraph, passes
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
+from vall_e_lm import BaseModel, Guidance, KVCache, Model, Target, generate_nar, generate_nar_len
 
 from .conftest import small_model
 from .pretended import NAME, PretendedGraphs, pretended, sent

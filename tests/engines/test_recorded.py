@@ -12,28 +12,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import (
-    BaseModel,
-    BuildContext,
-    Chain,
-    EarlyExit,
-    KVCache,
-    Model,
-    ModelConfig,
-    PluginError,
-    StatelessTransform,
-    Step,
-    VallE,
-    compile_chain,
-)
-from vall_e_core.decode import ArPass, ArResult, Guidance, Utterance, generate_ar, stream_ar, transcribe
-from vall_e_core.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
-from vall_e_core.model import Model7
+from vall_e_core import BuildContext, Chain, PluginError, StatelessTransform, Step, VallE, compile_chain
 from vall_e_core.sampling import Stage
 from vall_e_core.sampling.guard import Maker
 from vall_e_core.testing import as_sampler
 from vall_e_core.tracing.recorder import TraceRecorder
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
+from vall_e_lm import (
+    ArPass,
+    BaseModel,
+    EarlyExit,
+    Guidance,
+    KVCache,
+    Model,
+    ModelConfig,
+    Utterance,
+    generate_ar,
+    stream_ar,
+    transcribe,
+)
+from vall_e_lm.decode import ArResult
+from vall_e_lm.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
+from vall_e_lm.model import Model7
 
 from .conftest import small_model
 from .pretended import NAME, pretended, sent

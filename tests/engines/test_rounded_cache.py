@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import KVCache
-from vall_e_core.synthesis.memory import cache_bytes
+from vall_e_lm import KVCache
+from vall_e_lm.memory import cache_bytes
 
 from .conftest import Converted, small_model
 from .test_numbers import relative, run

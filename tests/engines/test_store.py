@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from vall_e_core import Registry, Target
+from vall_e_core import Registry
 from vall_e_core.cli import main
+from vall_e_lm import Target
 
 from .conftest import Converted
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vall_e_core import Inputs, Target, VallE
-from vall_e_core.decode import Utterance
-from vall_e_core.decode.parallel import response_logits
-from vall_e_core.decode.steppers import CachedStepper, Job
+from vall_e_core import VallE
+from vall_e_lm import Inputs, Target, Utterance
+from vall_e_lm.decode.parallel import response_logits
+from vall_e_lm.decode.steppers import CachedStepper, Job
 
 pytest.importorskip("onnxruntime")
 

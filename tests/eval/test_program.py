@@ -26,7 +26,6 @@ from vall_e_core import (
     Judge,
     Judged,
     JudgeModel,
-    ModelOptions,
     Registry,
     SavedVoice,
     VallE,
@@ -38,6 +37,7 @@ from vall_e_core import (
     param,
 )
 from vall_e_eval.references import speaker_of, speakers
+from vall_e_lm import ModelOptions
 
 from .conftest import Done, Run, Voices
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vall_e_core import Inputs, Loaded, Target, load_model
+from vall_e_lm import Inputs, Loaded, Target, load_model
 
 Kind = Literal["input", "forward", "measure", "decoding", "quirk"]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from vall_e_core import EarlyExit, Target, Tokenizer, load_model
-from vall_e_core.checkpoint.yaml_file import full_names
-from vall_e_core.model import EmbeddedSequence, entropy_and_varentropy
-from vall_e_core.model.heads import head_names
+from vall_e_lm import EarlyExit, Target, Tokenizer, load_model
+from vall_e_lm.checkpoint.yaml_file import full_names
+from vall_e_lm.model import EmbeddedSequence, entropy_and_varentropy
+from vall_e_lm.model.heads import head_names
 
 from .cases import FOLDER, TOLERANCE, Case, arrays_of, cases, forward_inputs, kinds, label
 
@@ -105,7 +105,7 @@ def test_measure_of_each_layer(case: Case, name: str) -> None:
 @pytest.mark.parametrize("case", MAIN, ids=label)
 def test_rows_of_a_padded_batch_are_those_of_one(case: Case) -> None:
     """What a row says doesn't depend on the rows beside it, nor on the padding behind it."""
-    from vall_e_core.model import pad, pad_blocks
+    from vall_e_lm.model import pad, pad_blocks
 
     model = case.load().model
     names = [n for n in case.own if n.endswith(".logits") and kinds(n) == ["forward"] and "layerskip" not in n]

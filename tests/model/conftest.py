@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import Inputs, Model, ModelConfig
+from vall_e_lm import Inputs, Model, ModelConfig
 
 Make = Callable[..., Model]
 

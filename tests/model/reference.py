@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from vall_e_core import Inputs, ModelConfig, Target
-from vall_e_core.model import TASK_IDS
+from vall_e_lm import Inputs, ModelConfig, Target
+from vall_e_lm.model import TASK_IDS
 
 State = Mapping[str, Tensor]
 

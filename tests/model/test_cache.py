@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vall_e_core import Inputs, Model, Target
-from vall_e_core.model import pad
-from vall_e_core.model.backbone import GatedMLP
+from vall_e_lm import Inputs, Model, Target
+from vall_e_lm.model import pad
+from vall_e_lm.model.backbone import GatedMLP
 
 from .conftest import Make, utterance
 
@@ -97,7 +97,7 @@ def test_many_rows_go_through_a_layer_a_few_at_a_time(monkeypatch: pytest.Monkey
     layer.down_proj.register_forward_hook(lambda module, given, made: rows.append(given[0].numel() // 128))
     with torch.inference_mode():
         expected = layer(x)
-        monkeypatch.setattr("vall_e_core.model.backbone.MOST_ROWS", 8)
+        monkeypatch.setattr("vall_e_lm.model.backbone.MOST_ROWS", 8)
         found = layer(x)
     assert found.shape == x.shape and torch.allclose(found, expected, atol=1e-6)
     assert rows == [21, 8, 8, 5]

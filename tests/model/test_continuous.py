@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, EarlyExit, Model, ModelConfig, compile_chain
-from vall_e_core.decode import ArPass, ArResult, Guidance, Utterance, generate_ar, stream_ar
-from vall_e_core.decode import loop as loops
-from vall_e_core.decode.sequences import can_join
-from vall_e_core.model import Model7
+from vall_e_core import BuildContext, compile_chain
 from vall_e_core.sampling import Chain
 from vall_e_core.testing import as_sampler
+from vall_e_lm import ArPass, EarlyExit, Guidance, Model, ModelConfig, Utterance, generate_ar, stream_ar
+from vall_e_lm.decode import ArResult
+from vall_e_lm.decode import loop as loops
+from vall_e_lm.decode.sequences import can_join
+from vall_e_lm.model import Model7
 
 from .conftest import SMALL, Make
 

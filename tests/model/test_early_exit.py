@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from vall_e_core import EarlyExit, Inputs, Model, Target
-from vall_e_core.model import entropy_and_varentropy, pad
+from vall_e_lm import EarlyExit, Inputs, Model, Target
+from vall_e_lm.model import entropy_and_varentropy, pad
 
 from .conftest import Make, utterance
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vall_e_core.model.linear import _PRODUCT, EXACT, Linear, rounded_rows
+from vall_e_lm.model.linear import _PRODUCT, EXACT, Linear, rounded_rows
 
 
 def layer(inputs: int, outputs: int) -> Linear:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vall_e_core import EarlyExit, Target
-from vall_e_core.model import pad
+from vall_e_lm import EarlyExit, Target
+from vall_e_lm.model import pad
 
 from .conftest import Make, utterance
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import Inputs, Target
-from vall_e_core.model import pad
+from vall_e_lm import Inputs, Target
+from vall_e_lm.model import pad
 
 from . import reference
 from .conftest import Make, utterance

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vall_e_core import CheckpointError, Tokenizer
+from vall_e_core import CheckpointError
+from vall_e_lm import Tokenizer
 
 SYMMAP = {
     "<unk>": 0, "<bos>": 1, "</eos>": 2, "<mask>": 3, " ": 4, "a": 5, "ä": 5, "ɪ": 6, "ː": 7, "n": 8, "ɔ": 9, "u": 10,

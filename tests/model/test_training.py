@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from vall_e_core import Inputs, Model, ModelConfig, Target
-from vall_e_core.model import pad
+from vall_e_lm import Inputs, Model, ModelConfig, Target
+from vall_e_lm.model import pad
 
 from .conftest import SMALL
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vall_e_core import InputError, Inputs, ModelConfig, ModelError, Target, load_model, save_model
-from vall_e_core.model import Model7
+from vall_e_core import InputError, ModelError
+from vall_e_lm import Inputs, ModelConfig, Target, load_model, save_model
+from vall_e_lm.model import Model7
 
 from . import reference
 

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 
 from vall_e_core import BuildContext, FinishedTake, ModelError, Registry, ScorerModel
-from vall_e_core.synthesis.loading import find_scorers
+from vall_e_lm import find_scorers
 from vall_e_scorers.hearing import distance, letters, listening
 
 TAKE = FinishedTake(

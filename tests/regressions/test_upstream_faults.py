@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from vall_e_core import HearingOptions, SpeechOptions
-from vall_e_core.decode.guidance import Guidance, RunningGuidance, mix, rescale
+from vall_e_lm import Guidance
+from vall_e_lm.decode.guidance import RunningGuidance, mix, rescale
 
 if sys.version_info >= (3, 11):
     import tomllib

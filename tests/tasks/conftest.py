@@ -61,8 +61,8 @@ def make_model(
     """A random checkpoint: AR, NAR and STT unless `config` says otherwise; `stop` is the stop token's bias."""
     import torch
 
-    from vall_e_core import Model, ModelConfig, save_model
-    from vall_e_core.model.version7 import Model7
+    from vall_e_lm import Model, ModelConfig, save_model
+    from vall_e_lm.model.version7 import Model7
 
     settings: dict[str, Any] = {
         "width": 32, "heads": 4, "layers": 4, "levels": 4, "audio_tokens": 32, "phoneme_tokens": 48, "langs": 4,

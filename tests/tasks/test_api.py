@@ -17,7 +17,7 @@ import torch
 
 from vall_e_audio import AudioClip, read_audio
 from vall_e_core import InputError, ModelError, Registry, SpeechOptions, SpeechRequest, UsageError, VallE
-from vall_e_core.synthesis.device import set_library_defaults
+from vall_e_lm import set_library_defaults
 
 
 @pytest.fixture

@@ -118,12 +118,12 @@ def test_a10_compressed_wav_is_refused(refused: Any, tmp_path: Path) -> None:
 def test_everything_checkable_is_checked_before_a_weight_is_read(
     cli: Any, reference: Path, tmp_path: Path, flags: tuple[str, ...], code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vall_e_core.checkpoint
+    import vall_e_lm.checkpoint
 
     def touched(*_args: object, **_settings: object) -> None:
         raise AssertionError("the model was read")
 
-    monkeypatch.setattr(vall_e_core.checkpoint, "load_model", touched)
+    monkeypatch.setattr(vall_e_lm.checkpoint, "load_model", touched)
     out = () if "-o" in flags else (str(tmp_path / "out.wav"),)
     model = tmp_path / "m.sft"
     model.write_bytes(b"never read")

@@ -17,8 +17,8 @@ import torch
 from vall_e_core import InputError, Registry, VallE
 from vall_e_core.synthesis import limits
 from vall_e_core.synthesis.loops import find_loop
-from vall_e_core.synthesis.oom import in_batches
 from vall_e_core.synthesis.takes import Take, Wanted, best_takes, retry_seed
+from vall_e_lm import in_batches
 
 RATE = 50.0
 

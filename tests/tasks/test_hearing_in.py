@@ -147,7 +147,7 @@ def test_d6_nan_from_the_model_names_the_stage_and_writes_nothing(
 ) -> None:
     import torch
 
-    from vall_e_core import Model
+    from vall_e_lm import Model
 
     original = Model.embed
 

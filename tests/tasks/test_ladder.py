@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import ChainRequest, Registry, SamplerSpec, plan_chain
+from vall_e_core import Registry, SamplerSpec
 from vall_e_core.synthesis.ladder import ladder
+from vall_e_lm import ChainRequest, plan_chain
 
 
 def rungs(registry: Registry, *specs: str, stage: str = "ar") -> list[tuple[str, list[str]]]:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import DeviceError, Model, ModelConfig, Registry, VallE
-from vall_e_core.synthesis import memory
+from vall_e_core import DeviceError, Registry, VallE
+from vall_e_lm import Model, ModelConfig, memory
 
 TEXT = " ".join(f"here is sentence number {name}." for name in ("one", "two", "three", "four", "five"))
 SETTINGS: dict[str, Any] = {"phonemizer": "letters", "seed": 1, "max_ar_steps": "40", "input_prompt_length": 1.0}

@@ -240,7 +240,7 @@ def test_d6_nan_from_the_model_names_the_stage(
 ) -> None:
     import torch
 
-    from vall_e_core import Model, Target
+    from vall_e_lm import Model, Target
 
     original = Model.embed
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import BuildContext, Chain, Model, compile_chain, load_model
-from vall_e_core.decode import ArResult, Guidance, Utterance, generate_ar
+from vall_e_core import BuildContext, Chain, compile_chain
 from vall_e_core.testing import as_sampler
+from vall_e_lm import Guidance, Model, Utterance, generate_ar, load_model
+from vall_e_lm.decode import ArResult
 
 from .test_flags import plain
 
@@ -134,9 +135,9 @@ def test_the_log_probability_is_that_of_the_hypothesis(
     make_model: Any, tmp_path: Path, guidance: Guidance | None
 ) -> None:
     """It could only be right if cache, histories and sums followed the parents."""
-    from vall_e_core import Target
-    from vall_e_core.decode.ar import speech_job
-    from vall_e_core.decode.refine import sequence_log_probabilities
+    from vall_e_lm import Target
+    from vall_e_lm.decode.ar import speech_job
+    from vall_e_lm.decode.refine import sequence_log_probabilities
 
     model, every = model_of(make_model(tmp_path / "m.sft", stop=4.0)), utterances(3)
     found = generate_ar(model, every, chain_of("beam:4"), max_steps=15, seed=0, guidance=guidance)

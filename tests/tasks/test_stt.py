@@ -148,11 +148,11 @@ def test_a3_very_short_audio_is_transcribed_all_the_same(stt: Any, tmp_path: Pat
 def test_several_inputs_load_one_model_and_keep_their_order(
     stt: Any, tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vall_e_core.checkpoint
+    import vall_e_lm.checkpoint
 
     loads = []
-    original = vall_e_core.checkpoint.load_model
-    monkeypatch.setattr(vall_e_core.checkpoint, "load_model", lambda *a, **k: (loads.append(a), original(*a, **k))[1])
+    original = vall_e_lm.checkpoint.load_model
+    monkeypatch.setattr(vall_e_lm.checkpoint, "load_model", lambda *a, **k: (loads.append(a), original(*a, **k))[1])
     other = save(tmp_path / "other.wav", voice(2, 300))
     done = stt(speech, other)
     assert len(loads) == 1

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from vall_e_core import CheckpointError, UsageError
-from vall_e_core.checkpoint.pickled import read_pickle
 from vall_e_core.config import read_file
 from vall_e_core.errors import LONGEST
 from vall_e_core.plain_yaml import check_plain
+from vall_e_lm.checkpoint.pickled import read_pickle
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join(['*' + old] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)

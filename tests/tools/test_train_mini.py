@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from vall_e_core import Inputs, Target, load_model
-from vall_e_core.model import pad
+from vall_e_lm import Inputs, Target, load_model
+from vall_e_lm.model import pad
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT)) if importlib.util.find_spec("tools") is None else None

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import vall_e_mini
-from vall_e_core import Model, ModelConfig, save_model
+from vall_e_lm import Model, ModelConfig, save_model
 from vall_e_mini.codec import SCALE
 from vall_e_mini.networks import Codec
 from vall_e_mini.shape import Shape, shape_from

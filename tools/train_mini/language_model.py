@@ -1,6 +1,6 @@
 """The language model as it is trained: upstream's tensor names and arithmetic, a whole batch of one kind at a time.
 
-The product's `vall_e_core.model` reads what this trains; `tests` compare the two on the exported file.
+The product's `vall_e_lm.model` reads what this trains; `tests` compare the two on the exported file.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import torch
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import ModelError
 from vall_e_core.kinds import Scorer
+from vall_e_lm import find_scorers
 
-from .loading import find_scorers
 from .takes import BEST_FIRST, Take
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vall_e_core.decode import ArPass, continue_prompt, stream_ar
+from vall_e_lm import ArPass, continue_prompt, finite_states, stream_ar
 
 from .candidates import Spoken
-from .finite import finite_states
 from .loops import find_loop
 from .run import Run
 from .streaming import Piece, stream_part

@@ -10,22 +10,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vall_e_core.component import BuildContext
-from vall_e_text import language_base
-
-from .chains import ChainRequest
-from .device import (
+from vall_e_lm import (
+    EAGER,
+    ChainRequest,
     Device,
+    ModelOptions,
+    ModelPlace,
+    adopt_engine,
+    build_codec,
+    check_codec,
     check_threads,
     choose_device,
+    choose_engine,
+    find_model,
+    learnt_languages,
+    parse_overrides,
     require_own_process,
     set_library_defaults,
     suitable_threads,
     torch_state,
 )
-from .engines import EAGER, adopt_engine, choose_engine
+from vall_e_text import language_base
+
 from .hearing_options import HearingOptions
-from .loading import ModelPlace, build_codec, check_codec, find_model, learnt_languages
-from .model_options import ModelOptions, parse_overrides
 from .request import PreparedSpeech, SpeechRequest
 from .speech_options import SpeechOptions
 
@@ -33,14 +40,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vall_e_audio import AudioClip, Recording
-    from vall_e_core.checkpoint import Loaded
-    from vall_e_core.decode import Progress
     from vall_e_core.kinds import Sampler
     from vall_e_core.protocols import CodecModel
     from vall_e_core.registry import Registry
     from vall_e_core.voices import SavedVoice
+    from vall_e_lm import Loaded, Options, Progress
 
-    from .keywords import Options
     from .results import Speech, Transcription
     from .run import Run
     from .stream import SpeechStream
@@ -115,7 +120,7 @@ class VallE:
         given = ModelOptions() if options is None else options
         if model is not None:
             settings["model"] = str(model)
-        from .keywords import with_fields
+        from vall_e_lm import with_fields
 
         chosen = with_fields(given, settings, "load")
         plugins = _installed() if registry is None else registry
@@ -130,7 +135,7 @@ class VallE:
     ) -> VallE:
         import torch
 
-        from vall_e_core.checkpoint import load_model
+        from vall_e_lm import load_model
 
         began = time.perf_counter()
         device = choose_device(chosen.device)
@@ -188,8 +193,7 @@ class VallE:
         Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
         """
         from vall_e_audio import recordings
-
-        from .progress import shown
+        from vall_e_lm import shown
 
         chosen, chains = self._settle(options or SpeechOptions(), settings, "synthesize", ar=ar, nar=nar)
         request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, task, chosen)
@@ -313,8 +317,7 @@ class VallE:
         Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
         """
         from vall_e_audio import readable
-
-        from .progress import shown
+        from vall_e_lm import shown
 
         how, chains = self._settle(options or HearingOptions(), settings, "transcribe", stt=stt)
         with shown(progress, "transcribing") as watch:
@@ -376,7 +379,7 @@ class VallE:
     def _settle(
         self, options: Options, settings: Mapping[str, object], call: str, **chains: Sequence[Sampler | str] | None
     ) -> tuple[Options, dict[str, ChainRequest]]:
-        from .keywords import settle
+        from vall_e_lm import settle
 
         return settle(options, settings, call, self.registry, chains)
 

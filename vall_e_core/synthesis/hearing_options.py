@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vall_e_core.component import Component, param
-
-from .languages import require_condition
-from .layer_skip import check_layer_skip
+from vall_e_lm import check_layer_skip, require_condition
 
 
 @dataclass(frozen=True)

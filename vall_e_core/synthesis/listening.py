@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vall_e_core.errors import UsageError
+from vall_e_lm import listens
 from vall_e_text import language_base
 
-from .loading import listens
 from .missing import compare
 from .speaking import further_levels
 from .takes import Take

@@ -12,7 +12,7 @@ from vall_e_text import Segment, estimate_seconds, known_punctuation, readable, 
 from .limits import expected_seconds
 
 if TYPE_CHECKING:
-    from vall_e_core.tokenizer import Tokenizer
+    from vall_e_lm import Tokenizer
 
     from .engine import VallE
     from .request import PreparedSpeech

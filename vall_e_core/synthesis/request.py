@@ -22,6 +22,7 @@ from vall_e_audio import (
 from vall_e_core.component import BuildContext
 from vall_e_core.errors import InputError, UsageError
 from vall_e_core.voices import SavedVoice
+from vall_e_lm import find_phonemizer, find_scorers
 from vall_e_text import (
     IPA,
     FrontEnd,
@@ -38,7 +39,6 @@ from vall_e_text import (
 )
 
 from .limits import parse_bound
-from .loading import find_phonemizer, find_scorers
 from .parts import Said
 from .speech_options import SpeechOptions
 from .voice import VoiceReference, find_voice

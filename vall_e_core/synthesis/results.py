@@ -58,7 +58,7 @@ class Part:
 
     def record(self, index: int) -> dict[str, object]:
         """What the record keeps of it."""
-        from .record import sha256_codes
+        from vall_e_files import sha256_codes
 
         found: dict[str, object] = {
             "index": index, "text": self.text, **self._said(), "phonemes": self.phonemes, "start": round(self.start, 6),
@@ -175,8 +175,7 @@ class Speech:
         import hashlib
 
         from vall_e_audio import encode_wave
-
-        from .record import with_output
+        from vall_e_files import with_output
 
         data = encode_wave(self.wave, self.sample_rate, target.format)
         sha256 = hashlib.sha256(data).hexdigest()

@@ -14,26 +14,32 @@ from torch import Tensor
 
 from vall_e_audio import NATURAL, Wave, at_pitch
 from vall_e_core.component import BuildContext
-from vall_e_core.decode import Utterance
 from vall_e_core.errors import InputError, ModelError, UsageError
+from vall_e_lm import (
+    ChainRequest,
+    Utterance,
+    advised_seconds,
+    ar_only,
+    check_version,
+    fitting,
+    language_id,
+    plan_chain,
+    require_finite,
+    require_task,
+)
 
 from . import limits
 from .candidates import identity, judges
-from .chains import ChainRequest, ar_only, check_version, plan_chain
-from .finite import require_finite
 from .ladder import ladder
-from .languages import language_id
 from .listening import why_deaf
-from .loading import advised_seconds, require_task
-from .memory import fitting
 from .parts import TextPart, make_parts
 from .speaking import Clock, settle_passes, trim_prompt
 from .takes import Wanted
 from .traces import Traces, Use
 
 if TYPE_CHECKING:
-    from vall_e_core.decode import Progress
     from vall_e_core.sampling import Chain, ChainPlan
+    from vall_e_lm import Progress
 
     from .engine import VallE
     from .request import PreparedSpeech

@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
-from vall_e_core.decode import (
+from vall_e_core.errors import UsageError
+from vall_e_lm import (
     DEFAULT_GUIDANCE,
     Demasking,
     Guidance,
+    Target,
     Utterance,
     continue_prompt,
+    early_exit,
+    finite_states,
     generate_ar,
     generate_nar,
     generate_nar_len,
+    in_batches,
     predict_length,
+    while_it_fits,
 )
-from vall_e_core.errors import UsageError
-from vall_e_core.model import Target
+from vall_e_lm import describe as describe_layer_skip
 
-from .finite import finite_states
-from .layer_skip import describe as describe_layer_skip
-from .layer_skip import early_exit
-from .oom import in_batches, while_it_fits
 from .speech_options import DEMASKING_STEPS
 from .takes import Take, Wanted, best_takes
 
 if TYPE_CHECKING:
-    from vall_e_core.decode import Progress
-    from vall_e_core.model import BaseModel, EarlyExit
     from vall_e_core.sampling import Chain
+    from vall_e_lm import BaseModel, EarlyExit, Progress
 
     from .speech_options import SpeechOptions
 

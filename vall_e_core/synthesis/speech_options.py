@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vall_e_core.component import Component, param
-
-from .layer_skip import check_layer_skip
+from vall_e_lm import check_layer_skip
 
 #: Rounds of demasking unless asked otherwise.
 DEMASKING_STEPS = 25

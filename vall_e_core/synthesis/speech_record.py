@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .record import FORMAT, versions
+from vall_e_files import FORMAT, versions
+
 from .run import Run
 from .speaking import describe_passes
 

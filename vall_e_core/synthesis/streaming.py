@@ -11,15 +11,12 @@ import torch
 from torch import Tensor
 
 from vall_e_audio import Wave
-from vall_e_core.decode.nar_window import GrowingLevels, Schedule
-
-from .finite import finite_states, require_finite
+from vall_e_lm import GrowingLevels, Schedule, finite_states, require_finite
 
 if TYPE_CHECKING:
-    from vall_e_core.decode import Guidance, Utterance
-    from vall_e_core.model import BaseModel
     from vall_e_core.protocols import CodecModel
     from vall_e_core.sampling import Chain
+    from vall_e_lm import BaseModel, Guidance, Utterance
 
 CONTEXT_FRAMES = 32
 """Frames on either side that a codec is given, where it doesn't say how many it needs."""

@@ -13,29 +13,32 @@ from torch import Tensor
 
 from vall_e_audio import Window, open_detector, read_voiced
 from vall_e_core.component import BuildContext
-from vall_e_core.decode import foreseen
-from vall_e_core.decode import transcribe as decode_phonemes
 from vall_e_core.errors import ModelError
-from vall_e_core.model import Target
 from vall_e_core.tracing.recorder import TraceRecorder
+from vall_e_files import FORMAT, versions
+from vall_e_lm import (
+    ChainRequest,
+    Target,
+    advised_seconds,
+    early_exit,
+    finite_states,
+    foreseen,
+    in_batches,
+    language_id,
+    plan_chain,
+)
+from vall_e_lm import describe as describe_layer_skip
+from vall_e_lm import transcribe as decode_phonemes
 
-from .chains import ChainRequest, plan_chain
-from .finite import finite_states
 from .hearing_options import HearingOptions
-from .languages import language_id
-from .layer_skip import describe as describe_layer_skip
-from .layer_skip import early_exit
-from .loading import advised_seconds
-from .oom import in_batches
-from .record import FORMAT, versions
 from .results import Heard, Transcription
 from .segments import segments
 from .traces import heard_log
 
 if TYPE_CHECKING:
     from vall_e_audio import AudioClip
-    from vall_e_core.decode import Progress
     from vall_e_core.tracing.file import TraceLog
+    from vall_e_lm import Progress
 
     from .engine import VallE
 

@@ -28,10 +28,8 @@ from vall_e_core.kinds import Voice
 from vall_e_core.voice_file import LONGEST_TEXT, printable
 from vall_e_core.voices import CodesOrigin, SavedVoice, VoiceFolder
 from vall_e_files import sha256_file
+from vall_e_lm import ModelOptions, find_codec, find_model
 from vall_e_text import Words, clean_text, estimate_seconds, require_speech
-
-from .loading import find_codec, find_model
-from .model_options import ModelOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,14 +72,14 @@ def model_codec(
     """
     spec = options.codec
     if spec is None:
-        from vall_e_core.checkpoint.load import codec_name, inspect_model
+        from vall_e_lm import codec_name, inspect_model
 
         place = find_model(registry, options)
         if place.path is None:
             raise UsageError("which codec the model of a YAML file has isn't known", try_="--codec NAME")
         config, container = inspect_model(place.path, allow_pickle=options.allow_pickle)
         spec = codec_name(config, container.config, container, None)
-    from .device import choose_device
+    from vall_e_lm import choose_device
 
     device = choose_device(options.device)
     component = find_codec(registry, spec)

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from vall_e_audio import AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header
-from vall_e_files import OutputTarget, json_bytes, sha256_file, write_stdout, write_with
-
-from .record import with_output
+from vall_e_files import OutputTarget, json_bytes, sha256_file, with_output, write_stdout, write_with
 
 if TYPE_CHECKING:
     from .stream import SpeechStream

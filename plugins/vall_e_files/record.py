@@ -1,0 +1,90 @@
+"""What is kept beside every result, so that it can be explained and repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vall_e_core import InputError
+
+from .hashes import sha256_file
+from .whole import read_whole
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .output import OutputTarget
+
+#: The record's own format; a reader refuses a newer one.
+FORMAT = 1
+_PACKAGES = (
+    "vall-e", "torch", "numpy", "soundfile", "soxr", "safetensors", "encodec", "vocos", "phonemizer", "espeakng-loader",
+)  # fmt: skip
+
+
+def versions(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
+    """The installed versions of what can change a result; a package that isn't installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+MOST_BYTES = 1 << 28
+"""Of a record: hours of speech have one of a few MiB."""
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record as it was written. InputError where the file isn't one, or is from a newer program."""
+    import json
+
+    data = read_whole(path, "the record", MOST_BYTES)
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise InputError(f"not a record: {path}", cause=f"it isn't JSON ({error})", try_="OUT.wav.json") from error
+    if not isinstance(value, dict) or not isinstance(value.get("arguments"), dict):
+        raise InputError(f"not a record: {path}", cause="it holds no arguments", try_="the .json beside the audio")
+    number = value.get("format")
+    if not isinstance(number, int) or number > FORMAT:
+        raise InputError(
+            f"can't use the record {path}", cause=f"its format is {number!r}, this program reads up to {FORMAT}"
+        )
+    return value
+
+
+def check_unchanged(record: Mapping[str, Any], path: Path) -> None:
+    """That the reference files a record names are still the ones it was made from. Raises InputError."""
+    for reference in record.get("references", ()):
+        expected, name = reference.get("sha256"), reference.get("path")
+        if expected and name and sha256_file(Path(name)) != expected:
+            raise InputError(
+                f"the reference has changed since {path.name} was written: {name}",
+                cause=f"its sha256 isn't {expected[:12]}…",
+                try_="give the reference that is meant, with --ref",
+            )
+
+
+def sha256_codes(codes: Tensor) -> str:
+    """The sha256 of codes [T, q] as little-endian 16-bit numbers: equal for equal codes on any machine."""
+    return hashlib.sha256(codes.cpu().numpy().astype("<i2").tobytes()).hexdigest()
+
+
+def with_output(
+    record: Mapping[str, Any], target: OutputTarget, sample_rate: int, samples: int, sha256: str
+) -> dict[str, Any]:
+    """A record with the facts of what is written to `target` in it."""
+    return {
+        **record,
+        "output": {
+            "path": None if target.path is None else str(target.path), "format": target.format,
+            "sample_rate": sample_rate, "channels": 1, "samples": samples, "sha256": sha256,
+        },
+    }  # fmt: skip

@@ -1,0 +1,188 @@
+"""Finding the model and the components that a run names, before any weight is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from vall_e_core import Codec, Component, ModelError, ModelSource, Phonemizer, Scorer, UsageError
+
+from .device import check_device_name
+from .options import ModelOptions, parse_overrides
+
+if TYPE_CHECKING:
+    from vall_e_core import BuildContext, CodecModel, Registry
+
+    from .checkpoint import Loaded
+
+DEFAULT_PHONEMIZER = "espeak"
+_SUFFIXES = (".sft", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class ModelPlace:
+    """Where the model is. Exactly one of `path` and `yaml` is set; `source` is its registered name, if it has one."""
+
+    path: Path | None
+    yaml: Path | None
+    source: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name for records and messages."""
+        if self.source is not None:
+            return self.source
+        found = self.yaml if self.path is None else self.path
+        return "" if found is None else found.stem
+
+
+def find_model(registry: Registry, options: ModelOptions, cache_dir: Path | None = None) -> ModelPlace:
+    """The file that `--yaml`, `--model` or neither means. Reads nothing.
+
+    Raises UsageError for flags that can't be meant and ModelError where the file isn't there.
+    """
+    check_device_name(options.device)
+    parse_overrides(options.set)
+    for path in options.lora:
+        _require_file(path, "LoRA file")
+    if options.tokenizer is not None:
+        _require_file(options.tokenizer, "tokenizer file")
+    if options.yaml is not None:
+        if options.yaml.suffix.lower() not in (".yaml", ".yml"):
+            raise UsageError(f"--yaml takes a .yaml file, not {options.yaml}", try_=f"--model {options.yaml}")
+        return ModelPlace(None, _require_file(options.yaml, "YAML file"))
+    if options.model is not None:
+        path = Path(options.model).expanduser()
+        if path.exists() or path.suffix.lower() in _SUFFIXES or len(path.parts) > 1:
+            return ModelPlace(_require_file(path, "model file"), None)
+        source = _source(registry, options.model)
+        return _from_source(source, cache_dir)
+    for source in registry.all(ModelSource).values():
+        if source.default:
+            return _from_source(source, cache_dir)
+    raise ModelError("no model is installed", try_="--model FILE, or `vall-e models list`")
+
+
+def advised_seconds(advice: Mapping[str, object], key: str, usual: float) -> float:
+    """A duration among a checkpoint's advice, in either spelling of its key; `usual` where there is none."""
+    value = advice.get(key, advice.get(key.replace("-", "_")))
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if number and value > 0 else usual  # type: ignore[arg-type, operator]
+
+
+def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> frozenset[str]:
+    """The languages that a model learnt, as its file or whoever brings it says; empty where neither does."""
+    named = loaded.metadata.get("languages")
+    if isinstance(named, (list, tuple)) and all(isinstance(each, str) for each in named):
+        return frozenset(named)
+    source = registry.all(ModelSource).get(place.source or "")
+    return frozenset() if source is None else source.languages
+
+
+def require_task(registry: Registry, place: ModelPlace, task: str) -> None:
+    """Raises UsageError where whoever brings a model says that it didn't learn a task. Reads nothing."""
+    source = registry.all(ModelSource).get(place.source or "")
+    if source is not None and source.tasks and task not in source.tasks:
+        raise UsageError(
+            f"the model {source.name} didn't learn the task {task}",
+            cause=f"it learnt {', '.join(sorted(source.tasks))}",
+            try_="--model with one that did, or without --task",
+        )  # fmt: skip
+
+
+def listens(registry: Registry, loaded: Loaded, place: ModelPlace) -> bool:
+    """Whether a model judges its own takes by listening unless told otherwise, as its file or its source says."""
+    if "stt" not in loaded.config.capabilities:
+        return False
+    said = loaded.metadata.get("listens")
+    if isinstance(said, bool):
+        return said
+    source = registry.all(ModelSource).get(place.source or "")
+    return source is not None and source.listens
+
+
+def find_codec(registry: Registry, spec: str) -> Codec:
+    """`NAME[:k=v,…]` as a configured codec. Raises UsageError."""
+    return cast(Codec, _find(registry, Codec.kind, spec))
+
+
+def find_phonemizer(registry: Registry, spec: str | None) -> Phonemizer:
+    """The same for a phonemizer; the usual one for None. Raises UsageError."""
+    return cast(Phonemizer, _find(registry, Phonemizer.kind, DEFAULT_PHONEMIZER if spec is None else spec))
+
+
+def find_scorers(registry: Registry, specs: Sequence[str]) -> list[Scorer]:
+    """Scorers in order, each with its weight. Raises UsageError for an unknown one, or one given twice."""
+    found = [cast(Scorer, _find(registry, Scorer.kind, spec)) for spec in specs]
+    names = [each.name for each in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"the scorer {name} is given twice", try_=f"--scorer {name}:WEIGHT, once")
+    return found
+
+
+def _find(registry: Registry, kind: str, spec: str) -> Component:
+    name, _, values = spec.partition(":")
+    return registry.get(kind, name.strip()).from_spec(values)
+
+
+def _source(registry: Registry, name: str) -> type[ModelSource]:
+    known = registry.all(ModelSource)
+    found = known.get(name, known.get(name.replace("+", "-")))  # published names have a plus: ar+nar-llama-8
+    if found is None:
+        from vall_e_core.errors import suggestion
+
+        raise ModelError(
+            f"no such model: {name}",
+            cause="it is neither a file nor a known model",
+            try_=suggestion(name, known, "vall-e models list"),
+        )
+    return found
+
+
+def _from_source(source: type[ModelSource], cache_dir: Path | None) -> ModelPlace:
+    path = source().path(cache_dir)
+    if path is None or not path.is_file():
+        raise ModelError(
+            f"the model {source.name} isn't on this machine",
+            try_=f"vall-e models download {source.name}" if source.url is not None else "--model FILE",
+        )
+    return ModelPlace(path, None, source.name)
+
+
+def _require_file(path: Path, what: str) -> Path:
+    found = path.expanduser()
+    if not found.exists():
+        raise ModelError(f"no such {what}: {path}", try_="vall-e models list shows the known ones")
+    if not found.is_file():
+        raise ModelError(f"the {what} isn't a regular file: {path}")
+    return found
+
+
+def check_codec(codec: CodecModel, loaded: Loaded) -> None:
+    """That the codec's codes are what the model was made for. Raises ModelError."""
+    config = loaded.config
+    if codec.codebook_size != config.audio_tokens or codec.levels < config.levels:
+        raise ModelError(
+            f"the codec {codec.name} doesn't fit the model",
+            cause=f"the model takes {config.levels} levels of {config.audio_tokens} codes, "
+            f"the codec has {codec.levels} of {codec.codebook_size}",
+            try_=f"--codec {loaded.codec}",
+        )
+
+
+def build_codec(registry: Registry, spec: str, ctx: BuildContext, *, named: bool, loaded: Loaded) -> CodecModel:
+    """The codec that `spec` names; `named` by the user, else by the model. Raises UsageError, ModelError."""
+    try:
+        component: Codec = find_codec(registry, spec)
+    except UsageError as error:
+        if named:
+            raise
+        raise ModelError(
+            f"the model asks for a codec that isn't installed: {spec}",
+            cause=f"so says {loaded.path.name}",
+            try_="--codec NAME   (vall-e plugins list shows the codecs)",
+        ) from error
+    return component.build(ctx)
