@@ -35,7 +35,9 @@ BEFORE_NUMBER = {
     "no": "number", "nos": "numbers", "nr": "number", "p": "page", "pp": "pages", "pg": "page", "pgs": "pages",
     "ch": "chapter", "chap": "chapter", "chs": "chapters", "fig": "figure", "figs": "figures", "vol": "volume",
     "vols": "volumes", "sec": "section", "sect": "section", "art": "article", "eq": "equation", "para": "paragraph",
-    "par": "paragraph", "ex": "example", "ver": "version", "v": "version", "vers": "version", "rm": "room",
+    "par": "paragraph", "ex": "example",
+    "eqn": "equation", "eqs": "equations", "eqns": "equations", "ver": "version", "v": "version", "vers": "version",
+    "rm": "room",
     "apt": "apartment", "ste": "suite", "ext": "extension", "est": "established", "c": "circa", "ca": "circa",
     "b": "born", "d": "died", "tab": "table", "app": "appendix", "bk": "book", "ln": "line", "l": "line", "ll": "lines",
     "op": "opus", "hwy": "highway", "rte": "route", "rt": "route", "flt": "flight", "ep": "episode",
@@ -59,6 +61,6 @@ ROMANS = listed(
     "ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxii xxiii xxiv xxv xxvi xxx"
 )
 SMALL = frozenset({*ALWAYS, *DOTTED, *BEFORE_NUMBER, *ROMANS}) | listed(
-    "y i et w n s he she his her him and yes either"
+    "y i et w n s eqn eqs eqns lg lge med sm xl he she his her him and yes either"
 )
 """Words in small letters with which something begins that is read otherwise; all others are passed over at once."""

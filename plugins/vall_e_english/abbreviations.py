@@ -18,6 +18,9 @@ _LETTERS = re.compile(
 _VERSUS = re.compile(r"v\. (?=[A-Z])")
 _WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w))?")
 _NUMBER = re.compile(r"(?P<sign> ?#)?(?P<gap> ?)(?=\d)")
+_EQUATIONS = re.compile(r"([Ee]q(?:n?s|n)?)\.? ?(?=\(\d{1,4}(?:\.\d{1,4})?[a-z]?\))")
+_SIZE = re.compile(r"(lge?|med|sm|xl)\.? (?=[a-z])")
+_SIZES = {"lg": "large", "lge": "large", "med": "medium", "sm": "small", "xl": "extra large"}
 _ALSO_NOUNS = listed("art app ex tab par sec fig")
 _REFERRING = listed("see in of per and under cf from to")
 _LETTERED = listed(
@@ -48,8 +51,17 @@ def abbreviation(place: Place) -> Found | None:
         return _letters(place, found)
     if (found := _VERSUS.match(text, pos)) and place.before()[:1].isupper():
         return Found(found.end() - 1, "versus")
+    if found := _EQUATIONS.match(text, pos):
+        return Found(found.end(), "equations " if found[1].endswith("s") else "equation ")
+    if (found := _SIZE.match(text, pos)) and _counted(place):
+        return Found(found.end(), f"{_SIZES[found[1]]} ")
     found = _WORD.match(text, pos)
     return None if found is None else _before_number(place, found) or _shortened(place, found)
+
+
+def _counted(place: Place) -> bool:
+    """Whether a number stands before the place."""
+    return place.left() == " " and place.text[place.pos - 2 : place.pos - 1].isnumeric()
 
 
 def _before_number(place: Place, found: re.Match[str]) -> Found | None:

@@ -16,11 +16,16 @@ _NUMBERED = re.compile(
     r"(?P<word>[A-Z][A-Za-z]{0,11})(?P<mark>[-‑]?)(?P<number>\d{1,6})(?P<tail>[A-Z]{1,3}|[a-z](?![a-z]))?(?![^\W_]|-[A-Za-z]{0,6}\d)(?P<dot>\.\d{1,4}(?![\d.]))?"
 )
 _MIXED = re.compile(r"(?=[A-Za-z]{0,14}\d)[A-Za-z\d]{2,24}(?:-[A-Za-z\d]{1,12}){0,4}(?![^\W_])")
-_SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,8}[₀-₉])[A-Za-z₀-₉()]{2,20}")
-_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,8}[₀-₎ᵢᵣᵤᵥⱼₐ-ₜ])[A-Za-z₀-₎ᵢᵣᵤᵥⱼₐ-ₜ()]{2,20}")
+_INDEX = re.compile(r"[₊₋₌ᵢᵣᵤᵥⱼₐ-ₜ]")
+_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉₍₎ᵢᵣᵤᵥⱼₐₑₒₓₕₖₗₘₙₚₛₜ", "0123456789()iruvjaeoxhklmnpst")
+_HIGH = str.maketrans("¹²³⁴", "1234")
+_LOW_SIGNS = {"₊": "plus", "₋": "minus", "₌": "equals"}
 _FORMULA = re.compile(r"[A-Z][a-z]?|\d+|[a-z]+|[()]")
-_ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])")
-_LETTER = re.compile(r"(?:[A-Za-z]|mc)(?=[²³⁰¹⁴-⁹⁻^])")
+_INDEXED = re.compile(r"[A-Za-z]|\d+|[₊₋₌]")
+_ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])|\^([1-4]?)([-+−])(?=[\s.,;:)\]]|$)")
+_PLAIN_ION = re.compile(r"((?:[A-Z][a-z]?\d{0,2}){1,6})\^([1-4]?)([-+−])(?=[\s.,;:)\]]|$)")
+_LETTER = re.compile(r"(?:[A-Za-z]|mc)(?=[²³⁰¹⁴-⁹⁻^ⁿⁱ])")
 _FISCAL = re.compile(r"(FY|CY|SY|Q(?=[1-4])|H(?=[12]))(\d?)['’](\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
@@ -92,11 +97,17 @@ def capitals(place: Place, shouted: bool) -> Found | None:
 def tokens(place: Place) -> Found | None:
     """Letters joined with digits, subscripts, underscores or `&`."""
     text, pos = place.text, place.pos
-    if found := _SUBSCRIPT.match(text, pos):
+    if (found := _SUBSCRIPT.match(text, pos)) and _INDEX.search(found.group()):
+        parts = _INDEXED.findall(found.group().translate(_LOW))
+        return Found(found.end(), " ".join(_LOW_SIGNS.get(part) or _index_part(part) for part in parts))
+    if found:
         parts = _FORMULA.findall(found.group().translate(_LOW))
         return Found(found.end(), " ".join(_formula_part(part) for part in parts if part not in "()"))
     if place.left().isalnum() or place.left() == "_":
         return None
+    if found := _PLAIN_ION.match(text, pos):
+        symbols = " ".join(_formula_part(part) for part in _FORMULA.findall(found[1]))
+        return Found(found.end(), f"{symbols} {_charge(found[2], found[3])}")
     if found := _JOINED.match(text, pos):
         return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
     if found := _DOTTED.match(text, pos):
@@ -129,15 +140,20 @@ def tokens(place: Place) -> Found | None:
 
 def power_behind(place: Place) -> Found | None:
     """An exponent behind a letter or a bracket: `mc^2`."""
-    if place.char not in "^²³⁰¹⁴⁵⁶⁷⁸⁹⁻⁺":
+    if place.char not in "^²³⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ⁿⁱ":
         return None
     if ion := _ION.match(place.text, place.pos):
-        number = f" {cardinal(str('¹²³⁴'.index(ion[1]) + 1))}" if ion[1] else ""
-        return Found(ion.end(), f"{number} {'plus' if ion[2] == '⁺' else 'minus'}")
+        return Found(ion.end(), f" {_charge(ion[1] or ion[3], ion[2] or ion[4])}")
     power = exponent(place.text, place.pos)
     if power is None:
         return None
     return Found(power[0], f" {power[1]}" + (" " if place.adjoins(power[0]).isalnum() else ""))
+
+
+def _charge(number: str | None, sign: str) -> str:
+    """The charge of an ion: "two minus"."""
+    many = f"{cardinal(number.translate(_HIGH))} " if number else ""
+    return many + ("plus" if sign in "⁺+" else "minus")
 
 
 def _numbered(place: Place, found: re.Match[str]) -> Found | None:
@@ -182,6 +198,10 @@ def _formula_part(part: str) -> str:
     if part.isdecimal():
         return cardinal(part)
     return spell(part) if len(part) < 3 else part
+
+
+def _index_part(part: str) -> str:
+    return cardinal(part) if part.isdecimal() else _alone(part)
 
 
 def _alone(letters: str) -> str:

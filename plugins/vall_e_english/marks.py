@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from .numbers import cardinal
-from .place import Found, Place, spaced
+from .place import Found, Place, is_starter, spaced
 from .words import listed
 
 _ALWAYS = {
@@ -102,6 +102,8 @@ def mark(place: Place) -> Found | None:
     if found := _BY_USE.match(text, pos):
         words = _PAIRS.get(found.group(), "")
         return spaced(place, found.end(), words) if words else Found(found.end(), " ")
+    if char in ",;.!?":
+        return _without_blank(place)
     if char in "-–—―":
         return _dash(place)
     if char == "©" and place.before().lower() == "copyright":
@@ -146,6 +148,14 @@ def mark(place: Place) -> Found | None:
     if char in _ALWAYS:
         return spaced(place, pos + 1, _ALWAYS[char])
     return _left_out(place) if char in _SILENT else None
+
+
+def _without_blank(place: Place) -> Found | None:
+    """A mark between words with no blank behind it: `apples,pears`, `He left.She stayed.`"""
+    following = place.after(place.pos + 1)
+    if place.char == "." and not (place.left().islower() and is_starter(following)):  # a name: `Node.Js`
+        return None
+    return Found(place.pos + 1, f"{place.char} ")
 
 
 def _left_out(place: Place) -> Found:

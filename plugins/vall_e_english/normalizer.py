@@ -35,6 +35,7 @@ _NUMBERS: tuple[Rule, ...] = (
     codes.phone,
     codes.version,
     quantities.arc,
+    quantities.added_time,
     quantities.feet,
     times.verse,
     times.military,
@@ -74,6 +75,7 @@ _WORDS: tuple[Rule, ...] = (
     dates.names,
     codes.flight,
     plain.by,
+    slashes.quotient,
     romans.numeral,
     streets.side,
     streets.state,
@@ -97,12 +99,14 @@ _SIGNS: tuple[Rule, ...] = (
 _START = re.compile(
     r"[^\s.,;:!?'\"“”‘’()\[\]…]|\.(?=[\da-z/])|['’‘](?=\d0?s|\d\d)|!(?==)|\((?=\d{3}\)|[cC]\) \d)"
     r"|[:;](?=[-'^]?[)(DPpOo/|\\*])|[\[\]]"
+    r"|(?<=[^\W\d_])(?:[,;](?=\w)|[.!?](?=[A-Z][a-z']))"
 )
 _MARKS = tuple(",;:")
 """Marks that no blank stands before."""
 _BLOB = re.compile(r"\S{240}")
 _BLANK = re.compile(r"\s")
 _IN_BLOBS: tuple[Rule, ...] = (web.address, marks.emoji, marks.mark)
+_GROUPED = re.compile(r"(?<![\w.,+\u202f])(?<!\d )\d{1,3}(?:(?:\u202f\d{3})+|(?: \d{3})*? 000)(?![\w\u202f])(?! \d)")
 _TOKEN = re.compile(r"[^\W\d_²³¹⁰⁴-⁹₀-₉½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
 _QUIET = re.compile(r"[a-z]+(?:['’][a-z]+)?(?=[ ,;!?]|\.?\s|$)")
 
@@ -116,6 +120,7 @@ class EnglishNormalizerModel:
 
     def replacements(self, text: str, language: str) -> Iterator[Replacement]:
         """What is said differently from how it is written, in order; in time that grows with the length of `text`."""
+        text = _commas(text)
         code = language.lower().replace("_", "-")
         british = code.startswith("en-") and not code.startswith("en-us")
         shouts = Shouts(text)
@@ -151,3 +156,11 @@ class EnglishNormalizerModel:
         if char.isalpha() and char.isascii():
             return first(_WORDS, place) or initials.capitals(place, shouts.at(place.pos))
         return first(_SIGNS, place)
+
+
+def _commas(text: str) -> str:
+    """`text`, as long as before, with commas in the numbers that blanks divide into groups: `10 000`."""
+    if "\u202f" not in text and " 000" not in text:
+        return text
+    grouped = _GROUPED.sub(lambda found: found.group().replace(" ", ",").replace("\u202f", ","), text)
+    return grouped.replace("\u202f", " ")

@@ -10,8 +10,8 @@ from .place import Found, Place
 from .units import read_unit
 from .values import LITERAL, MINUS
 
-_POWER = re.compile(r"\^ ?([-−+]?)(\d{1,4})(?![\d.])|([⁻⁺]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,4})")
-_HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_POWER = re.compile(r"\^ ?([-−+]?)(\d{1,4})(?![\d.])|([⁻⁺]?)([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,4}|[ⁿⁱ])")
+_HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹ⁿⁱ", "0123456789ni")
 _SCIENCE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)[eE]([-−+]?)(\d{1,3})(?![^\W_])")
 _NUMBER = re.compile(LITERAL)
 _HEXADECIMAL = re.compile(r"0[xX]([\dA-Fa-f]{1,16})(?![^\W_])")
@@ -46,7 +46,7 @@ def power_words(found: re.Match[str]) -> str:
     digits = found[2] or found[4].translate(_HIGH)
     if not sign and digits in ("2", "3"):
         return "squared" if digits == "2" else "cubed"
-    return f"to the {sign}{cardinal(digits)}"
+    return f"to the {sign}{cardinal(digits) if digits.isdecimal() else spell(digits)}"
 
 
 def hexadecimal(place: Place) -> Found | None:

@@ -17,6 +17,17 @@ _SIGNS = {
     "≥": "at least", "≤": "at most",
 }  # fmt: skip
 _TO = re.compile(r" ?[-–—] ?(?=[\d.½¼¾$€£])| ?[x×] ?(?=\d)|(?:±| ± )(?=\d)")
+_OR = re.compile(r" ?/ ?(?=[\d.½¼¾])")
+"""Between an amount and the same in another measure: `200g/7oz`."""
+_ALIKE = (
+    frozenset(("gram", "kilogram", "milligram", "ounce", "pound", "ton", "stone")),
+    frozenset(("liter", "milliliter", "deciliter", "cup", "pint", "quart", "gallon", "fluid ounce", "ounce",
+               "teaspoon", "tablespoon")),
+    frozenset(("meter", "kilometer", "centimeter", "millimeter", "mile", "yard", "foot", "inch")),
+    frozenset(("degree Celsius", "degree Fahrenheit")),
+    frozenset(("mile per hour", "kilometer per hour")),
+)  # fmt: skip
+"""Units of the same kind."""
 _DEGREE = re.compile(r" ?(?:[°º˚] ?([CFKNSEW](?![^\W_]))?|([℃℉]))")
 _DEGREES = {
     "C": "Celsius", "F": "Fahrenheit", "K": "Kelvin", "N": "north", "S": "south", "E": "east", "W": "west",
@@ -29,6 +40,7 @@ _HEAT = listed(
 _PERCENT = re.compile(r"(\+?) ?([%‰])")
 _TIMES = re.compile(r"[x×](?![^\W_])(?! ?[\d+\-−=*/^)])")
 _FEET = re.compile(rf"({LITERAL})['’′] ?(?:(\d{{1,2}})(½|¼|¾)?(?:\"|”|″|'')?)?(?![^\W_])")
+_ADDED = re.compile(r"(45|90|105|120)(?:['’′] ?\+ ?(\d{1,2})(?!\d)['’′]?|\+(\d{1,2})['’′])(?![^\W_])")
 _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )
@@ -61,6 +73,21 @@ def quantity(place: Place) -> Found | None:
         if not _may_sign(place, signed.end() - signed.start() > 1):
             return None
         sign, pos = _SIGNS.get(signed.group(1), "minus" if signed.group(1) in MINUS else ""), signed.end()
+    measure = _measure(place, pos)
+    if measure is None:
+        return None
+    spoken, suffix = measure
+    other = _OR.match(text, suffix.end)
+    if other is not None:
+        second = _measure(place, other.end())
+        if second is not None and _are_alike(suffix.one, second[1].one):
+            spoken, suffix = f"{spoken} or {second[0]}", second[1]
+    return close(place, suffix.end, f"{sign} {spoken}" if sign else spoken)
+
+
+def _measure(place: Place, pos: int) -> tuple[str, _Suffix] | None:
+    """The amount at a position, or a range of them, in words, with what they count; None where they count nothing."""
+    text = place.text
     value = read_value(text, pos, place.british)
     if value is None:
         return None
@@ -73,8 +100,11 @@ def quantity(place: Place) -> Found | None:
     name = suffix.one if singular else suffix.many
     if last.part and not suffix.one.endswith("percent") and not suffix.one.startswith("degree"):
         name = f"of {'an' if suffix.one[0] in 'aeiou' else 'a'} {suffix.one}"
-    spoken = " ".join(filter(None, (sign, words, name)))
-    return close(place, suffix.end, spoken)
+    return f"{words} {name}".rstrip(), suffix
+
+
+def _are_alike(one: str, other: str) -> bool:
+    return one != other and any(one in units and other in units for units in _ALIKE)
 
 
 def arc(place: Place) -> Found | None:
@@ -88,6 +118,12 @@ def arc(place: Place) -> Found | None:
     if found[4]:
         parts.append(_DEGREES[found[4]])
     return Found(found.end(), " ".join(parts))
+
+
+def added_time(place: Place) -> Found | None:
+    """Minutes of a match: `90+3'`, `45'+2`."""
+    found = _ADDED.match(place.text, place.pos)
+    return None if found is None else Found(found.end(), f"{cardinal(found[1])} plus {cardinal(found[2] or found[3])}")
 
 
 def feet(place: Place) -> Found | None:

@@ -7,7 +7,7 @@ import re
 from .dates import day_of_year
 from .numbers import cardinal, fraction, in_pairs
 from .place import Found, Place
-from .values import is_fraction, read_value
+from .values import is_denominator, is_fraction, read_value
 from .words import listed
 
 _FRACTION = re.compile(r"(\d{1,4})/(\d{1,4})(?:(?:rd|nd|th)s?(?![^\W_]))?(?![\d/]|[.,]\d)")
@@ -22,6 +22,17 @@ _SPECIAL = {
 }
 _RATINGS = listed("score scored rated rating rate got grade gets marks mark give gave gives scores a perfect result")
 _COUNTED = listed("page part step slide sheet day round image photo chapter lesson episode disc")
+_QUOTIENT = re.compile(r"(?:(?P<d>d[a-z]?/d[a-z])|[a-z]/[a-z])(?![\w/])")
+_SIGN_BEHIND = re.compile(r" ?[=+*^<>≤≥≈≠×·−]")
+_SHAPES = {
+    "16/9": "sixteen by nine",
+    "16/10": "sixteen by ten",
+    "21/9": "twenty-one by nine",
+    "4/3": "four by three",
+    "3/2": "three by two",
+}
+_PICTURES = listed("screen format picture image video monitor display television tv aspect photo frame player film")
+"""What has a shape that is named by two numbers."""
 _NOUN_AFTER = re.compile(r" (?:of|cups?|inch|inches|miles?|teaspoons?|tablespoons?|pounds?|lbs?|oz)\b")
 
 
@@ -43,7 +54,9 @@ def slashed(place: Place) -> Found | None:
     spoken = _SPECIAL.get(found.group())
     if spoken is None:
         top, bottom = found[1], found[2]
-        if place.after(found.end()) in ("time", "meter"):  # of music
+        if found.group() in _SHAPES and _is_shape(place, found.end()):
+            spoken = _SHAPES[found.group()]
+        elif place.after(found.end()) in ("time", "meter"):  # of music
             spoken = f"{cardinal(top)} {cardinal(bottom)}"
         elif place.before().lower() in _COUNTED:
             spoken = f"{cardinal(top)} of {cardinal(bottom)}"
@@ -60,6 +73,8 @@ def slashed(place: Place) -> Found | None:
             spoken = f"{cardinal(top)} {cardinal(bottom)}"
         elif len(top) in (2, 3) and len(bottom) in (2, 3) and int(top) > int(bottom):
             spoken = f"{in_pairs(top)} over {in_pairs(bottom)}"
+        elif not place.british and int(top) > 12 and is_denominator(bottom):  # no month
+            spoken = fraction(top, bottom)
         elif top == bottom:
             spoken = f"{cardinal(top)} out of {cardinal(bottom)}"
         else:
@@ -68,11 +83,29 @@ def slashed(place: Place) -> Found | None:
     return Found(found.end(), spoken)
 
 
+def quotient(place: Place) -> Found | None:
+    """Letters of a formula divided by one another: `a/b = c`, `dy/dx`."""
+    if place.left().isalnum() or place.left() == "/":
+        return None
+    found = _QUOTIENT.match(place.text, place.pos)
+    if found is None:
+        return None
+    behind_sign = place.text[max(0, place.pos - 2) : place.pos].strip()[-1:] in tuple("=+*^<>−")
+    if not (found["d"] or behind_sign or _SIGN_BEHIND.match(place.text, found.end())):
+        return None
+    return Found(found.end(), " over ".join("-".join(part.upper()) for part in found.group().split("/")))
+
+
 def after_article(place: Place, words: str) -> str:
     """A fraction without its own article where one stands before it: `a ¼ pound`."""
     if place.before().lower() not in ("a", "an", "the"):
         return words
     return words.removeprefix("a ").removeprefix("one ")
+
+
+def _is_shape(place: Place, end: int) -> bool:
+    near = (place.after(end), place.before(), place.before(count=2), place.before(count=3))
+    return any(word.lower() in _PICTURES for word in near)
 
 
 def _is_rating(place: Place, end: int, bottom: str) -> bool:

@@ -69,6 +69,11 @@ def read_value(text: str, pos: int, british: bool) -> Value | None:
     return Value(pos + len(literal), decimal(literal, british), plain, plain == "1")
 
 
+def is_denominator(number: str) -> bool:
+    """Whether parts of this size have a name that is in use: "ninths", "hundredths"."""
+    return number in _BOTTOMS
+
+
 def is_fraction(numerator: str, denominator: str) -> bool:
     """Whether two numbers with a slash between them are read as a fraction, if nothing around says otherwise."""
     if denominator not in _BOTTOMS or numerator[0] == "0" or int(numerator) == int(denominator):

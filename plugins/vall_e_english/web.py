@@ -152,7 +152,8 @@ def _word(part: str, *, behind_dot: bool) -> str:
         return spell(part)
     if lower in _AS_WORDS or lower in ("read", "me", "my", "to", "in", "of", "no", "us", "item", "docs"):
         return lower
-    short = len(part) < 4 and not pronounceable(part)
+    name = part.istitle() and len(part) > 2
+    short = len(part) < 4 and not pronounceable(part) and not name
     if len(part) == 1 or (len(part) == 2 and behind_dot) or short or not {*lower} & {*"aeiouy"}:
         return spell(part) if len(part) < 6 else lower
     return spell(part) if lower in ("id", "bbc", "io", "api") else lower

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .punctuation import begun, known_punctuation, with_stop
     from .reading import MARKUP, Reading, read, settle_markup
     from .segments import CLOSING, Segment, require_speech, split, whole
-    from .sentences import detect_script, estimate_seconds, sentences
+    from .sentences import detect_script, estimate_seconds, find_sentences
 
 __all__ = [
     "CLOSING",
@@ -43,6 +43,7 @@ __all__ = [
     "detect_script",
     "estimate_seconds",
     "find_normalizers",
+    "find_sentences",
     "joined",
     "known_punctuation",
     "language_base",
@@ -54,7 +55,6 @@ __all__ = [
     "replaced",
     "require_speech",
     "runs",
-    "sentences",
     "settle_markup",
     "shown",
     "split",
@@ -87,6 +87,6 @@ __getattr__, __dir__ = lazy_names(
         ".punctuation": ("begun", "known_punctuation", "with_stop"),
         ".reading": ("MARKUP", "Reading", "read", "settle_markup"),
         ".segments": ("CLOSING", "Segment", "require_speech", "split", "whole"),
-        ".sentences": ("detect_script", "estimate_seconds", "sentences"),
+        ".sentences": ("detect_script", "estimate_seconds", "find_sentences"),
     },
 )

@@ -36,7 +36,9 @@ _LOOKS = ("<font>", "<wide>", "<square>")
 """Kinds of compatibility character that differ from ordinary ones in their looks alone."""
 _MAY_COMPOSE = re.compile(r"[\x00-\x7f]?[^\x00-\x7f]+")
 _FRACTION_BAR = "\u2044"
-_BLANKS = re.compile(r"[^\S\n]+")
+_BLANKS = re.compile("(?P<grouping>(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d)))|[^\\S\\n]+")
+_GROUPING = "\u202f"
+"""The blank between groups of digits, which keeps a number together: 10 000."""
 _AROUND_LINE_END = re.compile(r"[ \t]?\n[ \t]?")
 
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -94,7 +96,8 @@ def read_text(path: str | Path) -> str:
 
 def clean_text(text: str) -> CleanText:
     """NFC, letters and digits in disguise (full-width, mathematical, ligatures, circled) as ordinary ones, line ends as
-    \\n, runs of blanks as one space, and nothing that is neither seen nor spoken.
+    \\n, runs of blanks as one space (a blank that keeps the digits of a number together as U+202F), and nothing that is
+    neither seen nor spoken.
 
     Control characters, direction marks, zero-width characters and lone surrogates are removed and counted. Words are
     left as they are.
@@ -143,12 +146,16 @@ def _unseen(text: str) -> Iterator[Replacement]:
 
 
 def _blanks(text: str) -> Iterator[Replacement]:
-    return _replacements(_BLANKS, text, " ")
+    return _one_blank(text, keep_tabs=False)
 
 
 def _blanks_and_tabs(text: str) -> Iterator[Replacement]:
+    return _one_blank(text, keep_tabs=True)
+
+
+def _one_blank(text: str, *, keep_tabs: bool) -> Iterator[Replacement]:
     for match in _BLANKS.finditer(text):
-        instead = "\t" if "\t" in match.group() else " "
+        instead = _GROUPING if match["grouping"] else "\t" if keep_tabs and "\t" in match.group() else " "
         if match.group() != instead:
             yield Replacement(match.start(), match.end(), instead)
 

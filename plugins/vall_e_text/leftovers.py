@@ -9,7 +9,11 @@ from collections.abc import Callable, Container, Iterator
 from .assembly import Found
 from .pieces import Piece, Stop, Words
 
-_TAG = re.compile(r"</?(?P<name>[A-Za-z][\w:-]{0,30})(?P<rest>\s[^<>\n]{0,2000}|\s*/)?>|<!--[^\n]{0,400}?-->")
+_TAG = re.compile(
+    r"</?(?P<name>[A-Za-z][\w:-]{0,30})(?P<rest>\s[^<>\n]{0,2000}|\s*/)?>|<!--[^\n]{0,400}?-->"
+    r"|<(?:\d\d:)?\d\d:\d\d\.\d{3}>"
+)
+"""Times are those of words in subtitles."""
 _ATTRIBUTE = re.compile(r"\s[\w:-]{1,60}\s?=\s?[\"']")
 _ALONE = frozenset({"a", "b", "br", "em", "hr", "i", "li", "p", "s", "td", "th", "tr", "u", "ul", "wbr"})
 """Known without the tag that ends them: `<code>` may be a place to fill in."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from .subtitles import Subtitles, find_subtitles
 
 WIDE = 50
 """Characters: from here on a line that has no room for the next word was probably wrapped."""
@@ -33,7 +35,9 @@ _RULE = re.compile(
 """A line of signs, in a table too."""
 BARS = ("|", "│", "┃", "║")
 _ROW = re.compile(r"[|│┃║][^|│┃║\n]*\w")
-_CUE = re.compile(r"(?:\d{1,2}:)?\d{1,2}:\d\d[.,]\d{3} ?-->")
+_TURN = re.compile(r"[-–—♪>\[(]|[A-Z][A-Z .']{1,20}:")
+"""What a caption of another speaker, or of a sound, begins with."""
+_NOT_SAID = ("]", ")", "♪")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Line:
     """Whether it is a row of a table, between bars."""
     depth: int = 0
     """How often it was quoted, as in an e-mail."""
+    caption: bool = False
+    """Whether it is shown beside a film."""
 
 
 def find_lines(text: str, english: bool) -> list[Line]:
@@ -70,14 +76,24 @@ def find_lines(text: str, english: bool) -> list[Line]:
         else:
             continue
         counted.add(at)
-    cues = [_CUE.match(row) is not None for row in rows]
+    subtitles = find_subtitles(rows)
     found = []
     begin = 0
     for at, row in enumerate(rows):
-        timing = cues[at] or (row.isdecimal() and cues[at + 1 : at + 2] == [True]) or row.startswith("WEBVTT")
-        found.append(_nothing(row, begin) if timing else _line(row, begin, at in counted))
+        found.append(_nothing(row, begin) if at in subtitles.timing else _line(row, begin, at in counted))
         begin += len(row) + 1
-    return found
+    return _captions(found, subtitles, rows) if subtitles.shown else found
+
+
+def _captions(lines: Sequence[Line], subtitles: Subtitles, rows: Sequence[str]) -> list[Line]:
+    """Lines without what stands between captions: it becomes a part of the layout before the second one."""
+    found = {at: replace(line, caption=at in subtitles.shown) for at, line in enumerate(lines)}
+    for before, after in subtitles.gaps(rows):
+        if after - before > 1:
+            found[after] = replace(found[after], begin=lines[before + 1].begin)
+            for at in range(before + 1, after):
+                del found[at]
+    return list(found.values())
 
 
 def _nothing(row: str, begin: int) -> Line:
@@ -111,7 +127,8 @@ def continues(lines: Sequence[Line], english: bool) -> list[bool]:
     A line goes on where it begins with a small letter in the middle of a sentence that ends somewhere below; and, in a
     block as wide as text is wrapped, where the line before had no room for its first word; in English also behind a
     word that ends nothing, such as `the`. Lists, addresses, verse and headlines have none of this: their lines begin
-    with capitals or end without a mark, or had room for more.
+    with capitals or end without a mark, or had room for more. Captions go on unless a mark, another speaker or a
+    sound is between them, if their sentences have marks at all.
     """
     rows = [line.text for line in lines]
     width = max(map(len, rows), default=0)
@@ -119,6 +136,7 @@ def continues(lines: Sequence[Line], english: bool) -> list[bool]:
     ends = [bool(_ENDS.search(row)) for row in rows]
     ended = _ended(rows, small)
     full = [False, *(_full(before, after, width) for before, after in pairwise(rows))]
+    marked = any(end and line.caption for end, line in zip(ends, lines, strict=True))
     prose = any(small[at] and full[at] and not lines[at].item for at in range(1, len(rows)))
     found = []
     for at in range(1, len(rows)):
@@ -127,6 +145,8 @@ def continues(lines: Sequence[Line], english: bool) -> list[bool]:
         apart = lines[at].item or lines[at - 1].heading or lines[at].depth != lines[at - 1].depth
         if apart or not before or not rows[at] or before[-1] in ":：":
             found.append(False)
+        elif marked and lines[at].caption and lines[at - 1].caption:
+            found.append(not (ends[at - 1] or _TURN.match(rows[at]) or before.endswith(_NOT_SAID)))
         elif dense:
             found.append(len(before) >= max(WIDE_DENSE, width - 1) and ended[at])
         elif (english and _UNFINISHED.search(before) and len(before.split()) > 2) or (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from vall_e_core import InputError
 
 from .pieces import IPA, Cursor, Pause, Piece, Spoken, Stop, Words, shown, written
-from .sentences import Span, estimate_seconds, fitting, sentences
+from .sentences import Span, estimate_seconds, find_sentences, fitting
 
 LONGEST_SEGMENT = 12.0
 """Seconds of speech that a segment may hold, as estimated."""
@@ -151,7 +151,7 @@ def _segments(group: _Group, longest: float, shortest: float) -> Iterator[Segmen
     stretches = [
         (at, stretch)
         for at, text in enumerate(texts)
-        for sentence in sentences(text)
+        for sentence in find_sentences(text)
         for stretch in fitting(text, sentence, longest)
     ]
     cursors = [Cursor[Spoken](line.pieces) for line in group.lines]

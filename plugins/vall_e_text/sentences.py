@@ -45,7 +45,7 @@ def estimate_seconds(text: str) -> float:
     return sum(map(_weight, text))
 
 
-def sentences(line: str) -> Iterator[Span]:
+def find_sentences(line: str) -> Iterator[Span]:
     """Where the sentences of a line lie, in order, without the blanks between them.
 
     A stop inside a number, an initial or an abbreviation ends nothing, nor does one that is followed by a lower-case

@@ -142,6 +142,18 @@ def test_no_pause_behind_a_title(model: NormalizerModel) -> None:
     assert spoken(model, "Mr. Smith met Dr. No.") == "mister Smith met doctor No."
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("apples,pears;plums", "apples, pears; plums"), ("He left.She stayed.", "He left. She stayed."),
+        ("Wait!What?Who?", "Wait! What? Who?"), ("the one,2 of them", "the one, two of them"),
+        ("Use Console.Write and os.Exit", "Use Console.Write and os.Exit"), ("It's 5,he said.", "It's five, he said."),
+    ],
+)  # fmt: skip
+def test_a_mark_between_words_is_followed_by_a_blank(model: NormalizerModel, written: str, said: str) -> None:
+    assert spoken(model, written) == said
+
+
 def test_the_stop_of_an_abbreviation_ends_the_sentence_too(model: NormalizerModel) -> None:
     assert spoken(model, "I love the U.S. It is home.") == "I love the U-S. It is home."
     assert spoken(model, "We left at 5 p.m.") == "We left at five P-M."

@@ -87,6 +87,71 @@ def test_a_page_is_known_by_its_root(begin: str) -> None:
     assert read("An <html> tag").markup == "text"
 
 
+SUBRIP = """1
+00:00:01,000 --> 00:00:04,000
+I never thought that
+
+2
+00:00:04,500 --> 00:00:06,000
+Peter would say it
+like this.
+
+3
+00:00:07,000 --> 00:00:08,000
+- Why?
+- Because.
+
+4
+00:00:09,000 --> 00:00:10,000
+[A door closes]
+
+5
+00:00:11,000 --> 00:00:12,000
+<i>Good,</i>
+
+6
+00:00:13,000 --> 00:00:14,000
+<i>good night.</i>
+
+The end
+"""
+WEBVTT = """WEBVTT - a title
+Kind: captions
+Language: en
+
+NOTE
+not shown
+either
+
+STYLE
+::cue { color: red }
+
+first
+00:01.000 --> 00:04.000 align:start
+<v Ann>Never say that
+
+00:05.000 --> 00:06.000
+<00:05.200><c>it</c> is<00:05.500> over.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SUBRIP, "I never thought that Peter would say it like this.|Why?|Because.|[A door closes]|Good, good night.||"
+                 "The end"),
+        (WEBVTT, "Never say that it is over."),
+        ("1\n00:00:01,000 --> 00:00:04,000\nso today\n\n2\n00:00:04,000 --> 00:00:05,000\nwe look at bread",
+         "so today|we look at bread"),
+        (SUBRIP.replace("Peter", "PETER:"), "I never thought that|PETER: would say it like this.|Why?|Because."
+                 "|[A door closes]|Good, good night.||The end"),
+    ],
+)  # fmt: skip
+def test_a_sentence_goes_over_the_cues_of_subtitles(text: str, expected: str) -> None:
+    assert shown(text, "auto") == expected
+    check_places(text, read(text).pieces)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

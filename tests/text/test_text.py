@@ -21,10 +21,10 @@ from vall_e_text import (
     decode_text,
     detect_script,
     estimate_seconds,
+    find_sentences,
     read,
     read_text,
     require_speech,
-    sentences,
     split,
 )
 
@@ -37,7 +37,7 @@ def split_text(text: str, **settings: float) -> list[Segment]:
 
 
 def split_sentences(line: str) -> list[str]:
-    return [line[start:end] for start, end in sentences(line)]
+    return [line[start:end] for start, end in find_sentences(line)]
 
 
 def solid(text: str) -> str:
@@ -126,6 +126,8 @@ def test_colors_of_a_terminal_are_left_out_whole() -> None:
 
 
 def test_b6_line_ends_and_blanks_have_one_form() -> None:
+    assert clean_text("10\u202f000 1\u00a0234\u2009567").text == "10\u202f000 1\u202f234\u202f567"
+    assert clean_text("a\u202fb 1\u00a02").text == "a b 1 2"
     assert clean_text("\ufeffa\r\nb\rc\u2028d\u0085e \n f\t g\u00a0\u3000h  ").text == "a\nb\nc\nd\ne\nf g h"
 
 
