@@ -22,7 +22,7 @@ from .settings import THREE_SECONDS, Settings
 PART = "cold"
 VOICE = "slt"
 MOST_SECONDS = 3.5
-IMPORTED = ("vall_e_tts.command", "vall_e_core.synthesis.speech", "vall_e_lm.decode", "vall_e_mini.networks")
+IMPORTED = ("vall_e_tts.command", "vall_e_tts.synthesis.speech", "vall_e_lm.decode", "vall_e_mini.networks")
 """What such a command imports besides torch; some more modules come while it loads and speaks."""
 STAGES = {
     "python": "Python starts",

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vall_e_core import VallE, VallEError
-from vall_e_core.synthesis.results import Part
 from vall_e_lm import Inputs, Target, Utterance
 from vall_e_lm.decode.parallel import response_logits
+from vall_e_tts.synthesis.results import Part
 
 from .report import Report, Row
 from .settings import SENTENCES, Settings

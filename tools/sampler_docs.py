@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vall_e_authoring.sampler_page import page_of
 from vall_e_core import Registry, Sampler
-from vall_e_core.sampler_page import page_of
 
 PAGES = Path(__file__).parents[1] / "docs" / "samplers"
 HEAD = """# Samplers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +49,13 @@ class Value(_ParamType):
         """What a word may become, for the shell: the choices, or the names of the kind of component that is meant."""
         from click.shell_completion import CompletionItem
 
-        from .voices import VoiceFolder
-
+        
         known = [str(each) for each in self.option.param.choices or ()]
         if self.option.key in KINDS:
             known += state_of(ctx).registry.names(self.option.key)
-        if self.option.key == "voice":
-            known += VoiceFolder().files()
+        if self.option.param.complete is not None:
+            module, _, function = self.option.param.complete.partition(":")
+            known += getattr(import_module(module), function)()
         return [CompletionItem(each) for each in dict.fromkeys(known) if each.startswith(incomplete)]
 
 

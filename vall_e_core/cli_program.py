@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
 import click
 
+from .cli_group import load_command
 from .cli_options import CONTEXT, add_common, common_parameters, config_parameter
 from .cli_state import State, state_of
 from .cli_task import TaskCommand
-from .errors import FAILURES, PluginError, UsageError, did_you_mean, suggestion
+from .errors import UsageError, did_you_mean, suggestion
 from .kinds import LazyCommand
 from .options import COMMON
-from .plugin_loader import describe
-from .streams import kept_stdout
 
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
@@ -23,7 +21,6 @@ BUILT_IN: Mapping[str, LazyCommand] = {
         LazyCommand("plugins", "list plugins, check one, begin a new one", "vall_e_core.cli_plugins:plugins"),
         LazyCommand("samplers", "list the samplers and their parameters", "vall_e_core.cli_samplers:samplers"),
         LazyCommand("schema", "print the JSON schema of a component", "vall_e_core.cli_schema:schema"),
-        LazyCommand("doctor", "look at this installation, and say how to mend it", "vall_e_core.cli_doctor:doctor"),
     )
 }
 DEFAULT_TASK = "tts"
@@ -46,17 +43,17 @@ class Program(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the built-in commands, then of tasks and of commands that plugins bring."""
         registry = state_of(ctx).registry
-        return [*registry.names("task"), *BUILT_IN, *registry.commands()]
+        return [*registry.names("task"), *BUILT_IN, *_top(registry.commands())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by name, or None."""
         if cmd_name in BUILT_IN:
-            return add_common(_load(BUILT_IN[cmd_name]), json=True)
+            return add_common(load_command(BUILT_IN[cmd_name], state_of(ctx)), json=True)
         state = state_of(ctx)
         if cmd_name in state.registry.names("task"):
             return TaskCommand(cmd_name, state.registry.task(cmd_name), state)
-        lazy = state.registry.commands().get(cmd_name)
-        return None if lazy is None else add_common(_load(lazy), json=False)
+        lazy = None if " " in cmd_name else state.registry.commands().get(cmd_name)
+        return None if lazy is None else add_common(load_command(lazy, state), json=False)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,23 +73,16 @@ class Program(click.Group):
         """Every command with its one-line help, importing none of them."""
         registry = state_of(ctx).registry
         tasks = [(name, registry.task(name).summary()) for name in registry.names("task")]
-        tools = [(name, each.help) for name, each in sorted({**BUILT_IN, **registry.commands()}.items())]
+        tools = [(name, each.help) for name, each in sorted({**BUILT_IN, **_top(registry.commands())}.items())]
         for title, records in (("Tasks", tasks), ("Tools", tools)):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
 
 
-def _load(command: LazyCommand) -> click.Command:
-    module, _, attribute = command.target.partition(":")
-    try:
-        with kept_stdout():
-            found = getattr(import_module(module), attribute)
-    except FAILURES as error:
-        raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error
-    if not isinstance(found, click.Command):
-        raise PluginError(f"the command {command.name} is no click command")
-    return found
+def _top(commands: Mapping[str, LazyCommand]) -> dict[str, LazyCommand]:
+    """Those that belong to no group."""
+    return {name: each for name, each in commands.items() if " " not in name}
 
 
 def _with_command(program: Program, ctx: click.Context, args: list[str]) -> list[str]:

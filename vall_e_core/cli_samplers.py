@@ -1,4 +1,4 @@
-"""`vall-e samplers list | show | explain | plot`."""
+"""`vall-e samplers list` and `show`; plugins bring `explain` and `plot`."""
 
 from __future__ import annotations
 
@@ -6,31 +6,15 @@ import json
 
 import click
 
-from .cli_explain import explain_command
-from .cli_plot import plot
+from .cli_group import OpenGroup
 from .cli_state import state_of
 from .kinds import Sampler
 from .parameters import MISSING, Param
 
 
-class _Samplers(click.Group):
-    """`explain` takes the flags of the installed samplers, so it is made when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands."""
-        return sorted([*super().list_commands(ctx), "explain"])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by name, or None."""
-        return explain_command(state_of(ctx)) if cmd_name == "explain" else super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=_Samplers)
+@click.group(cls=OpenGroup)
 def samplers() -> None:
     """List the samplers, show what is known of one, explain a chain, draw what one did."""
-
-
-samplers.add_command(plot)
 
 
 @samplers.command("list")

@@ -35,7 +35,6 @@ from .parameters import MISSING, Flag, Param, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .synthesis.engine import VallE
 
 __all__ = ["MISSING", "BuildContext", "Component", "Flag", "Param", "param"]
 
@@ -67,8 +66,8 @@ class BuildContext:
     owner: Callable[[type[Component]], Owner] | None = None
     """Tells whose a component is; without it, its module does."""
 
-    engine: VallE | None = None
-    """The loaded model, for a scorer or a judge: it may listen."""
+    engine: Any = None
+    """The loaded model (`vall_e_lm.Runtime`), for a scorer or a judge: it may listen; None where there is none."""
     sentences: tuple[str, ...] = ()
     """All that may be said, for a judge that tells which of them it was."""
 

@@ -16,7 +16,7 @@ from .parameters import MISSING, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .protocols import CodecModel, EngineModel, JudgeModel, NormalizerModel, PhonemizerModel, ScorerModel
+    from .protocols import CodecModel, JudgeModel, NormalizerModel, PhonemizerModel, ScorerModel
     from .session import Session
 
 Group = TypeVar("Group", bound=Component)
@@ -271,14 +271,14 @@ class Engine(Component):
         """Whether what it needs is installed, without importing it. Where it isn't, `build` says what is missing."""
         return True
 
-    if TYPE_CHECKING:
-
-        def build(self, ctx: BuildContext) -> EngineModel: ...
-
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """A click command that is imported when it is used: `target` is `module:attribute`."""
+    """A click command that is imported when it is used.
+
+    `name` is a command's own (`voices`), or `GROUP NAME` for one in a group that is there already (`samplers plot`).
+    `target` is `module:attribute` of a click command, or of a function that makes one from the state of the call.
+    """
 
     name: str
     help: str

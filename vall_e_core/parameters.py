@@ -63,6 +63,7 @@ class Param:
     multiple: bool = False
     hidden: bool = False
     former: Mapping[str, str] = field(default_factory=dict)
+    complete: str | None = None
 
     @classmethod
     def of(cls, field: dataclasses.Field[Any], annotation: Any) -> Param:  # noqa: ANN401 - an annotation
@@ -177,6 +178,7 @@ def param(
     multiple: bool = False,
     hidden: bool = False,
     former: Mapping[str, str] | None = None,
+    complete: str | None = None,
 ) -> Any:  # noqa: ANN401 - stands for a value of the field's type, as dataclasses.field does
     """A field of a component.
 
@@ -194,12 +196,13 @@ def param(
         positional: a task's argument instead of an option; `multiple`: it may be given several times.
         hidden: leave it out of help.
         former: keys of options that it replaced, and what to write instead; a message says so where one is used.
+        complete: `module:function` that lists what the shell may complete a value to.
     """
     declared = {
         "help": help, "primary": primary, "min": min, "max": max, "exclusive_min": exclusive_min,
         "choices": None if choices is None else tuple(choices), "neutral": neutral, "unit": unit, "flags": flags,
         "aliases": aliases, "metavar": metavar, "positional": positional, "multiple": multiple, "hidden": hidden,
-        "former": former or {},
+        "former": former or {}, "complete": complete,
     }  # fmt: skip
     metadata = {"vall_e": declared}
     if default is MISSING:

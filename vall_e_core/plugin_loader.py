@@ -173,7 +173,9 @@ def check_component(component: object, kind: str) -> None:
     if kind == "command":
         if not isinstance(component, LazyCommand):
             raise PluginError(f"vall_e_commands must return LazyCommand objects, not {component!r}")
-        _check_name(component.name, component.name)
+        group, _, last = str(component.name).rpartition(" ")
+        for word in (group, last) if group else (last,):
+            _check_name(word, component.name)
         return
     base = KINDS[kind]
     if not (inspect.isclass(component) and issubclass(component, base)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vall_e_lm import BaseModel
 
 
 @runtime_checkable
@@ -36,52 +35,6 @@ class CodecModel(Protocol):
 
     def decode(self, codes: Tensor) -> Tensor:
         """codes [T, q] int64, q <= Q -> wave [samples] float32 at `sample_rate`."""
-        ...
-
-
-@runtime_checkable
-class EngineModel(Protocol):
-    """A built engine."""
-
-    @property
-    def name(self) -> str:
-        """The component's name."""
-        ...
-
-    def adopt(self, model: BaseModel, identity: str | None) -> None:
-        """Run `model` its own way from now on: replace its backbones (`backbones`, `set_backbone`) in place, or give it
-        a `recorder`.
-
-        `identity` is a hash of the weights as they were loaded, to keep a conversion under; None: keep nothing.
-        Raises ModelError for a model that it can't run.
-        """
-        ...
-
-
-@runtime_checkable
-class StepRecording(Protocol):
-    """The steps of one batch, whose memory stays where it is."""
-
-    def run(self, key: int, work: Callable[[], None]) -> None:
-        """Do `work`, or what was recorded of it under this `key`, which does the same on the same memory.
-
-        `work` has no value but what it writes, and asks the device for nothing. It may be called again where it failed
-        half-way while it was recorded, without having run. It isn't kept.
-        """
-        ...
-
-
-@runtime_checkable
-class StepRecorder(Protocol):
-    """What an engine gives a model (`model.recorder`) to keep whole steps of the AR loop: the model's pass, the
-    sampling chain, noise and stops."""
-
-    def start(self) -> StepRecording:
-        """For a batch, or what is left of one."""
-        ...
-
-    def decline(self, reason: str) -> None:
-        """Something is done step by step instead, because of `reason`, a clause: to be said once."""
         ...
 
 

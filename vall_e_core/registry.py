@@ -18,7 +18,7 @@ from .plugin_loader import OURS, Found, PluginRecord, Provided, collect, describ
 PLURALS = {kind: hook.removeprefix("vall_e_") for hook, kind in HOOKS.items()}
 """`sampler` -> `samplers`, …"""
 
-BUILT_IN_COMMANDS = ("plugins", "samplers", "schema", "doctor")
+BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list", "samplers show", "schema")
 """Commands of the core itself; a plugin's of the same name is reached as `dist/name`."""
 
 _C = TypeVar("_C", bound=Component)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vall_e_core import StateContext, Step, draw
+from vall_e_core.sampling import StateContext, Step, draw
 
 NEVER = float("-inf")
 PEAK, SHARPNESS, WIDTH = 5.0, 10.0, 0.3

@@ -34,6 +34,36 @@ if TYPE_CHECKING:
     from .speech import FRAME_SECONDS, frame_levels, runs, speech_frames
     from .vad import Window, open_detector, read_voiced
     from .write import AudioWriter, pcm16_bytes, prepared, stream_header, write_audio
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".arrays": ("as_wav", "is_samples"),
+            ".bending": ("bent",),
+            ".clip": ("AudioClip",),
+            ".detector": ("METHODS", "Method", "SpeechDetector", "open_method"),
+            ".encoding": ("encode_wave",),
+            ".joining": ("Joiner", "Placed", "Wave"),
+            ".pacing": ("NATURAL", "paced"),
+            ".pitch": ("at_pitch", "median_pitch"),
+            ".read": ("MINIMUM_SECONDS", "read_audio", "read_windows"),
+            ".recording": (
+                "Readable",
+                "Recording",
+                "Spoken",
+                "is_recording",
+                "read_again",
+                "read_reference",
+                "readable",
+                "recordings",
+                "sha256_of",
+            ),
+            ".signal": ("resample",),
+            ".speech": ("FRAME_SECONDS", "frame_levels", "runs", "speech_frames"),
+            ".vad": ("Window", "open_detector", "read_voiced"),
+            ".write": ("AudioWriter", "pcm16_bytes", "prepared", "stream_header", "write_audio"),
+        },
+    )
 
 __all__ = [
     "FRAME_SECONDS",
@@ -78,33 +108,3 @@ __all__ = [
     "stream_header",
     "write_audio",
 ]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        ".arrays": ("as_wav", "is_samples"),
-        ".bending": ("bent",),
-        ".clip": ("AudioClip",),
-        ".detector": ("METHODS", "Method", "SpeechDetector", "open_method"),
-        ".encoding": ("encode_wave",),
-        ".joining": ("Joiner", "Placed", "Wave"),
-        ".pacing": ("NATURAL", "paced"),
-        ".pitch": ("at_pitch", "median_pitch"),
-        ".read": ("MINIMUM_SECONDS", "read_audio", "read_windows"),
-        ".recording": (
-            "Readable",
-            "Recording",
-            "Spoken",
-            "is_recording",
-            "read_again",
-            "read_reference",
-            "readable",
-            "recordings",
-            "sha256_of",
-        ),
-        ".signal": ("resample",),
-        ".speech": ("FRAME_SECONDS", "frame_levels", "runs", "speech_frames"),
-        ".vad": ("Window", "open_detector", "read_voiced"),
-        ".write": ("AudioWriter", "pcm16_bytes", "prepared", "stream_header", "write_audio"),
-    },
-)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vall_e_core import Choice, StateContext, Step
+from vall_e_core.sampling import Choice, StateContext, Step
 
 NEVER = float("-inf")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from vall_e_core import BuildContext, Sampler, UsageError, hookimpl, param
 
 if TYPE_CHECKING:
-    from vall_e_core import Transform
+    from vall_e_core.sampling import Transform
 
 _PLACE = 20
 

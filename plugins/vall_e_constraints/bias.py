@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vall_e_core import StateContext, Step
+from vall_e_core.sampling import StateContext, Step
 
 HIGHEST = 1e30
 """No logit gets larger than this, nor smaller than its negative, but for -inf."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import BuildContext, Engine, ModelError, hookimpl
 
 if TYPE_CHECKING:
-    from vall_e_core import EngineModel
+    from vall_e_lm import EngineModel
 
 
 @dataclass(frozen=True)

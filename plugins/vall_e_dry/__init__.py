@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
 
 if TYPE_CHECKING:
-    from vall_e_core import Transform
+    from vall_e_core.sampling import Transform
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessSelector, Step, draw, take_maximum
+from vall_e_core.sampling import StatelessSelector, Step, draw, take_maximum
 
 NEVER = float("-inf")
 LN2 = math.log(2)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vall_e_audio import read_audio
-from vall_e_core import BuildContext, CodecModel, Figure, Judged, Recording, Session, UsageError, model_codec
+from vall_e_core import BuildContext, CodecModel, Figure, Judged, Recording, Session, UsageError
 from vall_e_files import sha256_file
 from vall_e_lm import ModelOptions
+from vall_e_voices import model_codec
 
 from .extras import need_all
 from .filing import Filing

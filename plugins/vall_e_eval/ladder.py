@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vall_e_audio import read_audio
-from vall_e_core import InputError, Judged, Recording, Session, SpeechOptions, VallE, Voice
+from vall_e_core import InputError, Judged, Recording, Session, Voice
 from vall_e_files import sha256_file
+from vall_e_tts import SpeechOptions, VallE
 
 from .codec import closed_set, draw, recording_of, there_and_back
 from .extras import need_all

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from vall_e_core import Speech
+    from vall_e_tts import Speech
 
     from .panel import Heard
 

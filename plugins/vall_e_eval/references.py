@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vall_e_audio import AudioClip, read_audio
-from vall_e_core import CodesOrigin, InputError, SavedVoice, UsageError, Voice, VoiceFolder
+from vall_e_core import InputError, UsageError, Voice
 from vall_e_files import sha256_file
+from vall_e_voices import CodesOrigin, SavedVoice, VoiceFolder
 
 from .bend import Bend
 from .material import MANIFESTS, identity, read_items, text_beside

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vall_e_core import BuildContext, CodecModel, Session, VallE, __version__, model_codec
-from vall_e_lm import ChainRequest, ModelOptions, find_model, plan_chain
+from vall_e_core import BuildContext, CodecModel, Session, __version__
+from vall_e_core.sampling import ChainRequest
+from vall_e_lm import ModelOptions, find_model, plan_chain
+from vall_e_tts import VallE
+from vall_e_voices import model_codec
 
 from .extras import versions
 

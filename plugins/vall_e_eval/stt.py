@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vall_e_audio import read_audio
-from vall_e_core import Figure, HearingOptions, InputError, Session, SpeechOptions, SpeechRequest, VallE, Voice
+from vall_e_core import Figure, InputError, Session, Voice
 from vall_e_files import sha256_file
+from vall_e_stt import HearingOptions
+from vall_e_tts import SpeechOptions, SpeechRequest, VallE
 
 from .extras import need_all
 from .finish import finish, read_baseline

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, HearingOptions, SpeechOptions, Task, TaskGroup, param
+from vall_e_core import Component, Task, TaskGroup, param
 from vall_e_lm import ModelOptions
+from vall_e_stt import HearingOptions
+from vall_e_tts import SpeechOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session

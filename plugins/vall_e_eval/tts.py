@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import Figure, InputError, Judged, Recording, Session, Speech, SpeechOptions, SpeechRequest, VallE
+from vall_e_core import Figure, InputError, Judged, Recording, Session
+from vall_e_tts import Speech, SpeechOptions, SpeechRequest, VallE
 
 from .extras import need_all
 from .filing import Filing

@@ -25,6 +25,27 @@ if TYPE_CHECKING:
     )
     from .record import FORMAT, check_unchanged, read_record, sha256_codes, versions, with_output
     from .whole import read_whole
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".atomic": ("write_atomic", "write_with"),
+            ".cache": ("HOME_VARIABLE", "cache_home", "cached_model", "offline_variable"),
+            ".hashes": ("sha256_file",),
+            ".output": (
+                "FORMATS",
+                "OutputTarget",
+                "check_file",
+                "check_folder",
+                "check_output",
+                "json_bytes",
+                "write_json",
+                "write_stdout",
+            ),
+            ".record": ("FORMAT", "check_unchanged", "read_record", "sha256_codes", "versions", "with_output"),
+            ".whole": ("read_whole",),
+        },
+    )
 
 __all__ = [
     "FORMAT",
@@ -50,24 +71,3 @@ __all__ = [
     "write_stdout",
     "write_with",
 ]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        ".atomic": ("write_atomic", "write_with"),
-        ".cache": ("HOME_VARIABLE", "cache_home", "cached_model", "offline_variable"),
-        ".hashes": ("sha256_file",),
-        ".output": (
-            "FORMATS",
-            "OutputTarget",
-            "check_file",
-            "check_folder",
-            "check_output",
-            "json_bytes",
-            "write_json",
-            "write_stdout",
-        ),
-        ".record": ("FORMAT", "check_unchanged", "read_record", "sha256_codes", "versions", "with_output"),
-        ".whole": ("read_whole",),
-    },
-)

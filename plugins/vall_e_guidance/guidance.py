@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step, UsageError
+from vall_e_core import UsageError
+from vall_e_core.sampling import StatelessTransform, Step
 
 NEVER = float("-inf")
 HIGHEST = 1e30

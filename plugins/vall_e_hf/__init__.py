@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from vall_e_core import BuildContext, Sampler, hookimpl, param
 
 if TYPE_CHECKING:
-    from vall_e_core import Transform
+    from vall_e_core.sampling import Transform
 
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
 

@@ -11,7 +11,8 @@ from importlib import import_module
 import torch
 from torch import Tensor
 
-from vall_e_core import ComponentError, StateContext, Step, UsageError
+from vall_e_core import ComponentError, UsageError
+from vall_e_core.sampling import StateContext, Step
 
 NEVER = float("-inf")
 _WORDS = {"true": True, "false": False, "none": None, "null": None}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import lazy_names
 
 if TYPE_CHECKING:
-    from .chains import ChainRequest, ar_only, check_version, plan_chain
+    from .chains import ar_only, check_version, plan_chain
     from .checkpoint.load import Loaded, codec_name, empty_model, inspect_model, load_model
     from .checkpoint.save import save_model
     from .decode.ar import ArPass, generate_ar, stream_ar
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
         suitable_threads,
         torch_state,
     )
+    from .engine import EngineModel, StepRecorder, StepRecording
     from .engines import EAGER, adopt_engine, choose_engine
     from .finite import finite_states, require_finite
-    from .keywords import Options, settle, with_fields
     from .languages import language_id, require_condition
     from .layer_skip import check_layer_skip, describe, early_exit
     from .loading import (
@@ -59,7 +59,65 @@ if TYPE_CHECKING:
     from .oom import in_batches, while_it_fits
     from .options import ModelOptions, parse_overrides
     from .progress import shown
+    from .runtime import Runtime
     from .tokenizer import Tokenizer
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".chains": ("ar_only", "check_version", "plan_chain"),
+            ".checkpoint.load": ("Loaded", "codec_name", "empty_model", "inspect_model", "load_model"),
+            ".checkpoint.save": ("save_model",),
+            ".decode.ar": ("ArPass", "generate_ar", "stream_ar"),
+            ".decode.demask": ("DEFAULT_GUIDANCE", "Demasking", "generate_nar_len"),
+            ".decode.guidance": ("Guidance",),
+            ".decode.length": ("predict_length",),
+            ".decode.nar": ("generate_nar",),
+            ".decode.nar_window": ("GrowingLevels", "Schedule"),
+            ".decode.stt": ("foreseen", "transcribe"),
+            ".decode.types": ("Progress", "Utterance", "continue_prompt"),
+            ".device": (
+                "Device",
+                "check_threads",
+                "choose_device",
+                "require_own_process",
+                "set_library_defaults",
+                "suitable_threads",
+                "torch_state",
+            ),
+            ".engine": ("EngineModel", "StepRecorder", "StepRecording"),
+            ".engines": ("EAGER", "adopt_engine", "choose_engine"),
+            ".finite": ("finite_states", "require_finite"),
+            ".languages": ("language_id", "require_condition"),
+            ".layer_skip": ("check_layer_skip", "describe", "early_exit"),
+            ".loading": (
+                "ModelPlace",
+                "advised_seconds",
+                "build_codec",
+                "check_codec",
+                "find_codec",
+                "find_model",
+                "find_phonemizer",
+                "find_scorers",
+                "learnt_languages",
+                "listens",
+                "require_task",
+            ),
+            ".memory": ("fitting",),
+            ".model.backbone": ("Attend", "Backbone", "in_pieces"),
+            ".model.base": ("BaseModel",),
+            ".model.cache": ("KVCache",),
+            ".model.config": ("ModelConfig",),
+            ".model.early_exit": ("EarlyExit",),
+            ".model.model": ("Model",),
+            ".model.sequence": ("Inputs", "Target"),
+            ".oom": ("in_batches", "while_it_fits"),
+            ".options": ("ModelOptions", "parse_overrides"),
+            ".progress": ("shown",),
+            ".runtime": ("Runtime",),
+            ".tokenizer": ("Tokenizer",),
+        },
+    )
 
 __all__ = [
     "DEFAULT_GUIDANCE",
@@ -68,10 +126,10 @@ __all__ = [
     "Attend",
     "Backbone",
     "BaseModel",
-    "ChainRequest",
     "Demasking",
     "Device",
     "EarlyExit",
+    "EngineModel",
     "GrowingLevels",
     "Guidance",
     "Inputs",
@@ -81,9 +139,11 @@ __all__ = [
     "ModelConfig",
     "ModelOptions",
     "ModelPlace",
-    "Options",
     "Progress",
+    "Runtime",
     "Schedule",
+    "StepRecorder",
+    "StepRecording",
     "Target",
     "Tokenizer",
     "Utterance",
@@ -128,68 +188,10 @@ __all__ = [
     "require_task",
     "save_model",
     "set_library_defaults",
-    "settle",
     "shown",
     "stream_ar",
     "suitable_threads",
     "torch_state",
     "transcribe",
     "while_it_fits",
-    "with_fields",
 ]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        ".chains": ("ChainRequest", "ar_only", "check_version", "plan_chain"),
-        ".checkpoint.load": ("Loaded", "codec_name", "empty_model", "inspect_model", "load_model"),
-        ".checkpoint.save": ("save_model",),
-        ".decode.ar": ("ArPass", "generate_ar", "stream_ar"),
-        ".decode.demask": ("DEFAULT_GUIDANCE", "Demasking", "generate_nar_len"),
-        ".decode.guidance": ("Guidance",),
-        ".decode.length": ("predict_length",),
-        ".decode.nar": ("generate_nar",),
-        ".decode.nar_window": ("GrowingLevels", "Schedule"),
-        ".decode.stt": ("foreseen", "transcribe"),
-        ".decode.types": ("Progress", "Utterance", "continue_prompt"),
-        ".device": (
-            "Device",
-            "check_threads",
-            "choose_device",
-            "require_own_process",
-            "set_library_defaults",
-            "suitable_threads",
-            "torch_state",
-        ),
-        ".engines": ("EAGER", "adopt_engine", "choose_engine"),
-        ".finite": ("finite_states", "require_finite"),
-        ".keywords": ("Options", "settle", "with_fields"),
-        ".languages": ("language_id", "require_condition"),
-        ".layer_skip": ("check_layer_skip", "describe", "early_exit"),
-        ".loading": (
-            "ModelPlace",
-            "advised_seconds",
-            "build_codec",
-            "check_codec",
-            "find_codec",
-            "find_model",
-            "find_phonemizer",
-            "find_scorers",
-            "learnt_languages",
-            "listens",
-            "require_task",
-        ),
-        ".memory": ("fitting",),
-        ".model.backbone": ("Attend", "Backbone", "in_pieces"),
-        ".model.base": ("BaseModel",),
-        ".model.cache": ("KVCache",),
-        ".model.config": ("ModelConfig",),
-        ".model.early_exit": ("EarlyExit",),
-        ".model.model": ("Model",),
-        ".model.sequence": ("Inputs", "Target"),
-        ".oom": ("in_batches", "while_it_fits"),
-        ".options": ("ModelOptions", "parse_overrides"),
-        ".progress": ("shown",),
-        ".tokenizer": ("Tokenizer",),
-    },
-)

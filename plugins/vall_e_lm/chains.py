@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vall_e_core import MISSING, UsageError
-from vall_e_core.sampling import ChainPlan, chain_from_flags, compile_chain
-from vall_e_core.sampling.flags import flag_names
+from vall_e_core.sampling import ChainPlan, ChainRequest, chain_from_flags, compile_chain, flag_names
 
 if TYPE_CHECKING:
     from vall_e_core import Sampler
@@ -16,19 +15,6 @@ if TYPE_CHECKING:
 #: What a stage does when nobody says anything, as plain flags. Stages that aren't here take the likeliest token.
 DEFAULTS: Mapping[str, Mapping[str, object]] = {"ar": {"ar-temp": 0.95}, "nar": {"nar-temp": 0.0}}
 _GREEDY: Mapping[str, object] = {"ar-temp": 0.0, "nar-temp": 0.0}
-
-
-@dataclass(frozen=True)
-class ChainRequest:
-    """What was said about one stage: an explicit chain, or plain flags (`{"top-p": 0.9}`), or neither."""
-
-    explicit: tuple[Sampler, ...] | None = None
-    flags: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def given(self) -> bool:
-        """Whether anything was said."""
-        return self.explicit is not None or bool(self.flags)
 
 
 def plan_chain(

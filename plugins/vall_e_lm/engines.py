@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from vall_e_core import Engine, ModelError, UsageError
-from vall_e_core.errors import suggestion
+from vall_e_core import Engine, ModelError, UsageError, suggestion
 
 if TYPE_CHECKING:
     from vall_e_core import BuildContext, Registry
 
     from .checkpoint import Loaded
+    from .engine import EngineModel
     from .options import ModelOptions
 
 AUTO, EAGER, AS_IT_IS = "auto", "eager", "none"
@@ -62,7 +62,7 @@ def adopt_engine(engine: Engine | None, loaded: Loaded, ctx: BuildContext, optio
     if engine is None:
         return EAGER
     try:
-        model = engine.build(ctx)
+        model: EngineModel = engine.build(ctx)
         model.adopt(loaded.model, weights_identity(loaded))
     except ModelError as error:
         if options.engine != AUTO or options.quantize != AS_IT_IS:

@@ -132,7 +132,7 @@ def _source(registry: Registry, name: str) -> type[ModelSource]:
     known = registry.all(ModelSource)
     found = known.get(name, known.get(name.replace("+", "-")))  # published names have a plus: ar+nar-llama-8
     if found is None:
-        from vall_e_core.errors import suggestion
+        from vall_e_core import suggestion
 
         raise ModelError(
             f"no such model: {name}",

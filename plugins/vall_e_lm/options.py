@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vall_e_core import Component, UsageError, param
-from vall_e_core.errors import suggestion
+from vall_e_core import Component, UsageError, param, suggestion
 
 #: What `--set` may name: how a checkpoint was trained, where it doesn't say.
 SWITCHES = ("layout", "sum_mode", "sums", "stt_mode", "causal_mode", "noncausal_masks", "lang_mode", "heads")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
 
 if TYPE_CHECKING:
-    from vall_e_core import Selector
+    from vall_e_core.sampling import Selector
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vall_e_core import StateContext, Step, draw
+from vall_e_core.sampling import StateContext, Step, draw
 
 NEVER = float("-inf")
 LN2 = math.log(2)

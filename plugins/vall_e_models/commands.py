@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from vall_e_core import ModelError, ModelSource, fetch
+from vall_e_core import ModelError, ModelSource
 from vall_e_files import cache_home, sha256_file
 
 from . import PublishedModel, download_place
 from .check import Verdict, note_download, verify_file
+from .download import fetch
 
 if TYPE_CHECKING:
     from vall_e_core import Console, Registry

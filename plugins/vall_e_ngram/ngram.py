@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vall_e_core import StateContext, Step, continuations, extend_matches, no_matches, recent
+from vall_e_core.sampling import StateContext, Step, continuations, extend_matches, no_matches, recent
 
 NEVER = float("-inf")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import BuildContext, Engine, LazyCommand, ModelError, hookimpl
 
 if TYPE_CHECKING:
-    from vall_e_core import EngineModel
+    from vall_e_lm import EngineModel
 
 
 @dataclass(frozen=True)

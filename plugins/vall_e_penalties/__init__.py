@@ -11,7 +11,7 @@ from vall_e_core import BuildContext, Flag, Sampler, hookimpl, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from vall_e_core import Transform
+    from vall_e_core.sampling import Transform
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step, recent
+from vall_e_core.sampling import StatelessTransform, Step, recent
 
 HIGHEST = 1e30
 """No logit gets larger than this, nor smaller than its negative."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import StateContext, Step
+from vall_e_core.sampling import StateContext, Step
 
 LONGEST = 2**31 - 1
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessSelector, Step, draw, recent
+from vall_e_core.sampling import StatelessSelector, Step, draw, recent
 
 NEVER = float("-inf")
 _ROUNDING = 1e-9

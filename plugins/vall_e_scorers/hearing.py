@@ -6,13 +6,15 @@ import unicodedata
 from collections.abc import Sequence
 
 from vall_e_audio import AudioClip
-from vall_e_core import BuildContext, FinishedTake, HearingOptions, ModelError, UsageError, VallE
+from vall_e_core import BuildContext, FinishedTake, ModelError, UsageError
+from vall_e_lm import Runtime
+from vall_e_stt import HearingOptions, require_stt, transcribe
 
 
 class SttModel:
     """Listens with the model that spoke."""
 
-    def __init__(self, engine: VallE) -> None:
+    def __init__(self, engine: Runtime) -> None:
         self._engine = engine
 
     @classmethod
@@ -24,7 +26,7 @@ class SttModel:
         if "stt" not in capabilities:
             found = ", ".join(sorted(capabilities))
             raise ModelError("the scorer stt needs a model that can transcribe", cause=f"its capabilities: {found}")
-        ctx.engine.require_stt()
+        require_stt(ctx.engine)
         return cls(ctx.engine)
 
     def score(self, take: FinishedTake) -> float | None:
@@ -33,7 +35,7 @@ class SttModel:
         if not wanted:
             return None
         clip = AudioClip(take.wave, take.sample_rate, "a take", False, take.sample_rate, 1, "array", "float32")
-        heard = self._engine.transcribe(clip, options=listening(take.language))
+        heard = transcribe(self._engine, clip, listening(take.language))
         return -distance(wanted, letters(heard.phonemes)) / len(wanted)
 
 

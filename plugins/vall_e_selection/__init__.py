@@ -11,7 +11,7 @@ from vall_e_core import BuildContext, Sampler, hookimpl
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from vall_e_core import Selector
+    from vall_e_core.sampling import Selector
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Greedy(Sampler):
 
     def build(self, ctx: BuildContext) -> Selector:
         """Return the selector."""
-        from vall_e_core import GreedySelector
+        from vall_e_core.sampling import GreedySelector
 
         return GreedySelector()
 

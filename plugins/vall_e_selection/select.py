@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import StatelessSelector, Step, draw, draw_row
+from vall_e_core.sampling import StatelessSelector, Step, draw, draw_row
 
 
 class MultinomialSelector(StatelessSelector):

@@ -7,11 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, HearingOptions, Task, hookimpl, param
+from vall_e_core import Component, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
+
+from .options import HearingOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session
+
+    from .options import HearingOptions
+    from .results import Transcription
+    from .transcription import hear_codes, require_stt, transcribe
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".options": ("HearingOptions",),
+            ".results": ("Transcription",),
+            ".transcription": ("hear_codes", "require_stt", "transcribe"),
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -50,3 +65,12 @@ class Stt(ModelOptions, HearingOptions, _SttFlags, Task):
 @hookimpl
 def vall_e_tasks() -> Iterable[type[Task]]:
     return [Stt]
+
+
+__all__ = [
+    "HearingOptions",
+    "Transcription",
+    "hear_codes",
+    "require_stt",
+    "transcribe",
+]

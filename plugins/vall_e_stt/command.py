@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from vall_e_audio import read_audio
-from vall_e_core import BatchError, HearingOptions, Session, Transcription, UsageError, VallE, VallEError
+from vall_e_core import BatchError, Session, UsageError, VallEError
+from vall_e_core.sampling import ChainRequest
 from vall_e_files import check_file, check_folder, write_atomic
-from vall_e_lm import ChainRequest, ModelOptions, find_model, plan_chain
+from vall_e_lm import ModelOptions, Runtime, find_model, plan_chain
+
+from .options import HearingOptions
+from .results import Transcription
+from .transcription import transcribe
 
 if TYPE_CHECKING:
     from . import Stt
@@ -55,7 +60,7 @@ def run(task: Stt, session: Session) -> None:
     if all(each.error is not None for each in inputs):
         return finish(inputs, [], session)
     find_model(session.registry, task.group(ModelOptions))
-    engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
+    engine = Runtime.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
     if task.device == "auto":
         session.notice(f"device: {engine.device.name} ({engine.device.reason})")
     session = session.advised(engine.loaded.advice)
@@ -66,8 +71,8 @@ def run(task: Stt, session: Session) -> None:
             if each.error is None:
                 try:
                     source: Path | BinaryIO = Path(each.name) if piped is None or each.name != STDIN else piped
-                    heard = engine.hear(
-                        source, how, chain, progress=lambda *_: bar.advance(0), trace=task.trace is not None
+                    heard = transcribe(
+                        engine, source, how, chain, progress=lambda *_: bar.advance(0), trace=task.trace is not None
                     )
                     write(task, session, each, heard, several=len(inputs) > 1)
                     if task.trace is not None and heard.trace is not None:

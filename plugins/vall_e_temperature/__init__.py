@@ -11,7 +11,7 @@ from vall_e_core import BuildContext, Flag, Sampler, UsageError, hookimpl, param
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from vall_e_core import Transform
+    from vall_e_core.sampling import Transform
 
 LEAST, MOST = 1e-30, 1e30
 """Of a divisor: float32 holds what is divided by it."""

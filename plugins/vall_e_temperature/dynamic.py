@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step
+from vall_e_core.sampling import StatelessTransform, Step
 
 LOWEST = 1e-4
 """Temperatures are kept from falling below this, so that no logit overflows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step
+from vall_e_core.sampling import StatelessTransform, Step
 
 FARTHEST, LOWEST = -1e9, -1e30
 """Distances and results are kept from falling below these, so that nothing overflows: they are far below any chance."""

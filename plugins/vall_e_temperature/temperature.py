@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step, take_maximum
+from vall_e_core.sampling import StatelessTransform, Step, take_maximum
 
 
 class TemperatureTransform(StatelessTransform):

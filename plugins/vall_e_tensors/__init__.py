@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from .codes import codebook_ids, mono_samples
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
     from .torchaudio import without_torchaudio
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".codes": ("codebook_ids", "mono_samples"),
+            ".tensorfile": ("load_strictly", "read_tensors", "sha256_tensors"),
+            ".torchaudio": ("without_torchaudio",),
+        },
+    )
 
 __all__ = [
     "codebook_ids",
@@ -22,12 +31,3 @@ __all__ = [
     "sha256_tensors",
     "without_torchaudio",
 ]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        ".codes": ("codebook_ids", "mono_samples"),
-        ".tensorfile": ("load_strictly", "read_tensors", "sha256_tensors"),
-        ".torchaudio": ("without_torchaudio",),
-    },
-)

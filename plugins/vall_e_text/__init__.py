@@ -20,6 +20,34 @@ if TYPE_CHECKING:
     from .reading import MARKUP, Reading, read, settle_markup
     from .segments import CLOSING, Segment, require_speech, split, whole
     from .sentences import detect_script, estimate_seconds, find_sentences
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".cleaning": ("MOST_TEXT_BYTES", "CleanText", "clean_text", "decode_text", "read_text"),
+            ".front_end": ("FrontEnd", "build_normalizers", "find_normalizers", "readable"),
+            ".languages": ("language_base",),
+            ".lexicon": ("Lexicon", "read_lexicon"),
+            ".normalizing": ("normalized",),
+            ".pieces": (
+                "IPA",
+                "Pause",
+                "Piece",
+                "Spoken",
+                "Stop",
+                "Words",
+                "joined",
+                "replaced",
+                "runs",
+                "shown",
+                "written",
+            ),
+            ".punctuation": ("begun", "known_punctuation", "with_stop"),
+            ".reading": ("MARKUP", "Reading", "read", "settle_markup"),
+            ".segments": ("CLOSING", "Segment", "require_speech", "split", "whole"),
+            ".sentences": ("detect_script", "estimate_seconds", "find_sentences"),
+        },
+    )
 
 __all__ = [
     "CLOSING",
@@ -62,31 +90,3 @@ __all__ = [
     "with_stop",
     "written",
 ]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        ".cleaning": ("MOST_TEXT_BYTES", "CleanText", "clean_text", "decode_text", "read_text"),
-        ".front_end": ("FrontEnd", "build_normalizers", "find_normalizers", "readable"),
-        ".languages": ("language_base",),
-        ".lexicon": ("Lexicon", "read_lexicon"),
-        ".normalizing": ("normalized",),
-        ".pieces": (
-            "IPA",
-            "Pause",
-            "Piece",
-            "Spoken",
-            "Stop",
-            "Words",
-            "joined",
-            "replaced",
-            "runs",
-            "shown",
-            "written",
-        ),
-        ".punctuation": ("begun", "known_punctuation", "with_stop"),
-        ".reading": ("MARKUP", "Reading", "read", "settle_markup"),
-        ".segments": ("CLOSING", "Segment", "require_speech", "split", "whole"),
-        ".sentences": ("detect_script", "estimate_seconds", "find_sentences"),
-    },
-)

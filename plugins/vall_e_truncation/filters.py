@@ -9,7 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step, cumulated_row, descending, descending_row, highest, highest_row
+from vall_e_core.sampling import (
+    StatelessTransform,
+    Step,
+    cumulated_row,
+    descending,
+    descending_row,
+    highest,
+    highest_row,
+)
 
 NEVER = float("-inf")
 

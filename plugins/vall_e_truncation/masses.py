@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from vall_e_core import StatelessTransform, Step, descending
+from vall_e_core.sampling import StatelessTransform, Step, descending
 
 from .filters import NEVER
 

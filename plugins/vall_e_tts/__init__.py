@@ -7,11 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, SpeechOptions, Task, hookimpl, param
+from vall_e_core import Component, LazyCommand, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
+
+from .options import SpeechOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session
+
+    from .explain import explain_command
+    from .options import SpeechOptions
+    from .synthesis.request import SpeechRequest
+    from .synthesis.results import Speech
+    from .valle import VallE
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".explain": ("explain_command",),
+            ".options": ("SpeechOptions",),
+            ".synthesis.request": ("SpeechRequest",),
+            ".synthesis.results": ("Speech",),
+            ".valle": ("VallE",),
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -25,7 +44,9 @@ class Source(Component):
     text: str | None = param(None, help="text to speak, by name; then no TEXT")
     file: Path | None = param(None, help="a file with the text (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
     ref: tuple[str, ...] = param((), help="reference audio; repeatable; then no REF", metavar="FILE", multiple=True)
-    voice: str | None = param(None, help="a voice of `vall-e voices list`; then no REF", metavar="NAME")
+    voice: str | None = param(
+        None, help="a voice of `vall-e voices list`; then no REF", metavar="NAME", complete="vall_e_voices:saved_names"
+    )
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
 
 
@@ -115,3 +136,18 @@ class Sweep(ModelOptions, SpeechOptions, _SweepFlags, Task):
 @hookimpl
 def vall_e_tasks() -> Iterable[type[Task]]:
     return [Tts, Sweep]
+
+
+@hookimpl
+def vall_e_commands() -> Iterable[LazyCommand]:
+    """The command `samplers explain`."""
+    return [LazyCommand("samplers explain", "show the chain that flags make", "vall_e_tts.explain:explain_command")]
+
+
+__all__ = [
+    "Speech",
+    "SpeechOptions",
+    "SpeechRequest",
+    "VallE",
+    "explain_command",
+]

@@ -9,11 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from vall_e_core import BatchError, Said, Session, SpeechOptions, SpeechRequest, VallE, write_speech
+from vall_e_core import BatchError, Session
+from vall_e_core.sampling import ChainRequest
 from vall_e_files import OutputTarget, check_file, check_output
-from vall_e_lm import ChainRequest, ModelOptions, find_model, plan_chain, require_task
+from vall_e_lm import ModelOptions, find_model, plan_chain, require_task
 
+from .options import SpeechOptions
 from .repeat import repeated
+from .synthesis.parts import Said
+from .synthesis.request import SpeechRequest
+from .synthesis.writing import write_speech
+from .valle import VallE
 from .words import Words, understand
 
 if TYPE_CHECKING:

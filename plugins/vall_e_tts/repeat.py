@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vall_e_core import Said, Session, said_before
+from vall_e_core import Session
 from vall_e_files import check_unchanged, read_record
+
+from .synthesis.parts import Said, said_before
 
 _OWN = {"repeat", "words"}
 _SAYS = {"text", "file", "language", "phonemizer", "normalizer", "markup", "lexicon", "unk", "max-ar-steps"}

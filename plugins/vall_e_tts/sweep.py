@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, Session, Speech, SpeechOptions, SpeechRequest, VallE, VallEError
+from vall_e_core import InputError, Session, VallEError
 from vall_e_files import OutputTarget, check_folder, check_output
 from vall_e_lm import ModelOptions, find_model, plan_chain
 
 from .command import STAGES, request_of, with_seed
+from .options import SpeechOptions
+from .synthesis.request import SpeechRequest
+from .synthesis.results import Speech
+from .valle import VallE
 from .vary import Setting, parse, settings
 from .words import material, name_of, refuse, text_of
 

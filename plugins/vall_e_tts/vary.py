@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from vall_e_core import Registry, Sampler, SpeechOptions, UsageError
-from vall_e_lm import ChainRequest, plan_chain
+from vall_e_core import Registry, Sampler, UsageError
+from vall_e_core.sampling import ChainRequest
+from vall_e_lm import plan_chain
+
+from .options import SpeechOptions
 
 MOST = 1000
 """Settings in one sweep."""

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from vall_e_core import LazyCommand, hookimpl
+from vall_e_core import LazyCommand, hookimpl, lazy_names
+
+if TYPE_CHECKING:
+    from .folder import CodesOrigin, SavedVoice, VoiceFolder, saved_names
+    from .making import VoiceReference, find_voice, make_voice, model_codec
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".folder": ("CodesOrigin", "SavedVoice", "VoiceFolder", "saved_names"),
+            ".making": ("VoiceReference", "find_voice", "make_voice", "model_codec"),
+        },
+    )
 
 
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `voices`."""
     return [LazyCommand("voices", "keep voices by name, list, play and remove them", "vall_e_voices.commands:voices")]
+
+
+__all__ = [
+    "CodesOrigin",
+    "SavedVoice",
+    "VoiceFolder",
+    "VoiceReference",
+    "find_voice",
+    "make_voice",
+    "model_codec",
+    "saved_names",
+]

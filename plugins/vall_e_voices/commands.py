@@ -12,22 +12,15 @@ import click
 from click.shell_completion import CompletionItem
 
 from vall_e_audio import read_audio, write_audio
-from vall_e_core import (
-    HearingOptions,
-    SavedVoice,
-    UsageError,
-    VallE,
-    Voice,
-    VoiceFolder,
-    check_voice_name,
-    find_voice,
-    make_voice,
-    model_codec,
-)
+from vall_e_core import UsageError, Voice
 from vall_e_files import check_output
-from vall_e_lm import ModelOptions
+from vall_e_lm import ModelOptions, Runtime
+from vall_e_stt import HearingOptions, require_stt
+from vall_e_stt import transcribe as hear
 
+from .folder import SavedVoice, VoiceFolder, check_voice_name
 from .listing import all_voices, own_facts, packaged_facts, page, table
+from .making import find_voice, make_voice, model_codec
 
 if TYPE_CHECKING:
     from vall_e_core import Console, Registry
@@ -123,10 +116,10 @@ def add(
         "trim": not keep_silence, "keep_audio": keep_audio, "notify": console.notice,
     }  # fmt: skip
     if transcribe:
-        engine = VallE.load(options=options, registry=state.registry, notify=console.notice)
-        engine.require_stt()
+        engine = Runtime.load(options=options, registry=state.registry, notify=console.notice)
+        require_stt(engine)
         how = HearingOptions(language=language)
-        made = make_voice(engine.codec, ref, phonemes=lambda clip: engine.hear(clip, how).phonemes, **given)
+        made = make_voice(engine.codec, ref, phonemes=lambda clip: hear(engine, clip, how).phonemes, **given)
     else:
         made = make_voice(model_codec(state.registry, options, notify=console.notice), ref, **given)
     path = made.save(name, overwrite=force)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, SavedVoice, Voice, VoiceFolder
+from vall_e_core import InputError, Voice
+
+from .folder import SavedVoice, VoiceFolder
 
 if TYPE_CHECKING:
     from vall_e_core import Registry

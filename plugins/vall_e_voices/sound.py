@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vall_e_audio import read_audio
-from vall_e_core import CodesOrigin, InputError, SavedVoice, Voice, model_codec
+from vall_e_core import InputError, Voice
 from vall_e_lm import ModelOptions
+
+from .folder import CodesOrigin, SavedVoice
+from .making import model_codec
 
 if TYPE_CHECKING:
     from vall_e_core import Registry

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Sampler, StateContext, Step, param
+from vall_e_core import BuildContext, Sampler, param
+from vall_e_core.sampling import StateContext, Step
 
 
 class CountingTransform:

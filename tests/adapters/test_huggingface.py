@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from vall_e_adapters import as_hf_processor, huggingface
+from vall_e_adapters.huggingface import ChainProcessor
+from vall_e_authoring.contract.probes import instances
 from vall_e_core import ModelError, Sampler, UsageError
-from vall_e_core.adapters import as_hf_processor, huggingface
-from vall_e_core.adapters.huggingface import ChainProcessor
-from vall_e_core.sampling.probes import instances
 from vall_e_core.testing import installed_samplers
 from vall_e_tensors import without_torchaudio
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vall_e_core.adapters.vllm import ChainLogitsProcessor
+from vall_e_adapters.vllm import ChainLogitsProcessor
 from vall_e_core.testing import as_sampler
 
 TEXT = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text("utf-8")

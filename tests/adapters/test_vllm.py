@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from vall_e_adapters import as_vllm_processor
+from vall_e_adapters.vllm import ChainLogitsProcessor
 from vall_e_core import UsageError
-from vall_e_core.adapters import as_vllm_processor
-from vall_e_core.adapters.vllm import ChainLogitsProcessor
 
 from .samplers import Counting
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import GreedySelector, Sampler, StateContext, StatelessTransform, Step, highest, take_maximum
+from vall_e_core import Sampler
+from vall_e_core.sampling import GreedySelector, StateContext, StatelessTransform, Step, highest, take_maximum
 from vall_e_core.testing import check_sampler
 
 from .test_wrong_samplers import Apply, halve, transform

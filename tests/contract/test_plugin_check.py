@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vall_e_core.plugin_check import check
+from vall_e_authoring.check import check
 
 
 @pytest.mark.parametrize("name", ["constraints", "hf"])

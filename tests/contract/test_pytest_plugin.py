@@ -1,4 +1,4 @@
-"""`pytest_plugins = ["vall_e_core.pytest_plugin"]`: the checks as tests of a distribution of its own."""
+"""`pytest_plugins = ["vall_e_authoring.pytest_plugin"]`: the checks as tests of a distribution of its own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from vall_e_core.plugin_template import Names, write_plugin
+from vall_e_authoring.new import Names, write_plugin
 
 pytest_plugins = ["pytester"]
-LINE = 'pytest_plugins = ["vall_e_core.pytest_plugin"]\n'
+LINE = 'pytest_plugins = ["vall_e_authoring.pytest_plugin"]\n'
 STRICT = ("-W", "error", "-p", "no:cacheprovider", "-v")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import GreedySelector, StatelessTransform, Step
+from vall_e_core.sampling import GreedySelector, StatelessTransform, Step
 from vall_e_core.testing import check_sampler
 
 from .test_wrong_samplers import transform

@@ -14,14 +14,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import (
-    BuildContext,
-    Sampler,
-    StateContext,
-    StatelessTransform,
-    Step,
-    param,
-)
+from vall_e_core import BuildContext, Sampler, param
+from vall_e_core.sampling import StateContext, StatelessTransform, Step
 from vall_e_core.testing import NoSync, SyncError, check_sampler, no_transfer
 
 GONE = float("-inf")

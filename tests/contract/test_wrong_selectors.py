@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import Choice, Sampler, StateContext, StatelessSelector, Step, recent, take_maximum
+from vall_e_core import Sampler
+from vall_e_core.sampling import Choice, StateContext, StatelessSelector, Step, recent, take_maximum
 from vall_e_core.testing import check_sampler
 
 from .test_wrong_samplers import halve, transform

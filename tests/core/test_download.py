@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import DownloadError, fetch
 from vall_e_files import offline_variable
+from vall_e_models import DownloadError, fetch
 
 ROOT = Path(__file__).parents[2]
 DATA = random.Random(0).randbytes(700_000)  # several blocks
@@ -190,7 +190,7 @@ def test_from_secure_to_insecure_is_not_followed() -> None:
     from http.client import HTTPMessage
     from urllib.request import Request
 
-    from vall_e_core.download import _SafeRedirects
+    from vall_e_models.download import _SafeRedirects
 
     with pytest.raises(DownloadError, match="redirects to"):
         _SafeRedirects().redirect_request(
@@ -222,13 +222,13 @@ def test_a_full_disk_leaves_nothing(web: Any, place: Path, known: bool, monkeypa
     """Seen beforehand where the length is known, else when a write fails."""
     if known:
         usage = type("Usage", (), {"free": 1_000})
-        monkeypatch.setattr("vall_e_core.download.shutil.disk_usage", lambda path: usage)
+        monkeypatch.setattr("vall_e_models.download.shutil.disk_usage", lambda path: usage)
     else:
 
         def full(_file: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr("vall_e_core.download.os.fsync", full)
+        monkeypatch.setattr("vall_e_models.download.os.fsync", full)
     error = failed(web, place)
     assert "no room" in error.message and "VALL_E_HOME" in str(error.try_) and left(place) == []
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from vall_e_authoring.check import source_folder
+from vall_e_authoring.new import Names, contents, write_plugin
 from vall_e_core import InputError, UsageError
 from vall_e_core.cli import main
-from vall_e_core.plugin_check import source_folder
-from vall_e_core.plugin_template import Names, contents, write_plugin
 
 FILES = {
     ".github/workflows/test.yml", ".gitignore", "README.md", "pyproject.toml", "tests/test_near_best.py",
@@ -130,13 +130,13 @@ def test_entry_points_are_read_from_a_pyproject(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_sampler_names_its_plugin(capsys: pytest.CaptureFixture[str]) -> None:
-    from vall_e_core.plugin_check import _named
+    from vall_e_authoring.check import _named
 
     assert {each.name for each in _named("multinomial")} == {"selection"}
 
 
 def test_its_page_has_its_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vall_e_core.sampler_page import page_of
+    from vall_e_authoring.sampler_page import page_of
 
     folder, _ = write_plugin(Names.of("near-best"), tmp_path)
     monkeypatch.syspath_prepend(str(folder))

@@ -12,11 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, PluginError, StatelessTransform, Step, VallE, compile_chain
-from vall_e_core.sampling import Stage
+from vall_e_core import BuildContext, PluginError, VallE
+from vall_e_core.sampling import Chain, Stage, StatelessTransform, Step, compile_chain
 from vall_e_core.sampling.guard import Maker
 from vall_e_core.testing import as_sampler
-from vall_e_core.tracing.recorder import TraceRecorder
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
 from vall_e_lm import (
     ArPass,
@@ -34,6 +33,7 @@ from vall_e_lm import (
 from vall_e_lm.decode import ArResult
 from vall_e_lm.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
 from vall_e_lm.model import Model7
+from vall_e_trace.recorder import TraceRecorder
 
 from .conftest import small_model
 from .pretended import NAME, pretended, sent

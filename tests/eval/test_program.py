@@ -27,17 +27,14 @@ from vall_e_core import (
     Judged,
     JudgeModel,
     Registry,
-    SavedVoice,
     VallE,
     Verdict,
-    VoiceFolder,
     hookimpl,
-    make_voice,
-    model_codec,
     param,
 )
 from vall_e_eval.references import speaker_of, speakers
 from vall_e_lm import ModelOptions
+from vall_e_voices import SavedVoice, VoiceFolder, make_voice, model_codec
 
 from .conftest import Done, Run, Voices
 

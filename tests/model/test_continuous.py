@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, compile_chain
-from vall_e_core.sampling import Chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, compile_chain
 from vall_e_core.testing import as_sampler
 from vall_e_lm import ArPass, EarlyExit, Guidance, Model, ModelConfig, Utterance, generate_ar, stream_ar
 from vall_e_lm.decode import ArResult

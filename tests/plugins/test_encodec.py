@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vall_e_core import BuildContext, CheckpointError, CodecModel, CodesOrigin, ModelError
+from vall_e_core import BuildContext, CheckpointError, CodecModel, ModelError
 from vall_e_encodec import EncodecCodec
 from vall_e_encodec.codec import EncodecModel24, new_network, rename_from_transformers
+from vall_e_voices import CodesOrigin
 
 Tensors = dict[str, torch.Tensor]
 

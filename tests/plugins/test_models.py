@@ -149,7 +149,7 @@ def test_download_as_json(run: Run, home: Path, web: Any) -> None:
 
 
 def test_a_cut_download_is_taken_up_again(run: Run, home: Path, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vall_e_core.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("vall_e_models.download.time.sleep", lambda seconds: None)
     web.cuts = [1_000] * 4
     done = models(run, "download", "sure-b-8", code=4)
     assert "broke off 4 times" in done.err and "4000 of 7000" in done.err and "goes on from where" in done.err

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vall_e_core import BuildContext, CodecModel
-from vall_e_core.synthesis.streaming import CONTEXT_FRAMES, WaveStream
 from vall_e_encodec.codec import EncodecModel24, new_network
 from vall_e_mini import MiniCodec
 from vall_e_tensors import without_torchaudio
+from vall_e_tts.synthesis.streaming import CONTEXT_FRAMES, WaveStream
 from vall_e_vocos import VocosCodec
 
 

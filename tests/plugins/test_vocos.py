@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from vall_e_core import BuildContext, CheckpointError, Codec, CodecModel, CodesOrigin, Component, ModelError
+from vall_e_core import BuildContext, CheckpointError, Codec, CodecModel, Component, ModelError
 from vall_e_tensors import without_torchaudio
 from vall_e_vocos import VocosCodec
 from vall_e_vocos.codec import bandwidth_id
+from vall_e_voices import CodesOrigin
 
 
 def network(seed: int = 0) -> torch.nn.Module:

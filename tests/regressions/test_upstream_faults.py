@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from vall_e_core import HearingOptions, SpeechOptions
 from vall_e_lm import Guidance
 from vall_e_lm.decode.guidance import RunningGuidance, mix, rescale
+from vall_e_stt import HearingOptions
+from vall_e_tts import SpeechOptions
 
 if sys.version_info >= (3, 11):
     import tomllib

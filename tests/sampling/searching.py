@@ -9,7 +9,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from vall_e_core import Chain, ChainState, Step
+from vall_e_core.sampling import Chain, ChainState, Step
 
 GONE = float("-inf")
 Model = Callable[[Sequence[int]], list[float]]

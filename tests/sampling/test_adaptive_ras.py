@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, Step, compile_chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, Step, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, sampler_steps, select_token
 
 from .searching import search, table

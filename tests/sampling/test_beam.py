@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from vall_e_core import BuildContext, Chain, Step, compile_chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, Step, compile_chain
 from vall_e_core.testing import NoSync, as_sampler
 
 from .searching import as_model, beam, best_of_all, score, search, table

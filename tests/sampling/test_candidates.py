@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, StatelessTransform, Step, compile_chain, descending, highest
-from vall_e_core.sampling import Stage
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, Stage, StatelessTransform, Step, compile_chain, descending, highest
 from vall_e_core.sampling.candidates import Candidates
 from vall_e_core.testing import as_sampler
 

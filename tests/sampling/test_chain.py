@@ -8,17 +8,8 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-from vall_e_core import (
-    BuildContext,
-    Chain,
-    ChainState,
-    PluginError,
-    StatelessTransform,
-    Step,
-    compile_chain,
-    take_maximum,
-)
-from vall_e_core.sampling import Stage
+from vall_e_core import BuildContext, PluginError
+from vall_e_core.sampling import Chain, ChainState, Stage, StatelessTransform, Step, compile_chain, take_maximum
 from vall_e_core.sampling.sync import NoSync
 from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler
 

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import torch
 from hypothesis import assume, given, settings
 
-from vall_e_core import draw, take_maximum
+from vall_e_core.sampling import draw, take_maximum
 from vall_e_core.testing import select_token
 
 from . import oracles

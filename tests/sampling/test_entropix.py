@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from vall_e_core import BuildContext, Step, compile_chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Step, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, sampler_steps, select_token
 
 from .searching import search, table

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 
-from vall_e_core import BuildContext, Noise, Step, UsageError, compile_chain
-from vall_e_core.sampling import Chain, Stage
+from vall_e_core import BuildContext, UsageError
+from vall_e_core.sampling import Chain, Noise, Stage, Step, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, installed_samplers
 
 from . import filter_oracles as oracles

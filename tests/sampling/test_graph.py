@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, ChainState, Step, compile_chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, ChainState, Step, compile_chain
 from vall_e_core.sampling import state as states
 from vall_e_core.testing import as_sampler
 

@@ -11,17 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import (
-    Chain,
-    Choice,
-    PluginError,
-    StatelessSelector,
-    StatelessTransform,
-    Step,
-    UsageError,
-    take_maximum,
-)
-from vall_e_core.sampling import Stage
+from vall_e_core import PluginError, UsageError
+from vall_e_core.sampling import Chain, Choice, Stage, StatelessSelector, StatelessTransform, Step, take_maximum
 from vall_e_core.sampling.guard import LOOKS, Maker, faults, noted, told
 from vall_e_core.testing import NoSync
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, StateContext, Step, compile_chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, StateContext, Step, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, sampler_steps
 
 from .oracles import ranked, softmax

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from vall_e_core import BuildContext, Registry, Sampler, UsageError, chain_from_flags, compile_chain
+from vall_e_core import BuildContext, Registry, Sampler, UsageError
+from vall_e_core.sampling import chain_from_flags, compile_chain
 from vall_e_core.testing import as_sampler
 
 KNOWN = Registry.load().samplers()

@@ -10,7 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from vall_e_core import UsageError, compile_chain
+from vall_e_core import UsageError
+from vall_e_core.sampling import compile_chain
 from vall_e_core.testing import NoSync, apply_samplers, as_sampler, sampler_steps
 
 from . import repetition_oracles as oracles
@@ -143,7 +144,8 @@ def test_where_every_token_would_repeat_nothing_is_removed() -> None:
 )
 def test_an_empty_history_changes_nothing_and_nothing_waits_for_the_device(spec: str) -> None:
     assert applied(spec, [1.0, -1.0]) == [1.0, -1.0]
-    from vall_e_core import BuildContext, Step
+    from vall_e_core import BuildContext
+    from vall_e_core.sampling import Step
 
     chain = compile_chain([as_sampler(spec)], "ar").build(BuildContext())
     step = Step.start(range(3), capacity=40)

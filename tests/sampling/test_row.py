@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, StatelessTransform, Step, compile_chain, cumulated_row
-from vall_e_core.sampling import Stage
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, Stage, StatelessTransform, Step, compile_chain, cumulated_row
 from vall_e_core.testing import as_sampler
 
 SIZE, STOP, ROWS, TURNS = 40, 39, 12, 14

@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import (
-    BuildContext,
+from vall_e_core import BuildContext, UsageError
+from vall_e_core.sampling import (
     Chain,
     ChainState,
     Choice,
     StateContext,
     StatelessSelector,
     Step,
-    UsageError,
     compile_chain,
     take_maximum,
 )

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import Step
+from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
 
 

@@ -16,8 +16,9 @@ import soundfile
 import torch
 
 from vall_e_audio import AudioClip, read_audio
-from vall_e_core import InputError, ModelError, Registry, SpeechOptions, SpeechRequest, UsageError, VallE
+from vall_e_core import InputError, ModelError, Registry, UsageError, VallE
 from vall_e_lm import set_library_defaults
+from vall_e_tts import SpeechOptions, SpeechRequest
 
 
 @pytest.fixture

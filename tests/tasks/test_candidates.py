@@ -25,7 +25,7 @@ from vall_e_core import (
     VallE,
     hookimpl,
 )
-from vall_e_core.synthesis.takes import BEST_FIRST, Take, Wanted, best_takes
+from vall_e_tts.synthesis.takes import BEST_FIRST, Take, Wanted, best_takes
 
 from .conftest import tiny_plugin
 
@@ -201,7 +201,7 @@ def test_candidates_are_tried_again_each_for_itself() -> None:
 
 
 def test_a_part_without_speech_in_any_candidate_is_silent(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vall_e_core.synthesis import takes
+    from vall_e_tts.synthesis import takes
 
     monkeypatch.setattr(takes, "judge", lambda *given: ("empty", ("the model stopped at once",)))
     with pytest.raises(InputError, match="no speech produced"):
@@ -209,7 +209,7 @@ def test_a_part_without_speech_in_any_candidate_is_silent(engine: VallE, monkeyp
 
 
 def test_a_candidate_without_speech_is_never_kept(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vall_e_core.synthesis import takes
+    from vall_e_tts.synthesis import takes
 
     judge, silent = takes.judge, scores(speak(engine, candidates=3, scorer=("length",)))[0][1]["log_probability"]
     monkeypatch.setattr(

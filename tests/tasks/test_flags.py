@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import Registry, SpeechOptions
+from vall_e_core import Registry
 from vall_e_onnx.product import wide_works
+from vall_e_tts import SpeechOptions
 
 Record = dict[str, Any]
 Check = Callable[[Record, Record], bool]

@@ -7,7 +7,9 @@ import pytest
 
 from vall_e_audio import AudioClip, at_pitch, bent, median_pitch, read_audio
 from vall_e_audio.pitch import FROM_SEMITONES, TO_SEMITONES
-from vall_e_core import SavedVoice, SpeechOptions, SpeechRequest, VallE, Voice
+from vall_e_core import VallE, Voice
+from vall_e_tts import SpeechOptions, SpeechRequest
+from vall_e_voices import SavedVoice
 
 RATE = 16_000
 TEXT = "A yellow bus stopped in front of the library."

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from vall_e_core import InputError, Registry, VallE
-from vall_e_core.synthesis import limits
-from vall_e_core.synthesis.loops import find_loop
-from vall_e_core.synthesis.takes import Take, Wanted, best_takes, retry_seed
 from vall_e_lm import in_batches
+from vall_e_tts.synthesis import limits
+from vall_e_tts.synthesis.loops import find_loop
+from vall_e_tts.synthesis.takes import Take, Wanted, best_takes, retry_seed
 
 RATE = 50.0
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from vall_e_core import Registry, SamplerSpec
-from vall_e_core.synthesis.ladder import ladder
-from vall_e_lm import ChainRequest, plan_chain
+from vall_e_core.sampling import ChainRequest
+from vall_e_lm import plan_chain
+from vall_e_tts.synthesis.ladder import ladder
 
 
 def rungs(registry: Registry, *specs: str, stage: str = "ar") -> list[tuple[str, list[str]]]:
@@ -56,7 +57,7 @@ def test_the_record_says_which_chain_was_heard(tts: Any, make_model: Any) -> Non
 
 def test_a_retried_part_is_heard_by_its_own_chain(tts: Any, make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the third try is good: its codes are those of a run whose chain was `ras` with that try's seed."""
-    from vall_e_core.synthesis import takes
+    from vall_e_tts.synthesis import takes
 
     original = takes.judge
     seen: list[int] = []

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from vall_e_core import UsageError, VallE
-from vall_e_core.synthesis import listening
-from vall_e_core.synthesis.missing import compare
-from vall_e_core.synthesis.takes import Take, Wanted, best_takes
-from vall_e_core.synthesis.transcribing import hear_codes
+from vall_e_stt.transcription import hear_codes
+from vall_e_tts.synthesis import listening
+from vall_e_tts.synthesis.missing import compare
+from vall_e_tts.synthesis.takes import Take, Wanted, best_takes
 
 TEXT = "The morning train was late again, and nobody knew why."
 WANTED = Wanted(100.0, 300, False)

@@ -107,7 +107,7 @@ def test_a_model_of_version_7_speaks_all_levels_at_once(
 def test_what_a_model_of_version_7_cannot_do_is_refused_before_it_works(
     tts: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[object, ...], says: str
 ) -> None:
-    from vall_e_core.synthesis import run
+    from vall_e_tts.synthesis import run
 
     def never(*args: object, **settings: object) -> None:
         raise AssertionError("the text was prepared before the plan was refused")

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from vall_e_core import BuildContext, Chain, compile_chain
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, compile_chain
 from vall_e_core.testing import as_sampler
 from vall_e_lm import Guidance, Model, Utterance, generate_ar, load_model
 from vall_e_lm.decode import ArResult

@@ -16,11 +16,12 @@ import soundfile
 
 from vall_e_audio import Joiner
 from vall_e_audio.joining import join
-from vall_e_core import InputError, Registry, SpeechRequest, SpeechStream, VallE, write_speech
-from vall_e_core.synthesis.candidates import Spoken
-from vall_e_core.synthesis.speech import whole_speech
-from vall_e_core.synthesis.whole import LARGEST_SECTION, sections
+from vall_e_core import InputError, Registry, VallE
 from vall_e_files import check_output
+from vall_e_tts import SpeechRequest, SpeechStream, write_speech
+from vall_e_tts.synthesis.batched import LARGEST_SECTION, sections
+from vall_e_tts.synthesis.candidates import Spoken
+from vall_e_tts.synthesis.speech import whole_speech
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SHORT, LONG = (" ".join(f"here is sentence number {name}." for name in NUMBERS[:count]) for count in (3, 6))

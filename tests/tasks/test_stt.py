@@ -17,7 +17,7 @@ import soundfile
 from vall_e_audio import read_voiced
 from vall_e_audio.vad import cut
 from vall_e_core import Registry, VallE
-from vall_e_core.tracing.file import read_trace
+from vall_e_trace.file import read_trace
 
 from .babble import babble
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import InputError, Registry, SpeechOptions, SpeechRequest, VallE
-from vall_e_core.synthesis.limits import expected_seconds
-from vall_e_core.synthesis.parts import make_parts
+from vall_e_core import InputError, Registry, VallE
 from vall_e_text import split as split_pieces
+from vall_e_tts import SpeechOptions, SpeechRequest
+from vall_e_tts.synthesis.limits import expected_seconds
+from vall_e_tts.synthesis.parts import make_parts
 
 SHORT = ("--max-ar-steps", 5, "--max-tries", 1)
 

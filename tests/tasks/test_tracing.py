@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vall_e_core import InputError, Registry, UsageError, VallE
-from vall_e_core.tracing.file import TraceLog, read_trace
+from vall_e_trace.file import TraceLog, read_trace
 
 TEXT = "The first sentence stands here. The second one is there, and longer."
 
@@ -55,7 +55,7 @@ def test_a_trace_changes_nothing_and_none_is_made_unasked(engine: VallE) -> None
 
 
 def test_tries_and_candidates_that_were_given_up_are_told_apart(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vall_e_core.synthesis import takes
+    from vall_e_tts.synthesis import takes
 
     judge = takes.judge
     monkeypatch.setattr(takes, "judge", lambda take, *rest: ("loop", ()) if take.seed == 1 else judge(take, *rest))
@@ -149,7 +149,7 @@ def test_a_picture_is_drawn(cli: Any, log: Path, tmp_path: Path, suffix: str, fl
 
 
 def test_a_picture_of_one_step_and_of_strange_text(log: Path) -> None:
-    from vall_e_core.tracing.plot import picture, selected
+    from vall_e_trace.plot import picture, selected
 
     found = read_trace(log)
     parts = [{**each, "text": "$x_1^ 漢字 {%"} for each in found.head["parts"]]

@@ -20,20 +20,10 @@ from safetensors.numpy import save
 
 from vall_e_audio import AudioClip, median_pitch, read_audio
 from vall_e_audio.recording import sounding
-from vall_e_core import (
-    InputError,
-    Registry,
-    SavedVoice,
-    UsageError,
-    VallE,
-    VoiceFolder,
-    find_voice,
-    make_voice,
-    voices_home,
-)
+from vall_e_core import InputError, Registry, UsageError, VallE
 from vall_e_core.cli import main
-from vall_e_core.voice_file import KEY
-from vall_e_voices import commands, player
+from vall_e_voices import SavedVoice, VoiceFolder, commands, find_voice, make_voice, player, voices_home
+from vall_e_voices.file import KEY
 
 SAYS = "la la la la"
 QUIET = np.zeros(16_000, np.float32)

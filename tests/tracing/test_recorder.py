@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from vall_e_core import BuildContext, Chain, StatelessSelector, Step, compile_chain
-from vall_e_core.sampling import Stage
+from vall_e_core import BuildContext
+from vall_e_core.sampling import Chain, Stage, StatelessSelector, Step, compile_chain
 from vall_e_core.sampling.sync import NoSync
 from vall_e_core.testing import SamplerLike, as_sampler
-from vall_e_core.tracing.recorder import TraceRecorder
-from vall_e_core.tracing.steps import traced_steps
-from vall_e_core.tracing.values import TracedStage, TracedStep
+from vall_e_trace.recorder import TraceRecorder
+from vall_e_trace.steps import traced_steps
+from vall_e_trace.values import TracedStage, TracedStep
 
 STOP = 8
 

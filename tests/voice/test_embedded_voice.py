@@ -9,10 +9,11 @@ import soundfile
 import torch
 
 from vall_e_audio import AudioClip, read_audio
-from vall_e_core import Recording, Speech, VallE, Voice
+from vall_e_core import Recording, VallE, Voice
 from vall_e_eval.material import choose, read_sentences
 from vall_e_eval.sphinx import SentenceJudge
 from vall_e_scorers.hearing import distance, letters
+from vall_e_tts import Speech
 
 ROOT = Path(__file__).parents[2]
 LIST_A = [each.text for each in choose(read_sentences(), "A", 8)]

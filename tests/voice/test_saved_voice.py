@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vall_e_core import VallE, VoiceFolder
+from vall_e_core import VallE
+from vall_e_voices import VoiceFolder
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .flags import chain_from_flags
+from ..lazy import lazy_names
+from .flags import chain_from_flags, flag_names
 from .plan import ChainPlan, Member, compile_chain
+from .request import ChainRequest
 
 if TYPE_CHECKING:
     from .chain import Chain, ChainState
@@ -31,42 +33,37 @@ if TYPE_CHECKING:
     from .stage import Stage
     from .step import Step, recent
     from .suffix import continuations, extend_matches, no_matches
-
-_LAZY = {
-    "Chain": "chain",
-    "ChainState": "chain",
-    "Choice": "protocols",
-    "GreedySelector": "protocols",
-    "Narrowing": "protocols",
-    "Noise": "noise",
-    "RowTransform": "protocols",
-    "Search": "protocols",
-    "Selector": "protocols",
-    "Stage": "stage",
-    "StateContext": "protocols",
-    "StatelessSelector": "protocols",
-    "StatelessTransform": "protocols",
-    "Step": "step",
-    "Trace": "protocols",
-    "Transform": "protocols",
-    "continuations": "suffix",
-    "cumulated_row": "selection",
-    "descending": "order",
-    "descending_row": "order",
-    "draw": "selection",
-    "draw_row": "selection",
-    "extend_matches": "suffix",
-    "highest": "order",
-    "highest_row": "order",
-    "no_matches": "suffix",
-    "recent": "step",
-    "take_maximum": "selection",
-    "utterance_key": "noise",
-}
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".chain": ("Chain", "ChainState"),
+            ".noise": ("Noise", "utterance_key"),
+            ".order": ("descending", "descending_row", "highest", "highest_row"),
+            ".protocols": (
+                "Choice",
+                "GreedySelector",
+                "Narrowing",
+                "RowTransform",
+                "Search",
+                "Selector",
+                "StateContext",
+                "StatelessSelector",
+                "StatelessTransform",
+                "Trace",
+                "Transform",
+            ),
+            ".selection": ("cumulated_row", "draw", "draw_row", "take_maximum"),
+            ".stage": ("Stage",),
+            ".step": ("Step", "recent"),
+            ".suffix": ("continuations", "extend_matches", "no_matches"),
+        },
+    )
 
 __all__ = [
     "Chain",
     "ChainPlan",
+    "ChainRequest",
     "ChainState",
     "Choice",
     "GreedySelector",
@@ -92,6 +89,7 @@ __all__ = [
     "draw",
     "draw_row",
     "extend_matches",
+    "flag_names",
     "highest",
     "highest_row",
     "no_matches",
@@ -99,14 +97,3 @@ __all__ = [
     "take_maximum",
     "utterance_key",
 ]
-
-
-def __getattr__(name: str) -> object:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value: object = getattr(import_module(f".{module}", __name__), name)
-    globals()[name] = value
-    return value

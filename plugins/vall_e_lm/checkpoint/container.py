@@ -11,8 +11,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vall_e_core import CheckpointError
-from vall_e_core.errors import did_you_mean
+from vall_e_core import CheckpointError, did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from vall_e_core import CheckpointError, UsageError
-from vall_e_core.errors import suggestion
+from vall_e_core import CheckpointError, UsageError, suggestion
 
 from ..model.config import ModelConfig
 from .container import TensorInfo

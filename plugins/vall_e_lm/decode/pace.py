@@ -24,9 +24,9 @@ from ..model.cache import KVCache
 from .steppers import CachedStepper
 
 if TYPE_CHECKING:
-    from vall_e_core import StepRecorder, StepRecording
     from vall_e_core.sampling import ChainState, Step
 
+    from ..engine import StepRecorder, StepRecording
     from .loop import Loop
     from .rows import Rows
 

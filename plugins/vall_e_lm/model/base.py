@@ -20,7 +20,7 @@ from .early_exit import EarlyExit
 from .sequence import EmbeddedSequence, Inputs, Target
 
 if TYPE_CHECKING:
-    from vall_e_core import StepRecorder
+    from ..engine import StepRecorder
 
 
 class BaseModel(nn.Module, ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vall_e_core import Step
+from vall_e_core.sampling import Step
 
 
 class SoftCapTransform:

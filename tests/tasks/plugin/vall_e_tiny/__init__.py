@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from vall_e_core import BuildContext, Codec, Phonemizer, Sampler, Voice, hookimpl, param
 
 if TYPE_CHECKING:
-    from vall_e_core import CodecModel, PhonemizerModel, Transform
+    from vall_e_core import CodecModel, PhonemizerModel
+    from vall_e_core.sampling import Transform
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from vall_e_core import StatelessTransform, Step
+from vall_e_core.sampling import StatelessTransform, Step
 
 HOP = 160
 

@@ -1,0 +1,36 @@
+"""For authors of plugins: `plugins new` and `plugins check`, the contract suites, and the pages of samplers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from vall_e_core import LazyCommand, hookimpl, lazy_names
+
+if TYPE_CHECKING:
+    from .check import check
+    from .new import Names, write_plugin
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".check": ("check",),
+            ".new": ("Names", "write_plugin"),
+        },
+    )
+
+
+@hookimpl
+def vall_e_commands() -> Iterable[LazyCommand]:
+    """The commands `plugins check` and `plugins new`."""
+    return [
+        LazyCommand("plugins check", "try everything that a plugin brings", "vall_e_authoring.commands:check_plugin"),
+        LazyCommand("plugins new", "write a new plugin that works", "vall_e_authoring.commands:new_plugin"),
+    ]
+
+
+__all__ = [
+    "Names",
+    "check",
+    "write_plugin",
+]

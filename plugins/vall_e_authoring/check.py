@@ -1,0 +1,231 @@
+"""What `vall-e plugins check` tries: everything a plugin brings, as strictly as its users would wish."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from vall_e_core import (
+    MISSING,
+    BuildContext,
+    Component,
+    LazyCommand,
+    PluginError,
+    Sampler,
+    Task,
+    VallEError,
+    suggestion,
+)
+from vall_e_core.errors import FAILURES
+from vall_e_core.plugin_loader import Found, Provided, collect, describe, find, manager, resolve_command
+
+HEAVY = ("torch", "numpy", "encodec", "vocos", "phonemizer", "soundfile", "soxr", "yaml", "transformers", "scipy")
+"""What a registration module must not import."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One thing that was looked at, and what is wrong with it."""
+
+    subject: str
+    problems: tuple[str, ...]
+
+    def to_mapping(self) -> dict[str, object]:
+        """As `--json` prints it."""
+        return {"subject": self.subject, "ok": not self.problems, "problems": list(self.problems)}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One thing to look at: `run` does, and returns what is wrong with it."""
+
+    subject: str
+    run: Callable[[], Sequence[str]]
+
+
+def check(package: str) -> list[Report]:
+    """Check the plugins that a name stands for. Raises PluginError where there are none or one doesn't load."""
+    return [Report(each.subject, tuple(each.run())) for each in trials(_named(package))]
+
+
+def trials(plugins: Sequence[Found]) -> list[Trial]:
+    """What there is to look at in plugins. Raises PluginError where one doesn't load."""
+    made: list[Trial] = []
+    for found in plugins:
+        label = f"plugin {found.name} ({found.distribution} {found.version})"
+        try:
+            if found.problem is not None:
+                raise PluginError(found.problem)
+            brought = collect(found.load(), manager(), found.name)
+        except FAILURES as error:
+            raise PluginError(f"{label} is broken", cause=describe(error)) from error
+        made.append(Trial(label, partial(heavy_imports, found.target.partition(":")[0])))
+        made += [Trial(f"{kind} {component.name}", partial(_problems, component)) for kind, component in brought]
+    return made
+
+
+def _named(package: str) -> list[Found]:
+    installed = find()
+    wanted = package.replace("_", "-").lower()
+    chosen = [
+        each
+        for each in installed
+        if wanted in (each.name.replace("_", "-").lower(), each.distribution, f"{each.distribution}/{each.name}")
+        or each.target.partition(":")[0] == package
+    ]
+    chosen = chosen or [each for each in installed if package in _brought(each)] or source_folder(Path(package))
+    if chosen:
+        return chosen
+    try:
+        importlib.import_module(package)
+    except (ModuleNotFoundError, ValueError) as error:
+        names = [name for each in installed for name in (each.name, each.distribution)]
+        raise PluginError(
+            f"no plugin, distribution, component, folder or module is called {package!r}",
+            try_=suggestion(package, set(names)),
+        ) from error
+    except FAILURES as error:
+        raise PluginError(f"{package} can't be imported", cause=describe(error)) from error
+    return [Found(package, package, "not installed", "?")]
+
+
+def _brought(found: Found) -> set[str]:
+    """The names of what a plugin brings; none where it is broken."""
+    try:
+        return {component.name for _, component in collect(found.load(), manager(), found.name)}
+    except FAILURES:
+        return set()
+
+
+def source_folder(folder: Path) -> list[Found]:
+    """The plugins that a distribution's source declares in its pyproject.toml; they can be imported from now on."""
+    try:
+        text = (folder / "pyproject.toml").read_text("utf-8")
+    except (OSError, UnicodeError, ValueError):
+        return []
+    found = [
+        Found(name, target, folder.resolve().name, "not installed")
+        for name, target in re.findall(r"""^["']?([\w.-]+)["']?\s*=\s*["']([\w.:]+)["']\s*$""", _entries(text), re.M)
+    ]
+    if found:
+        roots = [str(each.resolve()) for each in (folder / "src", folder) if each.is_dir()]
+        sys.path[:0] = [each for each in roots if each not in sys.path]
+    return found
+
+
+def _entries(text: str) -> str:
+    """The lines of a pyproject.toml that declare plugins. (Python 3.10 has no TOML parser.)"""
+    parts = re.split(r"""^\[project\.entry-points\.["']?vall_e["']?\]\s*$""", text, maxsplit=1, flags=re.M)
+    return re.split(r"^\[", parts[1], maxsplit=1, flags=re.M)[0] if len(parts) == 2 else ""
+
+
+def heavy_imports(module: str) -> list[str]:
+    """What importing a registration module pulls in, seen in a process of its own."""
+    code = (
+        f"import sys; import vall_e_core; before = set(sys.modules); import {module}\n"
+        f"print(*sorted({set(HEAVY)!r} & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=_environment(), check=False
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it fails without a word"]
+        return [f"importing {module} by itself fails: {lines[-1]}"]
+    names = done.stdout.split()
+    return [f"importing {module} imports {', '.join(names)}: move that into build()"] if names else []
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _problems(component: Provided) -> list[str]:
+    if isinstance(component, LazyCommand):
+        return _caught("loading it", lambda: resolve_command(component))
+    problems = [] if component.summary() else ["it has no docstring: that is its help"]
+    problems += [f"{each.key}: no help text" for each in component.params() if not each.help.strip()]
+    required = [each.key for each in component.params() if each.required]
+    if required and not _example(component):
+        return [*problems, *([] if issubclass(component, Task) else [f"no default for {', '.join(required)}"])]
+    return [*problems, *_round_trip(component), *_build(component)]
+
+
+def _example(component: type[Component]) -> Mapping[str, object]:
+    """Parameters to try it with: none where all have defaults; else what the contract suite would begin with."""
+    if not issubclass(component, Sampler) or not any(each.required for each in component.params()):
+        return {}
+    from .contract.probes import instances
+
+    return next((each.to_mapping() for each in instances(component)), {})
+
+
+def _round_trip(component: type[Component]) -> list[str]:
+    """Defaults, mapping, text and schema agree with each other."""
+    try:
+        made = component.from_mapping(_example(component))
+        if component.from_mapping(made.to_mapping()) != made:
+            return ["from_mapping(to_mapping()) isn't equal to the instance"]
+        import json
+
+        json.dumps(component.json_schema(), allow_nan=False)
+    except (VallEError, ValueError, TypeError) as error:
+        return [f"its defaults or schema are invalid: {describe(error)}"]
+    return _sampler_text(made) if isinstance(made, Sampler) else []
+
+
+def _sampler_text(made: Sampler) -> list[str]:
+    changed = {
+        each.key: each.neutral for each in made.params() if each.neutral is not MISSING and each.neutral is not None
+    }
+    try:
+        other = type(made).from_mapping({**_example(type(made)), **changed})
+        if type(made).from_spec(other.to_spec().partition(":")[2]) != other:
+            return ["from_spec(to_spec()) isn't equal to the instance"]
+    except (VallEError, ValueError) as error:
+        return [f"its neutral values are refused: {describe(error)}"]
+    if changed and not other.is_neutral():
+        return ["is_neutral() is false at its own neutral values"]
+    return []
+
+
+def _build(component: type[Component]) -> list[str]:
+    """Samplers are built and put through the contract suite; other kinds may need weights or system libraries."""
+    if not issubclass(component, Sampler):
+        return []
+    context = BuildContext(vocab_size=1025, stop_token=1024, frame_rate=75.0, stage=min(component.stages))
+    problems = _caught("build() with its defaults", lambda: component.from_mapping(_example(component)).build(context))
+    if problems:
+        return problems
+    suite = _contract_suite()
+    if suite is None:
+        return []
+    try:
+        return list(suite(component))
+    except Exception as error:
+        return [f"the contract suite stopped: {describe(error)}"]
+
+
+def _contract_suite() -> Callable[[type[Sampler]], Sequence[str]] | None:
+    try:
+        testing = importlib.import_module("vall_e_authoring.testing")
+    except ImportError:
+        return None
+    found = getattr(testing, "check_sampler", None)
+    return found if callable(found) else None
+
+
+def _caught(what: str, call: Callable[[], object]) -> list[str]:
+    """A plugin's own code may raise anything; here that is the finding."""
+    try:
+        call()
+    except FAILURES as error:
+        return [f"{what} fails: {describe(error)}"]
+    return []

@@ -1,0 +1,69 @@
+"""`vall-e plugins check` and `vall-e plugins new`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from vall_e_core import PluginError
+from vall_e_core.cli_state import state_of
+from vall_e_core.plugin_loader import OURS, find
+from vall_e_core.streams import kept_stdout
+
+from .check import check
+from .new import Names, write_plugin
+
+
+@click.command("check")
+@click.argument("package", metavar="PKG")
+@click.pass_context
+def check_plugin(ctx: click.Context, package: str) -> None:
+    """Load one plugin strictly and try everything it brings.
+
+    PKG is the name of a plugin, of a distribution, of a component (such as a sampler), or something that isn't
+    installed as a plugin yet: a folder with a pyproject.toml, or a module. Exits with 4 when something is wrong.
+    """
+    console = state_of(ctx).console()
+    with kept_stdout():
+        reports = check(package)
+    if console.json:
+        click.echo(json.dumps([report.to_mapping() for report in reports], indent=2, ensure_ascii=False))
+    else:
+        for report in reports:
+            click.echo(f"{'ok' if not report.problems else 'FAIL':<5}{report.subject}")
+            for problem in report.problems:
+                click.echo(f"     - {problem}")
+    wrong = sum(bool(report.problems) for report in reports)
+    if wrong:
+        raise PluginError(f"{package}: {wrong} of {len(reports)} checks failed")
+
+
+@click.command("new")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--dir", "parent", metavar="PATH", default=Path(), type=click.Path(path_type=Path),
+    help="The folder to write NAME/ into.  [default: this one]",
+)  # fmt: skip
+@click.pass_context
+def new_plugin(ctx: click.Context, name: str, parent: Path) -> None:
+    """Write a new sampler called NAME, as a whole distribution in ./NAME/, and refuse to overwrite anything.
+
+    It works as it is: install it, run its tests, use it. Then put your own rule in the place of its own.
+    """
+
+
+    state = state_of(ctx)
+    ours = [record for record in state.registry.records if record.distribution == OURS]
+    names = Names.of(
+        name,
+        samplers={each for record in ours for each in record.provides.get("samplers", ())},
+        packages={"vall_e_core", *(each.target.partition(":")[0] for each in find() if each.ours)},
+    )
+    folder, written = write_plugin(names, parent)
+    if state.console().json:
+        click.echo(json.dumps({"folder": str(folder), "distribution": names.distribution, "files": written}, indent=2))
+        return
+    click.echo("\n".join(str(folder / each) for each in written))
+    click.echo(f"\nNext: pip install -e {folder}; pytest {folder}; vall-e plugins check {name}")

@@ -1,0 +1,199 @@
+"""`SpeechStream`: speech that is handed out while it is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from vall_e_audio import Joiner, Placed, Wave, paced
+from vall_e_core import InputError
+
+from .batched import Sound, whole_parts
+from .candidates import Chosen, alike
+from .early import early_parts, whole_only
+from .results import Part
+from .run import Run
+from .speech_record import speech_record
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from vall_e_trace import TraceLog
+
+
+class SpeechStream(Iterator[Wave]):
+    """Waves [samples] float32 at `sample_rate`, one after the other, pauses between parts included.
+
+        stream = engine.stream("Hello there.", ["reference.wav"], seed=1)
+        for wave in stream:
+            play(wave, stream.sample_rate)
+        print(stream.record["duration"])
+
+    Of what has been handed out it keeps nothing but the parts' records. What goes wrong is raised by `next`, and then
+    nothing more comes and there is no record. A part in
+    which the model says nothing in any try is silent (its verdict is `empty`, and it is warned about); where all are,
+    that is an InputError.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        early: bool = False,
+        given: Tensor | None = None,
+        keep_parts: bool = False,
+        arguments: Mapping[str, object] | None = None,
+    ) -> None:
+        """`early`: in pieces of a part, where that is possible (`whole_only`), else part by part; `given`: level 0;
+        `arguments`: what the record keeps of how to ask for the same again."""
+        self._run = run
+        self._early = early and whole_only(run) is None
+        self._source: Generator[Sound, None, None] = early_parts(run) if self._early else whole_parts(run, given)
+        self._joiner = Joiner(run.codec.sample_rate, run.options.pause)
+        self._keeps, self._arguments = keep_parts, arguments
+        self._chosen: list[Chosen] = []
+        self._records: list[dict[str, Any]] = []
+        self._alike = True
+        self._leads = True
+        """Whether the first part hasn't begun."""
+        self._samples = 0
+        self._spent = time.perf_counter() - run.began
+        self._record: dict[str, Any] | None = None
+        self.sample_rate = run.codec.sample_rate
+        self.parts: list[Part] = []
+        """The finished parts, where they are kept."""
+        if self._early and run.deaf is None:
+            run.deaf = "what has been heard can't be made again (--stream)"
+            run.engine.notify(f"note: takes aren't listened to: {run.deaf}")
+        if early and not self._early:
+            run.warnings.append(f"the speech is handed out part by part: {whole_only(run)}")
+
+    @property
+    def known_parts(self) -> int:
+        """How many parts there are in all."""
+        return len(self._run.parts)
+
+    @property
+    def early(self) -> bool:
+        """Whether a part is handed out before it is whole."""
+        return self._early
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Everything that was noticed so far."""
+        return tuple(self._run.warnings)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Everything about the run, once all of it has been handed out. Raises ValueError before."""
+        if self._record is None:
+            raise ValueError("the speech isn't finished yet")
+        return self._record
+
+    @property
+    def silent_parts(self) -> list[int]:
+        """The numbers of the finished parts, from 0, in which nothing was said."""
+        return [at for at, each in enumerate(self._records) if each["verdict"] == "empty"]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether every part that is finished ended by itself."""
+        return all(each["stop_reason"] != "length" for each in self._records)
+
+    def __next__(self) -> Wave:
+        """The next samples, at least one."""
+        while self._record is None:
+            began = time.perf_counter()
+            with self._run.engine.ready():
+                sound = next(self._source, None)
+                wave = self._heard(sound) if sound is not None else None
+            self._spent += time.perf_counter() - began
+            if wave is None and len(self._records) < len(self._run.parts):
+                break  # it has failed before
+            if wave is None:
+                self._finish()
+            elif len(wave):
+                self._samples += len(wave)
+                return wave
+        raise StopIteration
+
+    def close(self) -> None:
+        """Make nothing more, and let go of what was under way; there is no record then. `with` does it at the end."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def trace(self) -> TraceLog | None:
+        """What the chains did at every step, once all is finished; None where nothing was recorded."""
+        run = self._run
+        if run.traces is None:
+            return None
+        return run.traces.log(run.plans, run.wanted, self._chosen, self.record)
+
+    def _heard(self, sound: Sound) -> Wave:
+        at = len(self._records)
+        said = self._run.parts[at].said
+        first = self._joiner.silence(said.lead) if self._leads else sound.wave[:0]
+        self._leads = False
+        ready = np.concatenate((first, self._joiner.push(paced(sound.wave, self.sample_rate, self._run.rate(at)))))
+        if sound.chosen is None:
+            return ready
+        rest, placed = self._joiner.end(last=at == len(self._run.parts) - 1, pause=said.pause)
+        self._note(at, sound.chosen, placed)
+        joined: Wave = np.concatenate((ready, rest))
+        return joined
+
+    def _note(self, at: int, chosen: Chosen, placed: Placed) -> None:
+        """Write down what became of part `at`."""
+        part = self._part(at, chosen, placed)
+        self._alike = self._alike and alike([chosen])
+        self._records.append(part.record(at))
+        self._warn_about(at, part)
+        if self._keeps:
+            self.parts.append(part)
+        if self._run.traces is not None:
+            self._chosen.append(chosen)
+
+    def _part(self, at: int, chosen: Chosen, place: Placed) -> Part:
+        run, text, take, rate = self._run, self._run.parts[at], chosen.take, self.sample_rate
+        return Part(
+            text.text, text.phonemes, chosen.spoken.codes.cpu(), place.start / rate, place.length / rate,
+            place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
+            take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
+            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung,
+            take.attempts, text.said,
+        )  # fmt: skip
+
+    def _warn_about(self, at: int, part: Part) -> None:
+        count = len(self._run.parts)
+        where = f"part {at + 1} of {count}" if count > 1 else "the speech"
+        tried = f"after {part.tries} tries" if part.tries > 1 else "at the first try"
+        self._run.warnings += [f"{where} {finding} ({tried})" for finding in part.findings]
+        if part.degenerate:
+            self._run.warnings.append(
+                f"{where}: the sampling chain left no token at {part.degenerate} steps; the likeliest was taken"
+            )
+
+    def _finish(self) -> None:
+        if len(self.silent_parts) == len(self._records):
+            raise InputError(
+                "no speech produced", cause=f"the model stopped at once in {self._records[0]['tries']} tries",
+                try_="another --seed, another reference, or a longer text",
+            )  # fmt: skip
+        if self._alike:
+            self._run.warnings.append("all candidates are alike: the sampling chain draws nothing")
+        self._record = speech_record(self._run, self._records, self._samples, self._spent)
+        if self._arguments is not None:
+            self._record["arguments"] = dict(self._arguments)
