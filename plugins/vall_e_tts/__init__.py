@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from .options import SpeechOptions
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech
+    from .synthesis.stream import SpeechStream
+    from .synthesis.writing import write_speech
     from .valle import VallE
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            ".synthesis.writing": ("write_speech",),
+            ".synthesis.stream": ("SpeechStream",),
             ".explain": ("explain_command",),
             ".options": ("SpeechOptions",),
             ".synthesis.request": ("SpeechRequest",),
@@ -148,6 +152,8 @@ __all__ = [
     "Speech",
     "SpeechOptions",
     "SpeechRequest",
+    "SpeechStream",
     "VallE",
     "explain_command",
+    "write_speech",
 ]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from vall_e_core import LazyCommand, hookimpl, lazy_names
 
 if TYPE_CHECKING:
-    from .folder import CodesOrigin, SavedVoice, VoiceFolder, saved_names
+    from .folder import CodesOrigin, SavedVoice, VoiceFolder, check_voice_name, saved_names, voices_home
     from .making import VoiceReference, find_voice, make_voice, model_codec
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".folder": ("CodesOrigin", "SavedVoice", "VoiceFolder", "saved_names"),
+            ".folder": ("CodesOrigin", "SavedVoice", "VoiceFolder", "saved_names", "voices_home", "check_voice_name"),
             ".making": ("VoiceReference", "find_voice", "make_voice", "model_codec"),
         },
     )
@@ -31,8 +31,10 @@ __all__ = [
     "SavedVoice",
     "VoiceFolder",
     "VoiceReference",
+    "check_voice_name",
     "find_voice",
     "make_voice",
     "model_codec",
     "saved_names",
+    "voices_home",
 ]

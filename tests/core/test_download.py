@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from vall_e_files import offline_variable
-from vall_e_models import DownloadError, fetch
+from vall_e_models.download import DownloadError, fetch
 
 ROOT = Path(__file__).parents[2]
 DATA = random.Random(0).randbytes(700_000)  # several blocks
