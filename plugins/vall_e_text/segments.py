@@ -94,7 +94,8 @@ def require_speech(pieces: Iterable[Piece], source: str = "the text") -> None:
 def split(
     pieces: Iterable[Piece], *, max_seconds: float = LONGEST_SEGMENT, min_seconds: float = SHORTEST_SEGMENT
 ) -> list[Segment]:
-    """Pieces as segments of about `max_seconds` at most, cut at stops, sentences, clauses or words.
+    """Pieces as segments of about `max_seconds` at most, cut at stops, sentences, clauses or words; words that stand
+    for one thing, such as a number, stay together.
 
     Every character but blanks is in exactly one segment, in order. Sentences shorter than `min_seconds` are joined with
     a neighbor of their paragraph. What holds nothing to say is joined likewise, or dropped where it stands alone.
@@ -150,9 +151,9 @@ def _segments(group: _Group, longest: float, shortest: float) -> Iterator[Segmen
     texts = [line.text for line in group.lines]
     stretches = [
         (at, stretch)
-        for at, text in enumerate(texts)
+        for at, (text, together) in enumerate(zip(texts, map(_phrases, group.lines), strict=True))
         for sentence in find_sentences(text)
-        for stretch in fitting(text, sentence, longest)
+        for stretch in fitting(text, sentence, longest, together)
     ]
     cursors = [Cursor[Spoken](line.pieces) for line in group.lines]
     for together in _joined(texts, stretches, longest, shortest):
@@ -171,6 +172,17 @@ def _segments(group: _Group, longest: float, shortest: float) -> Iterator[Segmen
         said = [texts[at][start:end] for at, (start, end) in together]
         if any(map(str.isalnum, "".join(said))):
             yield Segment(tuple(pieces), sum(map(estimate_seconds, said)), paragraph=False)
+
+
+def _phrases(line: _Line) -> list[Span]:
+    """Where in a line's text words lie that stand for one thing, such as a number: they are said in one go."""
+    found, place = [], 0
+    for piece in line.pieces:
+        text = shown(piece)
+        if isinstance(piece, Words) and piece.written is not None and text.strip():
+            found.append((place + len(text) - len(text.lstrip()), place + len(text.rstrip())))
+        place += len(text)
+    return found
 
 
 def _stop_of(line: _Line) -> Stop:

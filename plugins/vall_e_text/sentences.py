@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 Span = tuple[int, int]
@@ -63,14 +64,23 @@ def find_sentences(line: str) -> Iterator[Span]:
         yield _within(line, start, len(line))
 
 
-def fitting(line: str, sentence: Span, limit: float) -> Iterator[Span]:
-    """Stretches of a sentence of at most `limit` seconds: cut after clauses, else between words, else inside one."""
+def fitting(line: str, sentence: Span, limit: float, together: Sequence[Span] = ()) -> Iterator[Span]:
+    """Stretches of a sentence of at most `limit` seconds: cut after clauses, else between words, else inside one.
+
+    Args:
+        line: What the places refer to.
+        sentence: The place of the sentence.
+        limit: The longest stretch, in seconds.
+        together: Places of words that belong together, such as those of a number, in order and apart. They are cut
+            only where they are too long themselves.
+    """
     start, end = sentence
     if estimate_seconds(line[start:end]) <= limit:
         yield sentence
         return
     begin, seconds = start, 0.0
-    for first, last in _atoms(line, start, end, limit):
+    inside = _Inside([each for each in together if estimate_seconds(line[each[0] : each[1]]) <= limit])
+    for first, last in _atoms(line, start, end, limit, inside):
         length = estimate_seconds(line[first:last])
         if first > begin and seconds + length > limit:
             if line[begin:first].strip():
@@ -79,6 +89,18 @@ def fitting(line: str, sentence: Span, limit: float) -> Iterator[Span]:
         seconds += length
     if line[begin:end].strip():
         yield _within(line, begin, end)
+
+
+class _Inside:
+    """Whether a place lies inside one of some spans, which are in order and apart."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._starts = [start for start, _ in spans]
+        self._ends = [end for _, end in spans]
+
+    def __call__(self, place: int) -> bool:
+        at = bisect_left(self._starts, place) - 1
+        return at >= 0 and place < self._ends[at]
 
 
 def _within(line: str, start: int, end: int) -> Span:
@@ -106,20 +128,28 @@ def _ends_sentence(line: str, begin: int, stop: str, end: int) -> bool:
     return not (initial or number) and word.lower() not in _ABBREVIATIONS
 
 
-def _atoms(line: str, start: int, end: int, limit: float) -> Iterator[Span]:
+def _atoms(line: str, start: int, end: int, limit: float, inside: _Inside) -> Iterator[Span]:
     """What isn't cut further: clauses; the words of a clause that is too long; parts of a word that is."""
     sentence = line[start:end]
-    first = 0
-    for last in [*_clauses(sentence), len(sentence)]:
-        if estimate_seconds(sentence[first:last]) <= limit:
-            yield start + first, start + last
-        else:
-            for match in _WORD.finditer(sentence, first, last):
-                if estimate_seconds(match.group()) <= limit:
-                    yield start + match.start(), start + match.end()
-                else:
-                    yield from _cut(line, start + match.start(), start + match.end(), limit)
-        first = last
+    clauses = [start + place for place in _clauses(sentence)]
+    for clause in _between(start, [*(place for place in clauses if not inside(place)), end]):
+        if estimate_seconds(line[slice(*clause)]) <= limit:
+            yield clause
+            continue
+        words = [match.end() for match in _WORD.finditer(line, *clause)][:-1]
+        for phrase in _between(clause[0], [*(place for place in words if not inside(place)), clause[1]]):
+            if estimate_seconds(line[slice(*phrase)]) <= limit:
+                yield phrase
+            else:
+                for match in _WORD.finditer(line, *phrase):
+                    yield from _cut(line, match.start(), match.end(), limit)
+
+
+def _between(start: int, ends: Sequence[int]) -> Iterator[Span]:
+    """Stretches that follow one another."""
+    for end in ends:
+        yield start, end
+        start = end
 
 
 def _clauses(sentence: str) -> Iterator[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from vall_e_text import (
     detect_script,
     estimate_seconds,
     find_sentences,
+    joined,
     read,
     read_text,
     require_speech,
@@ -210,6 +211,45 @@ def test_a_long_sentence_is_cut_at_its_clauses_and_then_between_words() -> None:
     words = "word " * 200
     cut = split_text(words, max_seconds=4)
     assert all(set(segment.text.split()) == {"word"} for segment in cut)
+
+
+AMOUNT = "nineteen dollars, and ninety-nine cents"
+
+
+def test_words_that_stand_for_one_thing_are_not_cut_apart() -> None:
+    for before in range(20, 45):
+        words = [("word " * before, None), (AMOUNT, "$19.99"), (" word" * 40, None)]
+        segments = split(placed(words))
+        assert len(segments) > 1
+        assert any(AMOUNT in segment.spoken for segment in segments), before
+
+
+def test_words_that_stand_for_one_thing_are_cut_where_they_are_too_long() -> None:
+    digits = "one two three four five, " * 20
+    segments = split(placed([("say ", None), (digits, "12345" * 20), ("now", None)]))
+    assert max(segment.seconds for segment in segments) <= 12.5
+    assert solid("".join(segment.spoken for segment in segments)) == solid(f"say {digits}now")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("ab ,.", min_size=1, max_size=30), st.sampled_from([None, "1"])), max_size=30),
+    st.floats(0.2, 3),
+)
+def test_nothing_is_lost_whatever_belongs_together(words: list[tuple[str, str | None]], longest: float) -> None:
+    pieces = placed([*words, ("a", None)])
+    segments = split(pieces, max_seconds=longest, min_seconds=0)
+    said = "".join(segment.spoken for segment in segments)
+    assert [char for char in said if char.isalpha()] == [char for char in joined(pieces) if char.isalpha()]
+
+
+def placed(words: Iterable[tuple[str, str | None]]) -> list[Words]:
+    """Words, each with what was written, one behind the other."""
+    found: list[Words] = []
+    for text, written in words:
+        start = found[-1].end if found else 0
+        found.append(Words(text, start, start + len(text if written is None else written), written))
+    return found
 
 
 def test_a_combining_mark_stays_with_its_letter() -> None:
