@@ -67,6 +67,23 @@ _NUMBERS: tuple[Rule, ...] = (
     plain.alphanumeric,
     plain.number,
 )
+_SHAPE = re.compile(
+    r"(?P<row>(?:(?<=\d )|(?<=\d[,;] ))\d{1,2}(?=[,;]? \d\d?(?:[ ,;]|$)))"
+    r"|\d{1,40}(?!\d)(?:(?P<spaced>(?= \d))|(?P<counting>(?= [a-z]))|(?P<ended>(?! )(?=[,;:.!?)]{0,3}(?:\s|$))))"
+    r"|(?P<fraction>[½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒])"
+)
+"""What stands behind a whole number tells which rules can know it."""
+_BY_SHAPE: dict[str | None, tuple[Rule, ...]] = {
+    None: _NUMBERS,
+    "row": (plain.number,),
+    "spaced": (codes.phone, codes.house, codes.code, quantities.quantity, codes.long_number, slashes.slashed,
+               years.year_number, plain.number),
+    "counting": (codes.phone, times.military, times.hour, money.money_behind, dates.day_first, codes.code,
+                 quantities.quantity, plain.dimensions, codes.long_number, years.year_number, plain.number),
+    "ended": (codes.phone, codes.code, codes.long_number, years.year_number, plain.number),
+    "fraction": (quantities.quantity, slashes.slashed, plain.number),
+}  # fmt: skip
+"""In the same order as all of them."""
 _WORDS: tuple[Rule, ...] = (
     web.address,
     web.path,
@@ -152,7 +169,10 @@ class EnglishNormalizerModel:
     def _read(self, place: Place, shouts: Shouts) -> Found | None:
         char = place.char
         if char.isdecimal() or char in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⅐⅑⅒":
-            return first(_NUMBERS, place) if char.isascii() or not char.isdecimal() else None
+            if not char.isascii() and char.isdecimal():
+                return None
+            shape = _SHAPE.match(place.text, place.pos)
+            return first(_BY_SHAPE[shape.lastgroup if shape is not None else None], place)
         if char.isalpha() and char.isascii():
             return first(_WORDS, place) or initials.capitals(place, shouts.at(place.pos))
         return first(_SIGNS, place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from .words import listed
@@ -12,7 +13,6 @@ from .words import listed
 _NEAR = 48
 """Characters that a rule looks back or ahead for a word."""
 _OPENERS = "\"“‘'([{«"
-_CLOSERS = tuple('.,;:!?"”’)]}»…')
 _CLOSERS = tuple('.,;:!?"”’)]}»…')
 _NEXT_WORD = re.compile(r"[\s\"“”‘'()\[\],:;]{0,4}([^\W_][\w'’]{0,40})")
 _STARTERS = listed("""
@@ -53,13 +53,19 @@ class Place:
 
         Without the marks around it; a sentence's end between gives the empty string.
         """
-        here = self.pos if pos is None else pos
-        words = self.text[max(0, here - _NEAR) : here].rstrip(" " + _OPENERS).split()
+        words = self._before if pos is None else self._words_before(pos)
         if len(words) < count:
             return ""
         if any(word[-1] in "!?" or (word[-1] == "." and len(word) > 5) for word in words[-count:]):
             return ""
         return words[-count].strip(_OPENERS + "”’)]},:;.")
+
+    @cached_property
+    def _before(self) -> list[str]:
+        return self._words_before(self.pos)
+
+    def _words_before(self, pos: int) -> list[str]:
+        return self.text[max(0, pos - _NEAR) : pos].rstrip(" " + _OPENERS).split()
 
     def after(self, pos: int) -> str:
         """The word that follows a position, across blanks and light marks; empty without one."""

@@ -185,6 +185,28 @@ def test_long_runs_of_anything_are_taken(model: NormalizerModel, unit: str) -> N
     spoken(model, unit * (20_000 // len(unit)))
 
 
+@pytest.mark.parametrize("unit", ["1 ", "12 34 ", "7, "])
+def test_numbers_are_as_cheap_as_prose(model: NormalizerModel, unit: str) -> None:
+    prose = " ".join(written for kind, written, _ in table("english-kept.tsv") if kind == "plain")
+    assert calls(model, unit * 1000) <= 3 * calls(model, prose)
+
+
+def calls(model: NormalizerModel, text: str) -> float:
+    """Calls of functions that reading a text takes, per character: unlike time, they are the same on every machine."""
+    count = 0
+
+    def counted(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(counted)
+    try:
+        spoken(model, text)
+    finally:
+        sys.setprofile(None)
+    return count / len(text)
+
+
 def test_registering_and_loading_import_nothing_heavy() -> None:
     code = (
         "import sys\n"
