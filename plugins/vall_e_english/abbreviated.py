@@ -60,7 +60,12 @@ LATIN = {
 ROMANS = listed(
     "ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxii xxiii xxiv xxv xxvi xxx"
 )
-SMALL = frozenset({*ALWAYS, *DOTTED, *BEFORE_NUMBER, *ROMANS}) | listed(
+CHAT = listed("""
+    afaik brb btw cya diy faq ffs fyi gg gtg html idk iirc ikr imho jk lmk nvm omg omw pdf rofl rsvp smh sms sql tbh tbd
+    ttyl url usb vip vpn wtf
+    """)
+"""Letters in small type that are said one by one."""
+SMALL = frozenset({*ALWAYS, *DOTTED, *BEFORE_NUMBER, *ROMANS, *CHAT}) | listed(
     "y i et w n s eqn eqs eqns lg lge med sm xl he she his her him and yes either"
 )
 """Words in small letters with which something begins that is read otherwise; all others are passed over at once."""

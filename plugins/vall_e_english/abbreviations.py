@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .abbreviated import ALWAYS, BEFORE_NUMBER, CAPITALIZED, DOTTED, LATIN, SLASHED, UNDOTTED, WORDS_TOO
+from .abbreviated import ALWAYS, BEFORE_NUMBER, CAPITALIZED, CHAT, DOTTED, LATIN, SLASHED, UNDOTTED, WORDS_TOO
+from .letters import spell
 from .place import Found, Place, stopped
 from .words import listed
 
@@ -18,6 +19,7 @@ _LETTERS = re.compile(
 _VERSUS = re.compile(r"v\. (?=[A-Z])")
 _WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w))?")
 _NUMBER = re.compile(r"(?P<sign> ?#)?(?P<gap> ?)(?=\d)")
+_CHAT = re.compile(r"[a-z]{3,5}(?![\w'’@/-]|\.\w)")
 _EQUATIONS = re.compile(r"([Ee]q(?:n?s|n)?)\.? ?(?=\(\d{1,4}(?:\.\d{1,4})?[a-z]?\))")
 _SIZE = re.compile(r"(lge?|med|sm|xl)\.? (?=[a-z])")
 _SIZES = {"lg": "large", "lge": "large", "med": "medium", "sm": "small", "xl": "extra large"}
@@ -51,6 +53,8 @@ def abbreviation(place: Place) -> Found | None:
         return _letters(place, found)
     if (found := _VERSUS.match(text, pos)) and place.before()[:1].isupper():
         return Found(found.end() - 1, "versus")
+    if (found := _CHAT.match(text, pos)) and found.group() in CHAT:
+        return Found(found.end(), spell(found.group()))
     if found := _EQUATIONS.match(text, pos):
         return Found(found.end(), "equations " if found[1].endswith("s") else "equation ")
     if (found := _SIZE.match(text, pos)) and _counted(place):
@@ -120,4 +124,6 @@ def _letters(place: Place, found: re.Match[str]) -> Found | None:
             return None
         return Found(found.end(), letters[0] + ("" if place.adjoins(found.end()) == " " else " "))
     words = (" " if " " in shown else "-").join(letters) + plural
+    if words == "A-K-A":  # a name follows
+        return Found(found.end(), words)
     return stopped(place, found.end(), words, dotted=not plural)

@@ -44,6 +44,7 @@ _STREET = re.compile(
     r"|Place|Square|Way|Highway|Parkway|Terrace|Circle)\b)"
 )
 _VERSION = re.compile(r"\d{1,5}(?:\.\d{1,5}){2,4}(?![\d]|\.\d)")
+_PORT = re.compile(r":(\d{2,5})(?!\d)")
 _PAIR_FLIGHT = re.compile(r"(?P<airline>[A-Z]{2}|[A-Z]\d|\d[A-Z]) ?(?P<number>\d{1,4})\b")
 
 
@@ -174,6 +175,9 @@ def version(place: Place) -> Found | None:
     parts = found.group().split(".")
     address = len(parts) == 4 and all(int(part) < 256 for part in parts)
     words = [in_pairs(part) if address else cardinal(part) for part in parts]
+    port = _PORT.match(place.text, found.end()) if address else None
+    if port is not None:
+        return Found(port.end(), f"{' dot '.join(words)} colon {spell_digits(port[1])}")
     return Found(found.end(), (" dot " if address else " point ").join(words))
 
 

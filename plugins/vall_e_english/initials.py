@@ -9,6 +9,7 @@ from .numbers import cardinal, in_pairs, pair, spell_digits, year
 from .place import Found, Place
 from .plain import say_mixed
 from .powers import exponent
+from .words import listed
 
 _CAPS = re.compile(r"[A-Z][A-Z]{1,30}(?:['’](?:[A-Z]{1,2}|[a-z]{1,2}))?(?!\w)|([A-Z]{2,5})s(?![^\W_])")
 _JOINED = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
@@ -17,7 +18,12 @@ _NUMBERED = re.compile(
 )
 _MIXED = re.compile(r"(?=[A-Za-z]{0,14}\d)[A-Za-z\d]{2,24}(?:-[A-Za-z\d]{1,12}){0,4}(?![^\W_])")
 _SUBSCRIPT = re.compile(r"(?=[A-Za-z]{1,8}[₀-₎ᵢᵣᵤᵥⱼₐ-ₜ])[A-Za-z₀-₎ᵢᵣᵤᵥⱼₐ-ₜ()]{2,20}")
+_COMPOUND = re.compile(r"(?:[A-Z][a-z]?\d{0,2}){2,8}(?![^\W_])")
+_ELEMENTS = listed(
+    "H He Li B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Ti Cr Mn Fe Ni Cu Zn Br Ag Sn I Ba Pt Au Hg Pb"
+)
 _INDEX = re.compile(r"[₊₋₌ᵢᵣᵤᵥⱼₐ-ₜ]")
+_INDICES = re.compile(r"[₀-₎ᵢᵣᵤᵥⱼₐ-ₜ]{1,8}")
 _LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉₍₎ᵢᵣᵤᵥⱼₐₑₒₓₕₖₗₘₙₚₛₜ", "0123456789()iruvjaeoxhklmnpst")
 _HIGH = str.maketrans("¹²³⁴", "1234")
 _LOW_SIGNS = {"₊": "plus", "₋": "minus", "₌": "equals"}
@@ -27,6 +33,7 @@ _ION = re.compile(r"([¹²³⁴]?)([⁺⁻])(?![⁰¹²³⁴-⁹])|\^([1-4]?)([-
 _PLAIN_ION = re.compile(r"((?:[A-Z][a-z]?\d{0,2}){1,6})\^([1-4]?)([-+−])(?=[\s.,;:)\]]|$)")
 _LETTER = re.compile(r"(?:[A-Za-z]|mc)(?=[²³⁰¹⁴-⁹⁻^ⁿⁱ])")
 _FISCAL = re.compile(r"(FY|CY|SY|Q(?=[1-4])|H(?=[12]))(\d?)['’](\d\d)(?!\d)")
+_FISCAL_YEARS = re.compile(r"(FY|CY|SY)(?P<first>(?:20)?\d\d)[-–/](?P<last>\d\d)(?!\d)")
 _PREFIXED = re.compile(r"(?:[a-z][A-Z]{2,4}|pH)(?![^\W_])")
 _SNAKE = re.compile(r"[A-Za-z\d]{1,30}(?:_{1,2}[A-Za-z\d]{1,30}){1,12}")
 _DOTTED = re.compile(r"([A-Z]{1,3})\.(\d{1,4})(?![\w]|\.\d)")
@@ -108,6 +115,8 @@ def tokens(place: Place) -> Found | None:
     if found := _PLAIN_ION.match(text, pos):
         symbols = " ".join(_formula_part(part) for part in _FORMULA.findall(found[1]))
         return Found(found.end(), f"{symbols} {_charge(found[2], found[3])}")
+    if (found := _COMPOUND.match(text, pos)) and _is_compound(found.group()):
+        return Found(found.end(), " ".join(_formula_part(part) for part in _FORMULA.findall(found.group())))
     if found := _JOINED.match(text, pos):
         return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
     if found := _DOTTED.match(text, pos):
@@ -119,6 +128,10 @@ def tokens(place: Place) -> Found | None:
     if found := _FISCAL.match(text, pos):
         part = f" {cardinal(found[2])}" if found[2] else ""
         return Found(found.end(), f"{spell(found[1])}{part} {pair(found[3])}")
+    if found := _FISCAL_YEARS.match(text, pos):
+        first = found["first"]
+        begin = year(first) if len(first) == 4 else pair(first)
+        return Found(found.end(), f"{spell(found[1])} {begin} to {pair(found['last'])}")
     if found := _PREFIXED.match(text, pos):
         return Found(found.end(), spell(found.group()))
     if found := _SNAKE.match(text, pos):
@@ -138,6 +151,15 @@ def tokens(place: Place) -> Found | None:
     return None
 
 
+def index(place: Place) -> Found | None:
+    """Indices behind a sign: `∑ᵢ`."""
+    found = _INDICES.match(place.text, place.pos)
+    if found is None:
+        return None
+    parts = _INDEXED.findall(found.group().translate(_LOW))
+    return Found(found.end(), " " + " ".join(_LOW_SIGNS.get(part) or _index_part(part) for part in parts))
+
+
 def power_behind(place: Place) -> Found | None:
     """An exponent behind a letter or a bracket: `mc^2`."""
     if place.char not in "^²³⁰¹⁴⁵⁶⁷⁸⁹⁻⁺ⁿⁱ":
@@ -148,6 +170,13 @@ def power_behind(place: Place) -> Found | None:
     if power is None:
         return None
     return Found(power[0], f" {power[1]}" + (" " if place.adjoins(power[0]).isalnum() else ""))
+
+
+def _is_compound(token: str) -> bool:
+    """Whether letters and digits are symbols of elements: `CaCO3`, `NaOH`."""
+    parts = [part for part in _FORMULA.findall(token) if not part.isdecimal()]
+    long = [part for part in parts if len(part) == 2]
+    return len(parts) > 1 and bool(long) and all(part in _ELEMENTS for part in parts) and token != "NaN"
 
 
 def _charge(number: str | None, sign: str) -> str:

@@ -127,6 +127,8 @@ def mark(place: Place) -> Found | None:
         asked = place.before(count=2).lower() in ("is", "are", "was", "were")
         single = not asked and ((len(verb) == 1 and verb.isalpha()) or verb.isdecimal())
         return spaced(place, pos + 1, f"is {words}" if single else words)
+    if char in "<>" and right.isdecimal():
+        return Found(pos + (2 if place.adjoins(pos + 1) == " " else 1), "less than " if char == "<" else "more than ")
     if char == "+" and (left or right):
         return spaced(place, pos + 1, "plus")
     if char == "*" and left.isalnum() and right.isalnum() and place.left() == " ":

@@ -72,8 +72,12 @@ _BEFORE = re.compile(
 _RANGE = re.compile(rf" ?[-–—] ?(?P<sign>{_any(_SIGNS)})?(?P<amount>{LITERAL}){_SCALE}?(?![\d%/\-–])")
 _BEHIND = re.compile(
     rf"(?P<amount>{_CONTINENTAL}|{LITERAL}){_SCALE}? ?"
-    r"(?P<sign>¢|€|£|¥|₹|₽|₩|₺|₴|zł|(?:" + _any(_CODES) + r"|US\$)(?![^\W_]))"
+    r"(?P<sign>¢|€|£|¥|₹|₽|₩|₺|₴|zł|(?:" + _any(_CODES) + r"|US\$)(?![^\W_])|\$(?![\w$]))"
 )
+_FIRST = re.compile(rf"(?P<amount>{LITERAL}) ?(?P<sign>[€£$])? ?[-–—] ?(?={LITERAL} ?[€£$](?!\w))")
+_GOES_ON = re.compile(r" [a-z]")
+_LEAVES_OPEN = re.compile(r"\$(?=[A-Za-z\\({])")
+"""A formula between signs of dollars."""
 _EUROPEAN = re.compile(r"[\d.]+,\d\d")
 
 
@@ -104,9 +108,15 @@ def money(place: Place) -> Found | None:
 
 def money_behind(place: Place) -> Found | None:
     """An amount before its currency's sign or code."""
-    found = _BEHIND.match(place.text, place.pos)
+    first = _FIRST.match(place.text, place.pos)
+    found = _BEHIND.match(place.text, place.pos if first is None else first.end())
     if found is None:
         return None
+    if found["sign"] == "$" and _LEAVES_OPEN.search(place.text, max(0, place.pos - 80), place.pos):
+        return None
+    if first is not None:
+        words = f"{_amount(first['amount'], place.british)} to {_amount(found['amount'], place.british)}"
+        return Found(found.end(), f"{words} {_SIGNS[found['sign']].many}") if found["sign"] in _SIGNS else None
     if found["sign"] == "¢":
         one = found["amount"].replace(",", "") == "1"
         one = one or is_adjective(place, found.end())
@@ -153,7 +163,9 @@ def _per(place: Place, found: Found) -> Found:
     per = per_word(place.text, found.end)
     spoken = found.spoken if per is None else f"{found.spoken} {per[1]}"
     end = found.end if per is None else per[0]
-    if per is not None and place.adjoins(end) == "." and place.adjoins(end + 1) in tuple(",;)"):
+    if per is not None and place.adjoins(end) == "." and (
+        place.adjoins(end + 1) in tuple(",;)") or _GOES_ON.match(place.text, end + 1)
+    ):
         end += 1
     tail = " " if place.adjoins(end).isalnum() else ""
     head = " " if place.left().isalnum() or place.left() == ":" else ""

@@ -41,6 +41,7 @@ _NUMBERS: tuple[Rule, ...] = (
     times.military,
     times.duration,
     times.time,
+    times.pointed,
     times.hour,
     times.ratio,
     dates.month_and_day,
@@ -55,6 +56,7 @@ _NUMBERS: tuple[Rule, ...] = (
     codes.aircraft,
     codes.code,
     codes.lettered,
+    plain.boards,
     quantities.quantity,
     powers.hexadecimal,
     plain.dimensions,
@@ -108,6 +110,7 @@ _SIGNS: tuple[Rule, ...] = (
     web.mention,
     years.decade,
     initials.power_behind,
+    initials.index,
     quantities.quantity,
     plain.number,
     marks.emoji,
@@ -124,6 +127,8 @@ _BLOB = re.compile(r"\S{240}")
 _BLANK = re.compile(r"\s")
 _IN_BLOBS: tuple[Rule, ...] = (web.address, marks.emoji, marks.mark)
 _GROUPED = re.compile(r"(?<![\w.,+\u202f])(?<!\d )\d{1,3}(?:(?:\u202f\d{3})+|(?: \d{3})*? 000)(?![\w\u202f])(?! \d)")
+_POINTS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?=[\d.]{0,40}\.000)(?:\.\d{3}){2,6}(?![\w.])")
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,])(?<!\d )(\d{1,3}(?:[ \u202f]\d{3}){1,6}),(\d\d)(?![\w]|[.,]\d)")
 _TOKEN = re.compile(r"[^\W\d_²³¹⁰⁴-⁹₀-₉½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
 _QUIET = re.compile(r"[a-z]+(?:['’][a-z]+)?(?=[ ,;!?]|\.?\s|$)")
 
@@ -179,7 +184,9 @@ class EnglishNormalizerModel:
 
 
 def _commas(text: str) -> str:
-    """`text`, as long as before, with commas in the numbers that blanks divide into groups: `10 000`."""
+    """`text`, as long as before, with commas in the numbers that blanks or points divide into groups: `10 000`."""
+    text = _POINTS.sub(lambda found: found.group().replace(".", ","), text)
+    text = _DECIMAL_COMMA.sub(lambda found: found[1].replace(" ", ",").replace("\u202f", ",") + "." + found[2], text)
     if "\u202f" not in text and " 000" not in text:
         return text
     grouped = _GROUPED.sub(lambda found: found.group().replace(" ", ",").replace("\u202f", ","), text)

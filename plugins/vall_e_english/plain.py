@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .letters import is_word, spell
-from .numbers import cardinal, decimal, in_pairs, ordinal, spell_digits, year
+from .numbers import cardinal, decimal, in_pairs, ordinal, plural_of, spell_digits, year
 from .place import Found, Place
 from .units import per_word
 from .values import LITERAL, MINUS, SCALES, read_value
@@ -15,6 +15,7 @@ _RANGE = re.compile(rf"({LITERAL}) ?(?:[-–—]|‑) ?({LITERAL})(?![\d/:]|[-�
 _RESULT = re.compile(r" ?=")
 _BY = re.compile(r"x (?=\d)")
 _DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! ?=)){{1,3}}(?![^\W_])")
+_BOARDS = re.compile(r"(\d{1,2})[x×](\d{1,2})s(?![^\W_])")
 _SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? [a-z]{{2,20}}s\b)")
 _DIGITS = re.compile(r"\d+")
 _NAMES = {"7-11": "seven eleven", "10-4": "ten four"}
@@ -52,6 +53,12 @@ def spread(place: Place) -> Found | None:
     return Found(found.end(), f"{one} to {two}")
 
 
+def boards(place: Place) -> Found | None:
+    """`2x4s` as "two by fours"."""
+    found = _BOARDS.match(place.text, place.pos)
+    return None if found is None else Found(found.end(), f"{cardinal(found[1])} by {plural_of(cardinal(found[2]))}")
+
+
 def dimensions(place: Place) -> Found | None:
     """`10 x 12`, `4x4`, `1920x1080`."""
     found = _DIMENSIONS.match(place.text, place.pos)
@@ -77,7 +84,7 @@ def number(place: Place) -> Found | None:
     if value is None:
         long = _DIGITS.match(text, pos)
         return None if long is None else Found(long.end(), sign + cardinal(long.group(), place.british))
-    words = value.words
+    words = f" {value.words}" if value.literal[:1] == "." and not sign and place.left().strip() else value.words
     if value.whole and len(value.literal) > 1 and value.literal[0] == "0":
         words = spell_digits(value.literal)
     elif "." in value.literal and place.left() in tuple("vV"):

@@ -20,7 +20,8 @@ _HEXADECIMAL = re.compile(r"0[xX]([\dA-Fa-f]{1,16})(?![^\W_])")
 def power(place: Place) -> Found | None:
     """`2^10`, `10⁻³`, `6.02×10²³`, `1e-4`; behind a letter too: `x²`."""
     text, pos = place.text, place.pos
-    if (found := _SCIENCE.match(text, pos)) and (found[2] or "." in found[1]):
+    found = _SCIENCE.match(text, pos)
+    if found is not None and (found[2] or "." in found[1] or text.startswith("1e", pos)):
         sign = "minus " if found[2] in tuple(MINUS) and found[2] else ""
         return Found(found.end(), f"{decimal(found[1], place.british)} times ten to the {sign}{cardinal(found[3])}")
     base = _NUMBER.match(text, pos)

@@ -44,6 +44,7 @@ _ADDED = re.compile(r"(45|90|105|120)(?:['’′] ?\+ ?(\d{1,2})(?!\d)['’′]?
 _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )
+_INCH_SIGNS = re.compile(r"(?<=['’′]\d)[\"”″]|(?<=['’′]\d\d)[\"”″]")
 _INCHES = re.compile(r"[\"”″]|''")
 _DOTTED_UNITS = listed("oz lb lbs tbsp tsp tbsps tsps gal qt pt")
 """Units that are written with a full stop: a capital behind it needn't begin a sentence."""
@@ -82,6 +83,8 @@ def quantity(place: Place) -> Found | None:
         second = _measure(place, other.end())
         if second is not None and _are_alike(suffix.one, second[1].one):
             spoken, suffix = f"{spoken} or {second[0]}", second[1]
+    if text[place.pos] == "." and place.left().strip():
+        spoken = f" {spoken}"
     return close(place, suffix.end, f"{sign} {spoken}" if sign else spoken)
 
 
@@ -245,4 +248,4 @@ def _in_quotes(place: Place, marks: str) -> bool:
     before = place.text[max(0, place.pos - 200) : place.pos]
     if marks[0] == "'":
         return bool(re.search(r"(?:^|[\s(])['‘][^'’]*$", before[-80:]))
-    return sum(map(before.count, marks)) % 2 == 1
+    return sum(map(_INCH_SIGNS.sub("", before).count, marks)) % 2 == 1

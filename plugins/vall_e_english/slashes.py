@@ -7,6 +7,7 @@ import re
 from .dates import day_of_year
 from .numbers import cardinal, fraction, in_pairs
 from .place import Found, Place
+from .units import read_unit
 from .values import is_denominator, is_fraction, read_value
 from .words import listed
 
@@ -73,6 +74,8 @@ def slashed(place: Place) -> Found | None:
             spoken = f"{cardinal(top)} {cardinal(bottom)}"
         elif len(top) in (2, 3) and len(bottom) in (2, 3) and int(top) > int(bottom):
             spoken = f"{in_pairs(top)} over {in_pairs(bottom)}"
+            if unit := read_unit(place.text, found.end()):
+                return Found(unit.end, f"{spoken} {unit.many}")
         elif not place.british and int(top) > 12 and is_denominator(bottom):  # no month
             spoken = fraction(top, bottom)
         elif top == bottom:

@@ -67,6 +67,7 @@ _STATE = re.compile(r"([A-Z]{2})(?![^\W_]|[-'’&/])(?P<zip> \d{5}(?!\d))?")
 _CITY = re.compile(r"[A-Z][a-z.]+,? $")
 _STATE_WORDS = listed("OR IN ME HI OK OH")
 _WORD = re.compile(r"([A-Z][a-z]{1,5}|[A-Z]{2,5}(?=\.))(?:\.(?!\w)|(?![\w.'’@-]))")
+_SUITE = re.compile(r" ?#? ?\d")
 _CLOSED = re.compile(r"[.,;)]?(?: ?$| [A-Z])")
 
 
@@ -80,6 +81,8 @@ def title(place: Place) -> Found | None:
     if word in _BOOKS and _VERSE.match(text, end):
         return Found(end, _BOOKS[word])
     if word not in _TITLES and word not in _STREETS:
+        return None
+    if word == "Ste" and _SUITE.match(text, end):
         return None
     dotted = found.group().endswith(".")
     following = place.after(end) if place.adjoins(end) == " " else ""

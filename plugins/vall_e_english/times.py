@@ -12,6 +12,7 @@ _HALF = r"(?: ?(?P<half>[AaPp])\.? ?[Mm](?![^\W_])(?P<dot>\.)?)"
 _CLOCK = r"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?![\d:]|,\d{3})"
 _TIME = re.compile(rf"{_CLOCK}(?:{_HALF}|(?P<bare>[ap])(?![^\W_]))?")
 _RANGE = re.compile(rf" ?[-–—] ?(?P<hour>[01]?\d|2[0-4])(?::(?P<minute>[0-5]\d))?(?![\d:]|\.\d){_HALF}?")
+_POINTED = re.compile(r"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5]\d)" + _HALF)
 _HOUR = re.compile(r"(?P<hour>1[0-2]|0?[1-9])" + _HALF)
 _HOUR_RANGE = re.compile(rf"(?P<from>1[0-2]|0?[1-9]) ?[-–—] ?(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?{_HALF}")
 _DURATION = re.compile(
@@ -61,6 +62,12 @@ def time(place: Place) -> Found | None:
         start = _short(found["hour"], found["minute"], found["half"] or "", bool(half))
         return _closed(place, to, f"{start} to {clock(to['hour'], to['minute'] or '00', half)}")
     return _closed(place, found, clock(found["hour"], found["minute"], found["half"] or found["bare"] or ""))
+
+
+def pointed(place: Place) -> Found | None:
+    """A time of day as it is written in Britain: `3.30pm`."""
+    found = _POINTED.match(place.text, place.pos)
+    return None if found is None else _closed(place, found, clock(found["hour"], found["minute"], found["half"]))
 
 
 def hour(place: Place) -> Found | None:

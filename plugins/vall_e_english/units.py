@@ -38,7 +38,7 @@ mph mile%per%hour/miles%per%hour | MPH mile%per%hour/miles%per%hour | kmh kilome
 kph kilometer%per%hour/kilometers%per%hour | kmph kilometer%per%hour/kilometers%per%hour
 mpg mile%per%gallon/miles%per%gallon | MPG mile%per%gallon/miles%per%gallon
 ha hectare | sqft square%foot/square%feet | hp horsepower/horsepower | HP horsepower/horsepower | ct carat
-lbf pound-force | kt knot | kts knot | au astronomical%unit | ly light%year | kcals kilocalorie
+lbf pound-force | Å angstrom | kt knot | kts knot | au astronomical%unit | ly light%year | kcals kilocalorie
 """
 _POWERS = {"²": "square", "³": "cubic", "^2": "square", "^3": "cubic", "2": "square", "3": "cubic"}
 _LENGTHS = listed("km m cm mm µm dm nm mi yd ft in")
@@ -141,7 +141,7 @@ def _per(found: re.Match[str]) -> str | None:
         return f"per {shape}{name}"
     if sign in _LENGTHS:
         return f"per {_POWERS[power]} {name}"
-    return f"per {name} squared" if power in ("²", "^2") else None
+    return f"per {name} squared" if power in ("²", "^2") or (sign, power) == ("s", "2") else None
 
 
 def _means_unit(text: str, sign: str, gap: str, end: int, dotted: bool) -> bool:

@@ -23,8 +23,9 @@ _CONTROL = (
 )
 _JOINERS = "(?<![\u0600-\u0dff])[\u200c\u200d]"  # they spell words in Arabic and Indic scripts only
 _VARIATION = "[\u20e3\ufe00-\ufe0f\U000e0000-\U000e007f\U000e0100-\U000e01ef]"  # how a character is drawn
+_STRUCK = "(?<=[^\\W\\d_])[\u0334-\u0338]+"  # letters drawn with a line through them
 _TERMINAL = "\x1b\\[[0-?]{0,30}[ -/]{0,3}[@-~]"  # colors and the like
-_REMOVED = re.compile(f"{_TERMINAL}|[{_CONTROL}]+|{_VARIATION}+|{_JOINERS}")
+_REMOVED = re.compile(f"{_TERMINAL}|[{_CONTROL}]+|{_VARIATION}+|{_JOINERS}|{_STRUCK}")
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _DISGUISED = re.compile(
     "[\uff01-\uff5e①-⓿❶-➓⅐-⅒⅓-⅞"  # wide, circled; fractions but ½ ¼ ¾, which are read

@@ -22,7 +22,7 @@ _UNFINISHED = re.compile(
 )
 HYPHENATED = re.compile(r"\w-$")
 _DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
-_BULLET = re.compile(r"[-*•‣▪◦●○–—→►▶➤☐☑☒][ \t](?:\[[ xX]\] )?(?=\S)|\$ (?=[a-z./~])")
+_BULLET = re.compile(r"[-*•‣▪◦●○–—→►▶➤☐☑☒][ \t](?:\[[ xX]\] )?(?=\S)|\[[ xX]\] (?=\S)|\$ (?=[a-z./~])")
 """Or the sign before a command."""
 _NUMBER = re.compile(r"(\d{1,3})[.)][ \t](?=\S)")
 _QUOTE = re.compile(r"(?:> ?)+")

@@ -19,6 +19,8 @@ _DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})\s*(ms|s|sec|second
 _SPOKEN_AS = re.compile(r"\[([^\[\]\n]{1,200})\]\(/([^/()\n]{1,500})/\)")
 _CELL_END = re.compile(r"(?<=\S) ?\t[ \t]*(?=\S)|(?<=\w\w|.[.!?)%]) \| (?=\w\w|[+(\"“'$€£]\w)|(?<=\S) ?[│┃║] ?(?=\S)")
 """A tab, or a bar between words; single letters make it mathematics."""
+_ESCAPED = re.compile(r"(?<=[\w.,;:!?)\"'])(?<!:)(?:\\r)?\\n(?:\\n)*(?=[A-Z\d\"'(*•-]|\s|$)")
+"""A line end as programs write it, which a shell leaves as it is."""
 _EMPHASIS = re.compile(r"\*{1,3}|_{1,3}|~~|`{1,3}")
 
 
@@ -88,7 +90,8 @@ def _layout(text: str, lines: Sequence[Line], english: bool) -> Iterator[Found]:
             yield Found(bars[-1], bars[-1] + 1)
             yield from (Found(at, at + 1, _stop) for at in bars[1:-1])
         else:
-            yield from (Found(*match.span(), _stop) for match in _CELL_END.finditer(text, line.start, line.end))
+            for ends in (_CELL_END, _ESCAPED):
+                yield from (Found(*match.span(), _stop) for match in ends.finditer(text, line.start, line.end))
     for before, after in pairwise(_blocks(lines)):
         yield Found(before[-1].end, after[0].begin, _paragraph)
     for block in _blocks(lines):

@@ -162,6 +162,8 @@ def test_a_sentence_goes_over_the_cues_of_subtitles(text: str, expected: str) ->
          "Hello||2|00:01.5 --> x||bye"),
         ("WEBVTT\n\n00:01.000 --> 00:04.000\nNever.", "Never."), ("7\nseven", "7|seven"),
         ("$ ls ~/x\n$5 each", "ls ~/x|$5 each"), ("☐ open\n☑ done\n→ next", "open|done|next"),
+        ("[ ] buy milk\n[x] call", "buy milk|call"), ("One\\nTwo.\\n\\nThree\\n", "One|Two.|Three"),
+        ("C:\\new and D:\\nA\\nb", "C:\\new and D:\\nA\\nb"),
     ],
 )  # fmt: skip
 def test_layout_of_tables_subtitles_and_commands(text: str, expected: str) -> None:
