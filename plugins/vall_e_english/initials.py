@@ -12,6 +12,7 @@ from .powers import exponent
 from .words import listed
 
 _CAPS = re.compile(r"[A-Z][A-Z]{1,30}(?:['’](?:[A-Z]{1,2}|[a-z]{1,2}))?(?!\w)|([A-Z]{2,5})s(?![^\W_])")
+_I = re.compile(r"I['’](?:M|LL|VE|D)(?!\w)")
 _JOINED = re.compile(r"([A-Z]{1,3})&([A-Z]{1,3})(?![^\W_])")
 _NUMBERED = re.compile(
     r"(?P<word>[A-Z][A-Za-z]{0,11})(?P<mark>[-‑]?)(?P<number>\d{1,6})(?P<tail>[A-Z]{1,3}|[a-z](?![a-z]))?(?![^\W_]|-[A-Za-z]{0,6}\d)(?P<dot>\.\d{1,4}(?![\d.]))?"
@@ -77,6 +78,8 @@ def capitals(place: Place, shouted: bool) -> Found | None:
     Returns:
         The reading; None where there are no capitals, or an acronym that is a word.
     """
+    if (found := _I.match(place.text, place.pos)) and not place.left().isalnum():
+        return Found(found.end(), found.group().capitalize())
     found = _CAPS.match(place.text, place.pos)
     if found is None or place.left().isalnum() or place.left() == "_":
         return None
@@ -118,7 +121,8 @@ def tokens(place: Place) -> Found | None:
     if (found := _COMPOUND.match(text, pos)) and _is_compound(found.group()):
         return Found(found.end(), " ".join(_formula_part(part) for part in _FORMULA.findall(found.group())))
     if found := _JOINED.match(text, pos):
-        return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
+        first = "A-" if found[1] == "A" else spell(found[1])  # "A" would be the article
+        return Found(found.end(), f"{first} and {spell(found[2])}")
     if found := _DOTTED.match(text, pos):
         return Found(found.end(), f"{spell(found[1])} {in_pairs(found[2])}")
     if found := _GRADE.match(text, pos):

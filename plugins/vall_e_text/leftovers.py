@@ -25,7 +25,7 @@ _BREAKS = frozenset(
     }
 )  # fmt: skip
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,31}\d{0,2}|#\d{1,7}|#[xX][\dA-Fa-f]{1,6});")
-_TARGET = r"\]\((?!/[^/()\n]{1,500}/\))(?=[^()\s]{0,2000}[/.#:])[^()\s]{1,2000}(?: \"[^\"\n]{0,300}\")?\)"
+_TARGET = r"\]\((?!/[^/\n]{1,500}/\))(?=[^()\s]{0,2000}[/.#:])[^()\s]{1,2000}(?: \"[^\"\n]{0,300}\")?\)"
 _LINK = re.compile(rf"!?\[(?P<label>[^\[\]\n]{{1,300}}){_TARGET}")
 _AROUND_IMAGE = re.compile(rf"\[(?=!\[(?P<image>[^\[\]\n]{{0,300}}{_TARGET})(?P<target>{_TARGET}))")
 _FOOTNOTE = re.compile(r"\[\^[^\[\]\s]{1,40}\](?:: ?)?")

@@ -16,7 +16,9 @@ from .pieces import IPA, Pause, Piece, Stop, Words, joined
 
 _PAUSE = re.compile(r"\[pause:([^\[\]\n]{0,40})\]", re.IGNORECASE)
 _DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})\s*(ms|s|sec|seconds?)?\s*", re.IGNORECASE)
-_SPOKEN_AS = re.compile(r"\[([^\[\]\n]{1,200})\]\(/([^/()\n]{1,500})/\)")
+_SPOKEN_AS = re.compile(r"\[([^\[\]\n]{1,200})\]\(/([^/\n]{1,500})/\)")
+_OPTIONAL = str.maketrans("", "", "()")
+"""Around sounds that may be left out: they are said."""
 _CELL_END = re.compile(r"(?<=\S) ?\t[ \t]*(?=\S)|(?<=\w\w|.[.!?)%]) \| (?=\w\w|[+(\"“'$€£]\w)|(?<=\S) ?[│┃║] ?(?=\S)")
 """A tab, or a bar between words; single letters make it mathematics."""
 _ESCAPED = re.compile(r"(?<=[\w.,;:!?)\"'])(?<!:)(?:\\r)?\\n(?:\\n)*(?=[A-Z\d\"'(*•-]|\s|$)")
@@ -50,7 +52,7 @@ def spoken_otherwise(text: str) -> Iterator[Found]:
     yield from pauses(text)
     for match in _SPOKEN_AS.finditer(text):
         word, phonemes = match.group(1), match.group(2)
-        yield Found(match.start(), match.end(), _pronounced(phonemes.strip(), word))
+        yield Found(match.start(), match.end(), _pronounced(phonemes.translate(_OPTIONAL).strip(), word))
 
 
 def pauses(text: str) -> Iterator[Found]:

@@ -20,7 +20,7 @@ def known_punctuation(phonemes: str, known: Container[str]) -> str:
     brackets and whatever else makes no difference in speech are left out. Letters, digits and blanks stay as they are.
     """
     made: list[str] = []
-    for char in phonemes:
+    for at, char in enumerate(phonemes):
         if char in known or unicodedata.category(char)[0] != "P":
             made.append(char)
             continue
@@ -29,6 +29,10 @@ def known_punctuation(phonemes: str, known: Container[str]) -> str:
             if made and made[-1] == " ":
                 made.pop()  # a dash stands between blanks, a comma behind a word
             made.append(mark)
+            following = phonemes[at + 1 : at + 2]
+            letter = following.isalnum() or (following and unicodedata.category(following) in ("Lm", "Sk"))
+            if " " in known and mark != "'" and letter:
+                made.append(" ")  # words that a dash held together
     return "".join(made)
 
 

@@ -49,6 +49,7 @@ def check_places(text: str, pieces: tuple[Piece, ...]) -> None:
         ("```sh\nls\n```", "ls"), ("**two\n\nparts**", "**two||parts**"),
         ("Hello [pause:1.5s] there [PAUSE: 200ms]", "Hello<1.5>there<0.2>"), ("[pause:2] x", "<2>x"),
         ("I say [tomato](/təˈmɑːtoʊ/), you", "I say/təˈmɑːtoʊ/, you"),
+        ("I say [tomato](/təˈm(j)ɑːtoʊ/), you", "I say/təˈmjɑːtoʊ/, you"),
         ("[a](http://b/c) b", "a b"), ("![a](https://b.c/d.png)", "a"),
         ("| a | b |\n|---|:-:|\n| 1 | 2 |", "a|b||1|2"), ("a | b", "a | b"), ("[a](b) [1]", "[a](b) [1]"),
         ("[**x**](/a/) **b**", "/a/b"), ("", ""), ("\n\n", ""),

@@ -12,7 +12,8 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzəˈ 0")
 @pytest.mark.parametrize(
     ("given", "marks", "expected"),
     [
-        ("ab — cd", ".,", "ab, cd"), ("ab—cd", ".,", "ab,cd"), ("ab…", ".,", "ab."), ("“ab” (cd)", ".,", "ab cd"),
+        ("ab — cd", ".,", "ab, cd"), ("ab—cd", ".,", "ab, cd"), ("ab…", ".,", "ab."),
+        ("ab…ˈcd…”", ".,", "ab. ˈcd."), ("“ab” (cd)", ".,", "ab cd"),
         ("ab; cd: e", ".,", "ab, cd, e"), ("ab! cd？", ".,!?", "ab! cd?"), ("— ab", ".,", ", ab"),
         ("ab — cd", ".,—", "ab — cd"), ("it’s", "'", "it's"), ("ab — cd", "", "ab  cd"), ("", ".", ""),
         ("ab § cd", ".", "ab  cd"),
