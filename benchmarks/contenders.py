@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from vall_e_core import BuildContext, Engine, ModelError, Registry
-from vall_e_core.sampling import Chain
+from vall_e_core.sampling.running import Chain
 from vall_e_lm import (
     Inputs,
     Model,

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from vall_e_core import BuildContext, Registry
 from vall_e_core.owners import Owner
-from vall_e_core.sampling import Step, compile_chain
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import compile_chain
 
 from .contenders import Own, make_model
 from .report import Report, Row

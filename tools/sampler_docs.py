@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vall_e_authoring.sampler_page import page_of
-
 from vall_e_core import Registry, Sampler
 
 PAGES = Path(__file__).parents[1] / "docs" / "samplers"

@@ -23,58 +23,41 @@ from .errors import (
     did_you_mean,
     suggestion,
 )
-from .hookspecs import hookimpl
+from .hooks import hookimpl
 from .kinds import (
     Codec,
+    CodecModel,
     Engine,
-    Figure,
-    Judge,
+    FinishedTake,
     LazyCommand,
     ModelSource,
     Normalizer,
+    NormalizerModel,
     Phonemizer,
+    PhonemizerModel,
+    Replacement,
     Sampler,
     Scorer,
+    ScorerModel,
     Task,
     Voice,
 )
 from .lazy import lazy_names
 from .owners import plugin_code
-from .protocols import (
-    CodecModel,
-    FinishedTake,
-    JointJudgeModel,
-    Judged,
-    JudgeModel,
-    NormalizerModel,
-    PhonemizerModel,
-    Recording,
-    Replacement,
-    ScorerModel,
-    Verdict,
-)
 
 if TYPE_CHECKING:
     from vall_e_tts import VallE
 
-    from .cli_task import TaskGroup
-    from .config import SamplerSpec
     from .console import Console, writing_stdout
-    from .keywords import settle, with_fields
-    from .plain_yaml import load_plain
-    from .registry import Registry
-    from .session import Session
+    from .plugins.registry import Registry
+    from .run.session import Session
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".cli_task": ("TaskGroup",),
-            ".config": ("SamplerSpec",),
             ".console": ("Console", "writing_stdout"),
-            ".keywords": ("settle", "with_fields"),
-            ".plain_yaml": ("load_plain",),
-            ".registry": ("Registry",),
-            ".session": ("Session",),
+            ".plugins.registry": ("Registry",),
+            ".run.session": ("Session",),
             "vall_e_tts": ("VallE",),
         },
     )
@@ -93,14 +76,9 @@ __all__ = [
     "Console",
     "DeviceError",
     "Engine",
-    "Figure",
     "FinishedTake",
     "Flag",
     "InputError",
-    "JointJudgeModel",
-    "Judge",
-    "JudgeModel",
-    "Judged",
     "LazyCommand",
     "ModelError",
     "ModelSource",
@@ -110,31 +88,24 @@ __all__ = [
     "Phonemizer",
     "PhonemizerModel",
     "PluginError",
-    "Recording",
     "Registry",
     "RegressionError",
     "Replacement",
     "Sampler",
-    "SamplerSpec",
     "Scorer",
     "ScorerModel",
     "Session",
     "Task",
-    "TaskGroup",
     "UsageError",
     "VallE",
     "VallEError",
-    "Verdict",
     "Voice",
     "__version__",
     "did_you_mean",
     "hookimpl",
     "lazy_names",
-    "load_plain",
     "param",
     "plugin_code",
-    "settle",
     "suggestion",
-    "with_fields",
     "writing_stdout",
 ]

@@ -79,7 +79,7 @@ class BuildContext:
         """Another component, for one that builds on it (a decoder on an encoder). Raises UsageError."""
         if self.component is not None:
             return self.component(kind, name)
-        from .registry import Registry
+        from .plugins.registry import Registry
 
         return Registry.load().get(kind, name)
 

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING
 
 from .lazy import lazy_names
 
+__all__ = [
+    "NoSync", "SamplerLike", "SyncError", "apply_samplers", "as_sampler", "check_sampler", "installed_samplers",
+    "no_transfer", "sampler_steps", "select_token",
+]  # fmt: skip
+
 if TYPE_CHECKING:
-    from vall_e_authoring.testing import (
+    from vall_e_authoring.testing import (  # fmt: skip
         NoSync,
         SamplerLike,
         SyncError,
@@ -25,33 +30,4 @@ if TYPE_CHECKING:
         select_token,
     )
 else:
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            "vall_e_authoring.testing": (
-                "NoSync",
-                "SamplerLike",
-                "SyncError",
-                "apply_samplers",
-                "as_sampler",
-                "check_sampler",
-                "installed_samplers",
-                "no_transfer",
-                "sampler_steps",
-                "select_token",
-            )
-        },
-    )
-
-__all__ = [
-    "NoSync",
-    "SamplerLike",
-    "SyncError",
-    "apply_samplers",
-    "as_sampler",
-    "check_sampler",
-    "installed_samplers",
-    "no_transfer",
-    "sampler_steps",
-    "select_token",
-]
+    __getattr__, __dir__ = lazy_names(__name__, {"vall_e_authoring.testing": __all__})

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from vall_e_core import VallEError
-from vall_e_core.sampling import ChainPlan
-from vall_e_core.sampling.given import SamplerLike
+from vall_e_core.sampling.running import ChainPlan, SamplerLike
 
 from .guest import Guest, Rows, plan_guest
 

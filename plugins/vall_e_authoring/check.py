@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,7 @@ from vall_e_core import (
     VallEError,
     suggestion,
 )
-from vall_e_core.errors import FAILURES
-from vall_e_core.plugin_loader import Found, Provided, collect, describe, find, manager, resolve_command
+from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
 
 HEAVY = ("torch", "numpy", "encodec", "vocos", "phonemizer", "soundfile", "soxr", "yaml", "transformers", "scipy")
 """What a registration module must not import."""
@@ -62,7 +62,7 @@ def trials(plugins: Sequence[Found]) -> list[Trial]:
         try:
             if found.problem is not None:
                 raise PluginError(found.problem)
-            brought = collect(found.load(), manager(), found.name)
+            brought = _collected(found)
         except FAILURES as error:
             raise PluginError(f"{label} is broken", cause=describe(error)) from error
         made.append(Trial(label, partial(heavy_imports, found.target.partition(":")[0])))
@@ -98,9 +98,21 @@ def _named(package: str) -> list[Found]:
 def _brought(found: Found) -> set[str]:
     """The names of what a plugin brings; none where it is broken."""
     try:
-        return {component.name for _, component in collect(found.load(), manager(), found.name)}
+        return {component.name for _, component in _collected(found)}
     except FAILURES:
         return set()
+
+
+def _collected(found: Found) -> list[tuple[str, Provided]]:
+    """What a plugin brings, of the core's kinds and of those that installed plugins bring. Raises what is wrong."""
+    collector = Collector()
+    for each in find():
+        if each.problem is None and each != found:
+            with suppress(*FAILURES):
+                collector.learn(each.load())
+    plugin = found.load()
+    collector.learn(plugin)
+    return collector.collect(plugin, found.name)
 
 
 def source_folder(folder: Path) -> list[Found]:

@@ -1,4 +1,4 @@
-"""`vall-e plugins check` and `vall-e plugins new`."""
+"""`vall-e plugins check`, `vall-e plugins new` and `vall-e samplers show`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from vall_e_core import PluginError
-from vall_e_core.cli_state import state_of
-from vall_e_core.plugin_loader import OURS, find
-from vall_e_core.streams import kept_stdout
+from vall_e_core.cli import sampler_facts, state_of
+from vall_e_core.plugins import OURS, find, kept_stdout
 
 from .check import check
 from .new import Names, write_plugin
+from .sampler_page import page_of
 
 
 @click.command("check")
@@ -67,3 +67,17 @@ def new_plugin(ctx: click.Context, name: str, parent: Path) -> None:
         return
     click.echo("\n".join(str(folder / each) for each in written))
     click.echo(f"\nNext: pip install -e {folder}; pytest {folder}; vall-e plugins check {name}")
+
+
+@click.command("show")
+@click.argument("name")
+@click.pass_context
+def show_sampler(ctx: click.Context, name: str) -> None:
+    """Show the reference page of one sampler: formula, source, parameters, place in a chain, and its use for speech."""
+    state = state_of(ctx)
+    console = state.console()
+    sampler = state.registry.sampler(name)
+    page = page_of(sampler, state.registry.samplers())
+    if console.json:
+        page = json.dumps({**sampler_facts(name, sampler), "page": page}, indent=2, ensure_ascii=False) + "\n"
+    click.echo(page, nl=False)

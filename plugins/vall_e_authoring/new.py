@@ -85,7 +85,7 @@ class Names:
 
 def contents(names: Names) -> dict[str, str]:
     """The text of every file, by its path."""
-    templates = files(__package__) / "template"
+    templates = files(__package__) / "templates"
     made = {names.fill(path): names.fill((templates / each).read_text("utf-8")) for each, path in FILES.items()}
     return {**made, f"{names.package}/py.typed": ""}
 

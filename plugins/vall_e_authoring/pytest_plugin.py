@@ -19,7 +19,7 @@ from vall_e_core import VallEError
 from .check import source_folder, trials
 
 if TYPE_CHECKING:
-    from vall_e_core.plugin_loader import Found
+    from vall_e_core.plugins import Found
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

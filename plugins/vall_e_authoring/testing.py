@@ -21,10 +21,21 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext, UsageError
-from vall_e_core.sampling import Chain, ChainPlan, ChainState, Step, compile_chain
+from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
-from vall_e_core.sampling.given import SamplerLike, as_sampler, as_samplers, installed_samplers
-from vall_e_core.sampling.sync import NoSync, SyncError, no_transfer
+from vall_e_core.sampling.running import (
+    Chain,
+    ChainPlan,
+    ChainState,
+    NoSync,
+    SamplerLike,
+    SyncError,
+    as_sampler,
+    as_samplers,
+    compile_chain,
+    installed_samplers,
+    no_transfer,
+)
 
 from .contract.sampler import check_sampler
 

@@ -10,4 +10,8 @@ from vall_e_core import LazyCommand, hookimpl
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `doctor`."""
-    return [LazyCommand("doctor", "look at this installation, and say how to mend it", "vall_e_doctor.command:doctor")]
+    return [
+        LazyCommand(
+            "doctor", "look at this installation, and say how to mend it", "vall_e_doctor.command:doctor", json=True
+        )
+    ]

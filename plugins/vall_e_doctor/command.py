@@ -28,10 +28,8 @@ from vall_e_core import (
     Phonemizer,
     VallEError,
 )
-from vall_e_core.cli_state import State, state_of
-from vall_e_core.errors import FAILURES
-from vall_e_core.plugin_loader import OURS, describe
-from vall_e_core.streams import kept_stdout
+from vall_e_core.cli import State, state_of
+from vall_e_core.plugins import FAILURES, OURS, describe, kept_stdout
 
 if TYPE_CHECKING:
     from vall_e_core import Registry

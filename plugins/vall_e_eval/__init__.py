@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from vall_e_core import BuildContext, Figure, Judge, LazyCommand, hookimpl, param
+from vall_e_core import BuildContext, Component, LazyCommand, hookimpl, param
 
-if TYPE_CHECKING:
-    from vall_e_core import JudgeModel
+from .judge import Figure, JointJudgeModel, Judge, Judged, JudgeModel, Recording, Verdict
+
+__all__ = ["Figure", "JointJudgeModel", "Judge", "JudgeModel", "Judged", "Recording", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,12 @@ class Speaker(Judge):
         from .speaker import SpeakerJudge
 
         return SpeakerJudge()
+
+
+@hookimpl
+def vall_e_kinds() -> Iterable[type[Component]]:
+    """The kind `judge`."""
+    return [Judge]
 
 
 @hookimpl

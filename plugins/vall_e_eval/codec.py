@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vall_e_audio import read_audio
-from vall_e_core import BuildContext, CodecModel, Figure, Judged, Recording, Session, UsageError
+from vall_e_core import BuildContext, CodecModel, Session, UsageError
 from vall_e_files import sha256_file
 from vall_e_lm import ModelOptions
 from vall_e_voices import model_codec
@@ -19,6 +19,7 @@ from vall_e_voices import model_codec
 from .extras import need_all
 from .filing import Filing
 from .finish import finish, read_baseline
+from .judge import Figure, Judged, Recording
 from .material import Item, read_items, read_sentences
 from .panel import Panel, find_judges, weighted
 from .report import Observation, Report

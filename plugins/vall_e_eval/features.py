@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from vall_e_core import Recording
+    from .judge import Recording
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vall_e_audio import read_audio
-from vall_e_core import InputError, Judged, Recording, Session, Voice
+from vall_e_core import InputError, Session, Voice
 from vall_e_files import sha256_file
 from vall_e_tts import SpeechOptions, VallE
 
@@ -16,6 +16,7 @@ from .codec import closed_set, draw, recording_of, there_and_back
 from .extras import need_all
 from .filing import Filing
 from .finish import finish, read_baseline
+from .judge import Judged, Recording
 from .material import Item, read_items
 from .panel import Heard, Panel, find_judges, weighted
 from .references import Speaker, packaged_speaker, speaker_of

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from vall_e_core import BuildContext, Figure, JointJudgeModel, Judge, Judged, ModelError, Recording, UsageError
+from vall_e_core import BuildContext, ModelError, UsageError
+
+from .judge import Figure, JointJudgeModel, Judge, Judged, Recording
 
 if TYPE_CHECKING:
-    from vall_e_core import JudgeModel, Registry, Verdict
+    from vall_e_core import Registry
+
+    from .judge import JudgeModel, Verdict
 
 ENOUGH = 75.0
 """Seconds of sound of one group that are kept for judges that hear several recordings at once: three windows."""

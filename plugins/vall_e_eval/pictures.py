@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vall_e_audio import read_audio
-from vall_e_core import Recording
 
 from .features import FRAME, HOP, RATE, at_rate, frames, fundamental
+from .judge import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vall_e_core import Verdict
-
 from .extras import INSTALL_JUDGES, need, quietly, versions
 from .features import RATE, at_rate
+from .judge import Verdict
 
 if TYPE_CHECKING:
-    from vall_e_core import Judged, Recording
+    from .judge import Judged, Recording
 
 WINDOW = round(9.01 * RATE)
 """Samples that the network takes at once."""

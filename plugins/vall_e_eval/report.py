@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from vall_e_core import Figure
-
+from .judge import Figure
 from .running import FORMAT
 from .stats import DRAWS, SEED, Mean, Value, mean
 

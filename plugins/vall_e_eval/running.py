@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vall_e_core import BuildContext, CodecModel, Session, __version__
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import ModelOptions, find_model, plan_chain
 from vall_e_tts import VallE
 from vall_e_voices import model_codec

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vall_e_core import Verdict
-
 from .extras import need, versions
 from .features import RATE, active, align, at_rate, frames, mel_cepstral_distortion, si_sdr
+from .judge import Verdict
 
 if TYPE_CHECKING:
-    from vall_e_core import Judged
-
     from .features import Floats
+    from .judge import Judged
 
 CLIPPED = 0.999
 TAIL = round(0.3 * RATE)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vall_e_core import Figure, Verdict
-
 from .extras import INSTALL_JUDGES, need, quietly, versions
 from .features import RATE, at_rate
+from .judge import Figure, Verdict
 
 if TYPE_CHECKING:
-    from vall_e_core import Judged, Recording
+    from .judge import Judged, Recording
 
 INSTALL = f"pip install --no-deps resemblyzer==0.1.4, and {INSTALL_JUDGES}"
 """Its requirements name packages that no longer install; what it uses of them comes with the extra."""

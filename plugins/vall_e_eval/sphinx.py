@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vall_e_core import ModelError, Verdict
+from vall_e_core import ModelError
 
 from .extras import need, versions
 from .features import RATE, at_rate
+from .judge import Verdict
 
 if TYPE_CHECKING:
-    from vall_e_core import BuildContext, Judged, Recording
+    from vall_e_core import BuildContext
+
+    from .judge import Judged, Recording
 
 SILENCE = np.zeros(round(0.3 * RATE), np.int16)
 """Put before and after each recording."""

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vall_e_audio import read_audio
-from vall_e_core import Figure, InputError, Session, Voice
+from vall_e_core import InputError, Session, Voice
 from vall_e_files import sha256_file
 from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions, SpeechRequest, VallE
 
 from .extras import need_all
 from .finish import finish, read_baseline
+from .judge import Figure
 from .material import Item, read_items
 from .phones import NOTHING, confusions, count_errors, letters
 from .report import Observation, Report, Table

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, Task, TaskGroup, param
+from vall_e_core import Component, Task, param
+from vall_e_core.cli import TaskGroup
 from vall_e_lm import ModelOptions
 from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions

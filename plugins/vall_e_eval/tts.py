@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import Figure, InputError, Judged, Recording, Session
+from vall_e_core import InputError, Session
 from vall_e_tts import Speech, SpeechOptions, SpeechRequest, VallE
 
 from .extras import need_all
 from .filing import Filing
 from .finish import finish, read_baseline
+from .judge import Figure, Judged, Recording
 from .manner import manner
 from .material import Sentence, choose, read_sentences
 from .panel import Heard, Panel, find_judges, weighted

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vall_e_core import Verdict
-
 from .extras import versions
 from .features import active, at_rate, median_pitch, mel_cepstra
+from .judge import Verdict
 
 if TYPE_CHECKING:
-    from vall_e_core import Judged, Recording
+    from .judge import Judged, Recording
 
 CEPSTRA = 19
 

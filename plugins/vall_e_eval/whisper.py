@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vall_e_core import ModelError, Verdict
+from vall_e_core import ModelError
 from vall_e_files import sha256_file
 
 from .extras import INSTALL_JUDGES, need, versions
 from .features import at_rate
 from .joining import RATE, Word, join, part, windows
+from .judge import Verdict
 from .scoring import word_errors
 from .weights import JOIN, find_weights
 
 if TYPE_CHECKING:
-    from vall_e_core import Judged, Recording
-
     from .joining import Samples
+    from .judge import Judged, Recording
     from .phones import Errors
 
 LEVEL = 0.7

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .engine import EngineModel, StepRecorder, StepRecording
     from .engines import EAGER, adopt_engine, choose_engine
     from .finite import finite_states, require_finite
+    from .keywords import Options, settle_keywords, with_fields
     from .languages import language_id, require_condition
     from .layer_skip import check_layer_skip, describe, early_exit
     from .loading import (
@@ -65,6 +66,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            ".keywords": ("Options", "settle_keywords", "with_fields"),
             ".chains": ("ar_only", "check_version", "plan_chain"),
             ".checkpoint.load": ("Loaded", "codec_name", "empty_model", "inspect_model", "load_model"),
             ".checkpoint.save": ("save_model",),
@@ -139,6 +141,7 @@ __all__ = [
     "ModelConfig",
     "ModelOptions",
     "ModelPlace",
+    "Options",
     "Progress",
     "Runtime",
     "Schedule",
@@ -188,10 +191,12 @@ __all__ = [
     "require_task",
     "save_model",
     "set_library_defaults",
+    "settle_keywords",
     "shown",
     "stream_ar",
     "suitable_threads",
     "torch_state",
     "transcribe",
     "while_it_fits",
+    "with_fields",
 ]

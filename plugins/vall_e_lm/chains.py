@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vall_e_core import MISSING, UsageError
-from vall_e_core.sampling import ChainPlan, ChainRequest, chain_from_flags, compile_chain, flag_names
+from vall_e_core.sampling.running import ChainPlan, ChainRequest, chain_from_flags, compile_chain, flag_names
 
 if TYPE_CHECKING:
     from vall_e_core import Sampler

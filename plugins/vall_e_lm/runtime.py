@@ -98,7 +98,7 @@ class Runtime:
         given = ModelOptions() if options is None else options
         if model is not None:
             settings["model"] = str(model)
-        from vall_e_core import with_fields
+        from .keywords import with_fields
 
         chosen = with_fields(given, settings, "load")
         plugins = _installed() if registry is None else registry

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from vall_e_audio import read_audio
 from vall_e_core import BatchError, Session, UsageError, VallEError
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import check_file, check_folder, write_atomic
 from vall_e_lm import ModelOptions, Runtime, find_model, plan_chain
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core.sampling import utterance_key
+from vall_e_core.sampling.running import utterance_key
 from vall_e_trace import TraceLine, TraceLog, TraceRecorder, traced_steps
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import ChainPlan
+    from vall_e_core.sampling.running import ChainPlan
 
 
 def heard_log(

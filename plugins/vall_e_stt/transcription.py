@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vall_e_audio import Window, open_detector, read_voiced
 from vall_e_core import BuildContext, ModelError
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import FORMAT, versions
 from vall_e_lm import (
     Target,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vall_e_core import InputError, UsageError
-from vall_e_core.cli_state import state_of
+from vall_e_core.cli import state_of
 
 
 @click.command("plot")

@@ -145,7 +145,11 @@ def vall_e_tasks() -> Iterable[type[Task]]:
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `samplers explain`."""
-    return [LazyCommand("samplers explain", "show the chain that flags make", "vall_e_tts.explain:explain_command")]
+    return [
+        LazyCommand(
+            "samplers explain", "show the chain that flags make", "vall_e_tts.explain:explain_command", json=True
+        )
+    ]
 
 
 __all__ = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vall_e_core import BatchError, Session
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import OutputTarget, check_file, check_output
 from vall_e_lm import ModelOptions, find_model, plan_chain, require_task
 

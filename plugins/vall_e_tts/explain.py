@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from vall_e_core import ModelError, Sampler, Task, param
-from vall_e_core.cli_state import State
-from vall_e_core.cli_task import TaskCommand
+from vall_e_core.cli import State, TaskCommand
 
 if TYPE_CHECKING:
     from vall_e_core import Session
-    from vall_e_core.sampling import ChainPlan, ChainRequest
+    from vall_e_core.sampling.running import ChainPlan, ChainRequest
     from vall_e_lm import BaseModel
 
 _WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
@@ -38,7 +37,7 @@ class Explain(Task):
     )
 
     def run(self, session: Session) -> None:
-        from vall_e_core.sampling import ChainRequest
+        from vall_e_core.sampling.running import ChainRequest
         from vall_e_lm import plan_chain
 
         wanted = ("ar", "nar") if self.stage is None else (self.stage,)

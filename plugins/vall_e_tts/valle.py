@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import (
     Runtime,
 )
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from vall_e_audio import AudioClip, Recording
     from vall_e_core import Sampler
-    from vall_e_core.keywords import Options
-    from vall_e_lm import Progress
+    from vall_e_lm import Options, Progress
     from vall_e_stt import Transcription
     from vall_e_voices import SavedVoice
 
@@ -248,6 +247,6 @@ class VallE(Runtime):
     def _settle(
         self, options: Options, settings: Mapping[str, object], call: str, **chains: Sequence[Sampler | str] | None
     ) -> tuple[Options, dict[str, ChainRequest]]:
-        from vall_e_core import settle
+        from vall_e_lm import settle_keywords
 
-        return settle(options, settings, call, self.registry, chains)
+        return settle_keywords(options, settings, call, self.registry, chains)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vall_e_core import Registry, Sampler, UsageError
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import plan_chain
 
 from .options import SpeechOptions

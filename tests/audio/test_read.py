@@ -335,7 +335,8 @@ def test_a11_references_of_different_rates_and_channels_are_all_accepted(tmp_pat
 MUTANTS = """
 import random, sys, time
 from pathlib import Path
-from vall_e_core import InputError, read_audio
+from vall_e_core import InputError
+from vall_e_audio import read_audio
 outcomes = {"read": 0, "refused": 0}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     whole = path.read_bytes()
@@ -400,7 +401,7 @@ def test_a_clip_becomes_a_tensor_of_the_same_samples(tmp_path: Path) -> None:
 
 
 def test_importing_the_reader_loads_no_torch() -> None:
-    code = "import sys; from vall_e_core import read_audio; print('torch' in sys.modules, 'soundfile' in sys.modules)"
+    code = "import sys; from vall_e_audio import read_audio; print('torch' in sys.modules, 'soundfile' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -32,7 +32,7 @@ def test_a_required_parameter_that_nothing_is_known_of_needs_examples(
             EXAMPLES
 
             def build(self, ctx):
-                from vall_e_core import GreedySelector
+                from vall_e_core.sampling import GreedySelector
                 return GreedySelector()
 
         @hookimpl

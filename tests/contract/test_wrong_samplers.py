@@ -295,7 +295,8 @@ def test_a_heavy_import_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         textwrap.dedent('''
             from dataclasses import dataclass
             import torch
-            from vall_e_core import Sampler, StatelessTransform, param
+            from vall_e_core import Sampler, param
+            from vall_e_core.sampling import StatelessTransform
 
             class Same(StatelessTransform):
                 def apply(self, logits, step, state):

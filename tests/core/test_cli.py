@@ -136,7 +136,7 @@ def test_an_unexpected_error_of_ours_is_1_and_asks_for_a_report(run: Run, monkey
     def broken(_: object) -> str:
         raise RuntimeError("the throat is sore")
 
-    monkeypatch.setattr("vall_e_core.cli_plugins._line", broken)
+    monkeypatch.setattr("vall_e_core.cli.plugins._line", broken)
     done = run("plugins", "list")
     assert (done.code, done.out) == (1, "") and "Traceback" not in done.err
     assert "internal error: RuntimeError: the throat is sore" in done.err

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import Registry, SamplerSpec, Session, UsageError
+from vall_e_core import Registry, Session, UsageError
+from vall_e_core.run import SamplerSpec
 
 from .conftest import TASK, Run, Site
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import protocols as core_protocols
+from vall_e_core import kinds
 from vall_e_core.cli import main
 from vall_e_core.sampling import protocols as sampling_protocols
 
@@ -273,7 +273,7 @@ def test_the_protocols_on_the_page_are_the_real_ones() -> None:
     shown = {each.name: each for each in ast.parse(textwrap.dedent(block)).body if isinstance(each, ast.ClassDef)}
     assert set(shown) == {"Transform", "Selector", "Search"}
     for name, drawn in shown.items():
-        real = getattr(sampling_protocols, name, None) or getattr(core_protocols, name)
+        real = getattr(sampling_protocols, name, None) or getattr(kinds, name)
         methods = {each.name: each for each in drawn.body if isinstance(each, ast.FunctionDef)}
         own = {key for key, value in vars(real).items() if inspect.isfunction(value) and not key.startswith("_")}
         assert set(methods) == own, name

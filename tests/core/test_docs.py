@@ -16,10 +16,11 @@ from types import ModuleType
 import pytest
 
 import vall_e_core
-from vall_e_core import Registry, Sampler, SamplerSpec, VallEError
-from vall_e_core.cli import CLOSED_PIPE
-from vall_e_core.hookspecs import HOOKS, HookSpecs
+from vall_e_core import Registry, Sampler, VallEError
+from vall_e_core.cli.entry import CLOSED_PIPE
+from vall_e_core.hooks import HOOKS, KIND_HOOK, HookSpecs
 from vall_e_core.interrupts import INTERRUPTED
+from vall_e_core.run import SamplerSpec
 from vall_e_core.testing import check_sampler
 
 from .conftest import Run
@@ -65,7 +66,7 @@ def load_file(path: Path) -> ModuleType:
 
 
 def test_every_hook_has_a_section_and_no_section_is_without_a_hook() -> None:
-    assert list(sections(page("docs/hooks.md"))) == list(HOOKS)
+    assert list(sections(page("docs/hooks.md"))) == [*HOOKS, KIND_HOOK]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -81,20 +82,37 @@ def test_a_hook_is_called_reserved_while_nothing_calls_it(hook: str) -> None:
     assert ("Reserved:" in sections(page("docs/hooks.md"))[hook]) == reserved
 
 
-@pytest.mark.parametrize("hook", HOOKS)
-def test_the_example_of_a_hook_registers(hook: str) -> None:
+def registered(example: str) -> dict[str, tuple[str, ...]]:
+    """What a registry lists of an example of the page on hooks."""
+    import vall_e_eval
+
     shared = blocks(page("docs/hooks.md"), "python")[0]
-    _signature, example = blocks(sections(page("docs/hooks.md"))[hook], "python")
     module = ModuleType("example_of_a_hook")
     module.__file__ = __file__
     sys.modules[module.__name__] = module
     try:
         exec(compile(shared + example, "docs/hooks.md", "exec"), module.__dict__)
-        record = Registry().register(module, name="example")
+        registry = Registry()
+        registry.register(vall_e_eval, name="eval")
+        return dict(registry.register(module, name="example").provides)
     finally:
         del sys.modules[module.__name__]
-    assert [len(names) for names in record.provides.values()] == [1]
-    assert list(record.provides) == [hook.removeprefix("vall_e_")]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_example_of_a_hook_registers(hook: str) -> None:
+    _signature, example = blocks(sections(page("docs/hooks.md"))[hook], "python")
+    provides = registered(example)
+    assert [len(names) for names in provides.values()] == [1]
+    assert list(provides) == [hook.removeprefix("vall_e_")]
+
+
+def test_the_examples_of_further_kinds_register() -> None:
+    signature, watermark, _, judge = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
+    returns = inspect.signature(HookSpecs.vall_e_kinds).return_annotation
+    assert signature == f"def {KIND_HOOK}() -> {returns}: ...\n"
+    assert registered(watermark) == {"watermarks": ("silent",)}
+    assert registered(judge) == {"judges": ("recognizer",)}
 
 
 # samplers

@@ -274,7 +274,7 @@ def test_a_mirror_takes_the_place_of_the_host(web: Any, place: Path, monkeypatch
 FETCH = """
 import sys
 from pathlib import Path
-from vall_e_core import fetch
+from vall_e_models.download import fetch
 print(fetch(sys.argv[1], Path(sys.argv[2]), sha256=sys.argv[3], notify=lambda line: print(line, flush=True)))
 """
 

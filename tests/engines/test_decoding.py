@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vall_e_core import BuildContext, ModelError, Registry, VallE
-from vall_e_core.sampling import Chain
+from vall_e_core.sampling.running import Chain
 from vall_e_lm import (
     EarlyExit,
     Guidance,

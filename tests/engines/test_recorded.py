@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext, PluginError, VallE
-from vall_e_core.sampling import Chain, Stage, StatelessTransform, Step, compile_chain
+from vall_e_core.sampling import StatelessTransform, Step
 from vall_e_core.sampling.guard import Maker
+from vall_e_core.sampling.running import Chain, Stage, compile_chain
 from vall_e_core.testing import as_sampler
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
 from vall_e_lm import (

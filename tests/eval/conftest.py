@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from vall_e_audio import read_audio
-from vall_e_core import Recording, Registry, VallE, Voice
+from vall_e_core import Registry, VallE, Voice
 from vall_e_core.cli import main
+from vall_e_eval import Recording
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from vall_e_audio.bending import stretch
-from vall_e_core import Recording, UsageError
+from vall_e_core import UsageError
+from vall_e_eval import Recording
 from vall_e_eval.bend import Bend
 from vall_e_eval.features import align, at_rate, fundamental, median_pitch, mel_cepstral_distortion, si_sdr, warp
 from vall_e_eval.manner import repetition

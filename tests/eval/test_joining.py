@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from vall_e_core import BuildContext, Judge, Judged, ModelError, Recording, Registry
+from vall_e_core import BuildContext, ModelError, Registry
+from vall_e_eval import Judge, Judged, Recording
 from vall_e_eval.filing import Filing
 from vall_e_eval.joining import GAP, RATE, Word, join, part, windows
 from vall_e_eval.panel import Panel

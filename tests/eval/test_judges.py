@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vall_e_core import BuildContext, InputError, Judge, Judged, ModelError, Recording, Registry, UsageError
+from vall_e_core import BuildContext, InputError, ModelError, Registry, UsageError
+from vall_e_eval import Judge, Judged, Recording
 from vall_e_eval.bend import Bend
 from vall_e_eval.material import choose, read_sentences
 from vall_e_eval.panel import Panel, find_judges

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from vall_e_core import BuildContext, Judge, Judged, ModelError, Recording, Registry
+from vall_e_core import BuildContext, ModelError, Registry
+from vall_e_eval import Judge, Judged, Recording
 from vall_e_eval.panel import Panel
 from vall_e_eval.speaker import among, cosine
 

@@ -19,19 +19,8 @@ import pytest
 import torch
 
 from vall_e_audio import AudioClip, read_audio
-from vall_e_core import (
-    BuildContext,
-    CodecModel,
-    Figure,
-    Judge,
-    Judged,
-    JudgeModel,
-    Registry,
-    VallE,
-    Verdict,
-    hookimpl,
-    param,
-)
+from vall_e_core import BuildContext, CodecModel, Registry, VallE, hookimpl, param
+from vall_e_eval import Figure, Judge, Judged, JudgeModel, Verdict
 from vall_e_eval.references import speaker_of, speakers
 from vall_e_lm import ModelOptions
 from vall_e_voices import SavedVoice, VoiceFolder, make_voice, model_codec

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vall_e_audio import write_audio
-from vall_e_core import CodecModel, InputError, Recording, Registry, UsageError
+from vall_e_core import CodecModel, InputError, Registry, UsageError
+from vall_e_eval import Recording
 from vall_e_eval.material import read_items
 from vall_e_eval.references import Speaker, speakers
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, compile_chain
+from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import as_sampler
 from vall_e_lm import ArPass, EarlyExit, Guidance, Model, ModelConfig, Utterance, generate_ar, stream_ar
 from vall_e_lm.decode import ArResult

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from vall_e_core import UsageError, VallEError
-from vall_e_core.sampling import Chain, StatelessSelector, Step
+from vall_e_core.sampling import StatelessSelector, Step
+from vall_e_core.sampling.running import Chain
 from vall_e_lm import BaseModel, GrowingLevels, Guidance, ModelConfig, Schedule, Utterance, generate_nar
 from vall_e_lm.model.version7 import Model7
 from vall_e_tts.synthesis.streaming import Piece, WaveStream, stream_part

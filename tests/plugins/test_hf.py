@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vall_e_core import ComponentError, PluginError, UsageError
-from vall_e_core.sampling import compile_chain
+from vall_e_core.sampling.running import compile_chain
 from vall_e_core.testing import apply_samplers, sampler_steps
 from vall_e_hf import HuggingFace
 from vall_e_hf.processor import argument

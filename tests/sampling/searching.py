@@ -9,7 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from vall_e_core.sampling import Chain, ChainState, Step
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import Chain, ChainState
 
 GONE = float("-inf")
 Model = Callable[[Sequence[int]], list[float]]

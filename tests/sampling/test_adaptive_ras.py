@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, Step, compile_chain
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, sampler_steps, select_token
 
 from .searching import search, table

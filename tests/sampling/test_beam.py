@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, Step, compile_chain
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import NoSync, as_sampler
 
 from .searching import as_model, beam, best_of_all, score, search, table

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, Stage, StatelessTransform, Step, compile_chain, descending, highest
-from vall_e_core.sampling.candidates import Candidates
+from vall_e_core.sampling import StatelessTransform, Step, descending, highest
+from vall_e_core.sampling.running import Candidates, Chain, Stage, compile_chain
 from vall_e_core.testing import as_sampler
 
 quick = settings(max_examples=60, deadline=None)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from torch import Tensor
 
 from vall_e_core import BuildContext, PluginError
-from vall_e_core.sampling import Chain, ChainState, Stage, StatelessTransform, Step, compile_chain, take_maximum
-from vall_e_core.sampling.sync import NoSync
+from vall_e_core.sampling import StatelessTransform, Step, take_maximum
+from vall_e_core.sampling.running import Chain, ChainState, NoSync, Stage, compile_chain
 from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler
 
 GONE = float("-inf")

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 
 from vall_e_core import BuildContext, UsageError, VallEError
-from vall_e_core.sampling import Noise, Step, compile_chain
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import Noise, compile_chain
 from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler, select_token
 
 from .oracles import GONE

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Step, compile_chain
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, sampler_steps, select_token
 
 from .searching import search, table

@@ -10,7 +10,8 @@ import torch
 from hypothesis import assume, given, settings
 
 from vall_e_core import BuildContext, UsageError
-from vall_e_core.sampling import Chain, Noise, Stage, Step, compile_chain
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import Chain, Noise, Stage, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, installed_samplers
 
 from . import filter_oracles as oracles

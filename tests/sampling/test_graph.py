@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, ChainState, Step, compile_chain
+from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
+from vall_e_core.sampling.running import Chain, ChainState, compile_chain
 from vall_e_core.testing import as_sampler
 
 SIZE, STOP, ROWS = 1025, 1024, 4

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vall_e_core import PluginError, UsageError
-from vall_e_core.sampling import Chain, Choice, Stage, StatelessSelector, StatelessTransform, Step, take_maximum
+from vall_e_core.sampling import Choice, StatelessSelector, StatelessTransform, Step, take_maximum
 from vall_e_core.sampling.guard import LOOKS, Maker, faults, noted, told
+from vall_e_core.sampling.running import Chain, Stage
 from vall_e_core.testing import NoSync
 
 GONE = float("-inf")

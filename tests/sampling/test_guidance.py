@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from vall_e_core import UsageError, VallEError
-from vall_e_core.sampling import compile_chain
+from vall_e_core.sampling.running import compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler
 
 from .oracles import GONE

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, StateContext, Step, compile_chain
+from vall_e_core.sampling import StateContext, Step
+from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import apply_samplers, as_sampler, sampler_steps
 
 from .oracles import ranked, softmax

@@ -10,7 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from vall_e_core.sampling import Noise, Step, utterance_key
+from vall_e_core.sampling import Step
+from vall_e_core.sampling.running import Noise, utterance_key
 
 WORD = (1 << 64) - 1
 GOLDEN = [0.7687913775444031, 0.7065983414649963, 0.46554476022720337]

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from vall_e_core import BuildContext, Registry, Sampler, UsageError
-from vall_e_core.sampling import chain_from_flags, compile_chain
+from vall_e_core.sampling.running import chain_from_flags, compile_chain
 from vall_e_core.testing import as_sampler
 
 KNOWN = Registry.load().samplers()
@@ -171,7 +171,8 @@ def test_a_record_repeats_the_chain() -> None:
 
 def test_planning_imports_no_torch() -> None:
     code = (
-        "import sys; from vall_e_core import Registry, chain_from_flags, compile_chain\n"
+        "import sys; from vall_e_core import Registry\n"
+        "from vall_e_core.sampling.running import chain_from_flags, compile_chain\n"
         "plan = compile_chain(chain_from_flags(Registry.load().samplers(), {'top-p': 0.9}, 'ar'), 'ar')\n"
         "assert plan.describe() == ['top-p', 'multinomial'], plan.describe(); assert 'torch' not in sys.modules"
     )

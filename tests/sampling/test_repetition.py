@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 
 from vall_e_core import UsageError
-from vall_e_core.sampling import compile_chain
+from vall_e_core.sampling.running import compile_chain
 from vall_e_core.testing import NoSync, apply_samplers, as_sampler, sampler_steps
 
 from . import repetition_oracles as oracles

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, Stage, StatelessTransform, Step, compile_chain, cumulated_row
+from vall_e_core.sampling import StatelessTransform, Step, cumulated_row
+from vall_e_core.sampling.running import Chain, Stage, compile_chain
 from vall_e_core.testing import as_sampler
 
 SIZE, STOP, ROWS, TURNS = 40, 39, 12, 14

@@ -10,16 +10,8 @@ import torch
 from torch import Tensor
 
 from vall_e_core import BuildContext, UsageError
-from vall_e_core.sampling import (
-    Chain,
-    ChainState,
-    Choice,
-    StateContext,
-    StatelessSelector,
-    Step,
-    compile_chain,
-    take_maximum,
-)
+from vall_e_core.sampling import Choice, StateContext, StatelessSelector, Step, take_maximum
+from vall_e_core.sampling.running import Chain, ChainState, compile_chain
 from vall_e_core.testing import SamplerLike, as_sampler
 
 GONE = float("-inf")

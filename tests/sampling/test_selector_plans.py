@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from vall_e_core import BuildContext, Registry, UsageError
-from vall_e_core.sampling import chain_from_flags, compile_chain
+from vall_e_core.sampling.running import chain_from_flags, compile_chain
 from vall_e_core.testing import as_sampler
 
 KNOWN = Registry.load().samplers()

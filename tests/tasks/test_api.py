@@ -144,7 +144,8 @@ def test_importing_the_options_and_the_tasks_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "import vall_e_tts, vall_e_stt\n"
-        "from vall_e_core import ModelOptions, SpeechOptions, HearingOptions, check_output\n"
+        "from vall_e_lm import ModelOptions\nfrom vall_e_tts import SpeechOptions\n"
+        "from vall_e_stt import HearingOptions\nfrom vall_e_files import check_output\n"
         "print([name for name in ('torch', 'numpy', 'soundfile', 'yaml') if name in sys.modules])"
     )
     root = Path(__file__).parents[2]

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import Registry, SamplerSpec
-from vall_e_core.sampling import ChainRequest
+from vall_e_core import Registry
+from vall_e_core.run import SamplerSpec
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import plan_chain
 from vall_e_tts.synthesis.ladder import ladder
 

@@ -20,7 +20,7 @@ FLAGS = ("--phonemizer", "letters", "--device", "cpu")
 WRITER = """
 import sys, time
 from pathlib import Path
-from vall_e_core import write_atomic
+from vall_e_files import write_atomic
 def write(file):
     file.write(b"half"); file.flush(); print("ready", flush=True); time.sleep(60)
 write_atomic(Path(sys.argv[1]), write)

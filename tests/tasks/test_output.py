@@ -25,7 +25,7 @@ from vall_e_files import check_output, write_atomic
 KILLED = """
 import sys
 from pathlib import Path
-from vall_e_core import write_atomic
+from vall_e_files import write_atomic
 data = bytes(range(256)) * 4096
 print("ready", flush=True)
 while True:
@@ -124,7 +124,8 @@ def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
     code = (
-        "import sys; from pathlib import Path; from vall_e_core import InputError, write_atomic\n"
+        "import sys; from pathlib import Path; from vall_e_core import InputError\n"
+        "from vall_e_files import write_atomic\n"
         "try: write_atomic(Path(sys.argv[1]), lambda file: file.write(b'x' * 5000))\n"
         "except InputError as error: print(error.exit_code, error.try_)"
     )

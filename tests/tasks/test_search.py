@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vall_e_core import BuildContext
-from vall_e_core.sampling import Chain, compile_chain
+from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import as_sampler
 from vall_e_lm import Guidance, Model, Utterance, generate_ar, load_model
 from vall_e_lm.decode import ArResult

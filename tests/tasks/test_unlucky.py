@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from vall_e_core import CheckpointError, UsageError
-from vall_e_core.config import read_file
 from vall_e_core.errors import LONGEST
-from vall_e_core.plain_yaml import check_plain
+from vall_e_core.run.config import read_file
+from vall_e_core.run.plain_yaml import check_plain
 from vall_e_lm.checkpoint.pickled import read_pickle
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

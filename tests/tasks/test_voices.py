@@ -499,7 +499,8 @@ def test_of_several_that_add_one_name_at_once_one_wins(
     environment: dict[str, str], reference: Path, folder: Path
 ) -> None:
     code = (
-        "import sys; from vall_e_core import CodesOrigin, SavedVoice, UsageError\n"
+        "import sys; from vall_e_voices import CodesOrigin, SavedVoice\n"
+        "from vall_e_core import UsageError\n"
         "import numpy as np\n"
         "number = int(sys.argv[1])\n"
         "voice = SavedVoice(np.full((5000, 4), number, np.int32), CodesOrigin('tiny', None, 8000, 50.0, 4, 32))\n"

@@ -9,7 +9,8 @@ import soundfile
 import torch
 
 from vall_e_audio import AudioClip, read_audio
-from vall_e_core import Recording, VallE, Voice
+from vall_e_core import VallE, Voice
+from vall_e_eval import Recording
 from vall_e_eval.material import choose, read_sentences
 from vall_e_eval.sphinx import SentenceJudge
 from vall_e_scorers.hearing import distance, letters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..kinds import Sampler
 
 if TYPE_CHECKING:
-    from ..registry import Registry
+    from ..plugins.registry import Registry
 
 SamplerLike = Sampler | tuple[str, Mapping[str, object]] | str
 """A component, a (name, parameters) pair, or text as `--sampler` takes it."""
@@ -17,7 +17,7 @@ SamplerLike = Sampler | tuple[str, Mapping[str, object]] | str
 
 @lru_cache(maxsize=1)
 def _registry() -> Registry:
-    from ..registry import Registry
+    from ..plugins.registry import Registry
 
     return Registry.load()
 

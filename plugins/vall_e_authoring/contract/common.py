@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vall_e_core.sampling import StateContext, Step
 from vall_e_core.sampling import state as states
-from vall_e_core.sampling.sync import NoSync, SyncError, no_transfer
+from vall_e_core.sampling.running import NoSync, SyncError, no_transfer
 
 from .probes import Probe
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vall_e_core import Sampler
-from vall_e_core.sampling import Narrowing, Step, highest
-from vall_e_core.sampling.candidates import Candidates
+from vall_e_core.sampling import Step, highest
+from vall_e_core.sampling.running import Candidates, Narrowing
 
 from .common import context, replayed, same
 from .probes import Probe

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
-from vall_e_core.sampling.row import own_method
+from vall_e_core.sampling.running import own_method
 
 from .common import context, replayed, same
 from .probes import Probe

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from vall_e_core import Sampler
-from vall_e_core.sampling import Chain, Stage, Step
+from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
+from vall_e_core.sampling.running import Chain, Stage
 
 from .common import frozen, on_cuda, on_meta, replayed, same, state_rows, unsynced
 from .compact import check_compact_transform

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vall_e_core import CheckpointError, load_plain
+from vall_e_core import CheckpointError
+from vall_e_core.run import load_plain
 
 SUFFIXES = ("sft", "safetensors", "pth", "pt")
 MAX_BYTES = 4_000_000

@@ -22,7 +22,7 @@ from .steppers import Job
 from .types import ArResult, Progress, StopReason, Utterance
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel, EarlyExit
 

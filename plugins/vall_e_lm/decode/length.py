@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vall_e_core.sampling import Chain, StatelessSelector, Step, take_maximum
+from vall_e_core.sampling import StatelessSelector, Step, take_maximum
+from vall_e_core.sampling.running import Chain
 
 from ..model import LEN_STOP, Inputs, Model7, Target, pad_blocks
 from .loop import Settings

@@ -26,7 +26,7 @@ from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 from .types import Progress
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain, ChainState
+    from vall_e_core.sampling.running import Chain, ChainState
 
     from ..model import BaseModel, EarlyExit, Target
     from .guidance import Guidance

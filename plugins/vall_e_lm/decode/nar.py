@@ -16,7 +16,7 @@ from .parallel import FrameChoice, response_logits
 from .types import Progress, Utterance
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel
 

@@ -19,7 +19,7 @@ from .parallel import response_logits
 from .types import Utterance
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel
 

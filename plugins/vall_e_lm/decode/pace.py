@@ -24,7 +24,8 @@ from ..model.cache import KVCache
 from .steppers import CachedStepper
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import ChainState, Step
+    from vall_e_core.sampling import Step
+    from vall_e_core.sampling.running import ChainState
 
     from ..engine import StepRecorder, StepRecording
     from .loop import Loop

@@ -16,7 +16,7 @@ from .steppers import Batch
 from .types import Utterance
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel
 

@@ -16,7 +16,7 @@ from .rows import Written
 from .steppers import Job
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel, Target
 

@@ -17,7 +17,7 @@ from .steppers import Batch, Job, flat_logits, output_rows
 from .types import Progress, SttResult
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel, EarlyExit
 

@@ -19,7 +19,7 @@ from .run import Run, require_finite_codes
 from .takes import Take
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
 LARGEST_SECTION = 16
 """In batches: what is made of level 0 before any of it is heard. Where it ends, places of the batch fall empty."""

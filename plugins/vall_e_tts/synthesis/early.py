@@ -20,7 +20,7 @@ from .streaming import Piece, stream_part
 from .takes import Take, judge, retry_seed
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
 
 STEPS = 4
 """Frames of level 0 that are handed on at a time."""

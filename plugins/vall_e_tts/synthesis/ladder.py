@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vall_e_core.sampling import ChainPlan, compile_chain
+from vall_e_core.sampling.running import ChainPlan, compile_chain
 
 if TYPE_CHECKING:
     from vall_e_core import Sampler

@@ -34,7 +34,7 @@ from ..options import DEMASKING_STEPS
 from .takes import Take, Wanted, best_takes
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
     from vall_e_lm import BaseModel, EarlyExit, Progress
 
     from ..options import SpeechOptions

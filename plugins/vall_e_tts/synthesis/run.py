@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vall_e_audio import NATURAL, Wave, at_pitch
 from vall_e_core import BuildContext, InputError, ModelError, UsageError
-from vall_e_core.sampling import ChainRequest
+from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import (
     Utterance,
     advised_seconds,
@@ -37,7 +37,7 @@ from .takes import Wanted
 from .traces import Traces, Use
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import Chain, ChainPlan
+    from vall_e_core.sampling.running import Chain, ChainPlan
     from vall_e_lm import Progress
 
     from ..valle import VallE

@@ -15,7 +15,7 @@ from vall_e_lm import GrowingLevels, Schedule, finite_states, require_finite
 
 if TYPE_CHECKING:
     from vall_e_core import CodecModel
-    from vall_e_core.sampling import Chain
+    from vall_e_core.sampling.running import Chain
     from vall_e_lm import BaseModel, Guidance, Utterance
 
 CONTEXT_FRAMES = 32

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from vall_e_core.sampling import utterance_key
+from vall_e_core.sampling.running import utterance_key
 from vall_e_trace import TraceLine, TraceLog, TraceRecorder, traced_steps
 
 from .candidates import Chosen, identity
 from .takes import Wanted, retry_seed
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling import ChainPlan
+    from vall_e_core.sampling.running import ChainPlan
 
 Use = Literal["level 0", "further levels"]
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .cli_state import state_of
-from .kinds import KINDS
-from .options import COMMON, Option, shown_default
+from ..run.options import COMMON, Option, shown_default
+from .state import state_of
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -51,8 +50,9 @@ class Value(_ParamType):
 
         
         known = [str(each) for each in self.option.param.choices or ()]
-        if self.option.key in KINDS:
-            known += state_of(ctx).registry.names(self.option.key)
+        registry = state_of(ctx).registry
+        if self.option.key in registry.kinds:
+            known += registry.names(self.option.key)
         if self.option.param.complete is not None:
             module, _, function = self.option.param.complete.partition(":")
             known += getattr(import_module(module), function)()

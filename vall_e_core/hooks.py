@@ -17,7 +17,20 @@ from collections.abc import Iterable
 
 import pluggy
 
-from .kinds import Codec, Engine, Judge, LazyCommand, ModelSource, Normalizer, Phonemizer, Sampler, Scorer, Task, Voice
+from .component import Component
+from .kinds import (
+    KINDS,
+    Codec,
+    Engine,
+    LazyCommand,
+    ModelSource,
+    Normalizer,
+    Phonemizer,
+    Sampler,
+    Scorer,
+    Task,
+    Voice,
+)
 
 PROJECT = "vall_e"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -73,27 +86,26 @@ class HookSpecs:
         raise NotImplementedError
 
     @hookspec
-    def vall_e_judges(self) -> Iterable[type[Judge]]:
-        """Judges of a recording, for `vall-e eval`."""
-        raise NotImplementedError
-
-    @hookspec
     def vall_e_engines(self) -> Iterable[type[Engine]]:
         """Ways to run a model's layers."""
         raise NotImplementedError
 
+    @hookspec
+    def vall_e_kinds(self) -> Iterable[type[Component]]:
+        """Further kinds of component. A kind called `judge` is brought by plugins through the hook `vall_e_judges`."""
+        raise NotImplementedError
 
-HOOKS: dict[str, str] = {
-    "vall_e_samplers": "sampler",
-    "vall_e_codecs": "codec",
-    "vall_e_phonemizers": "phonemizer",
-    "vall_e_normalizers": "normalizer",
-    "vall_e_tasks": "task",
-    "vall_e_commands": "command",
-    "vall_e_models": "model",
-    "vall_e_voices": "voice",
-    "vall_e_scorers": "scorer",
-    "vall_e_judges": "judge",
-    "vall_e_engines": "engine",
-}
-"""Each hook, and the kind of component it returns."""
+
+KIND_HOOK = "vall_e_kinds"
+HOOKS: dict[str, str] = {f"vall_e_{kind}s": kind for kind in (*KINDS, "command")}
+"""Each of the core's hooks that returns components, and their kind."""
+
+
+def specification(hook: str) -> type:
+    """A hook's specification, for a kind that isn't the core's own."""
+
+    def spec(self: object) -> Iterable[type[Component]]:
+        raise NotImplementedError
+
+    spec.__name__ = hook
+    return type("HookSpecs", (), {hook: hookspec(spec)})

@@ -13,15 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
-from typing import Literal
+from typing import Any, Literal
 
 import pluggy
 
-from .component import Component
-from .errors import FAILURES, PluginError, did_you_mean
-from .hookspecs import HOOKS, PROJECT, HookSpecs
-from .kinds import KINDS, LazyCommand, Normalizer, Sampler
-from .streams import kept_stdout
+from ..component import Component
+from ..errors import FAILURES, PluginError, did_you_mean
+from ..hooks import KIND_HOOK, PROJECT, HookSpecs, specification
+from ..kinds import KINDS, LazyCommand, Normalizer, Sampler
+from ..streams import kept_stdout
 
 GROUP = "vall_e"
 OURS = "vall-e"
@@ -124,60 +124,92 @@ def _section(text: str) -> Iterator[str]:
             yield line
 
 
-def manager() -> pluggy.PluginManager:
-    """A fresh plugin manager with our specifications: it checks signatures, nothing more is asked of it."""
-    made = pluggy.PluginManager(PROJECT)
-    made.add_hookspecs(HookSpecs)
-    return made
+class Collector:
+    """What plugins can bring: the kinds that are known, and the signatures of their hooks."""
 
+    def __init__(self) -> None:
+        self.kinds: dict[str, type[Component]] = dict(KINDS)
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(HookSpecs)
 
-def collect(plugin: object, hooks: pluggy.PluginManager, name: str) -> list[tuple[str, Provided]]:
-    """Kind and component of everything a plugin brings. Where anything is wrong, raises and leaves nothing behind."""
-    with kept_stdout():
-        hooks.register(plugin, name=name)
-        try:
-            return _collect(plugin, hooks)
-        except BaseException:
-            hooks.unregister(plugin)
-            raise
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Each hook that returns components, and their kind."""
+        return {f"{_PREFIX}{kind}s": kind for kind in (*self.kinds, "command")}
 
+    def learn(self, plugin: object) -> None:
+        """Know the kinds that a plugin brings. Raises PluginError for what isn't one, or has another's name."""
+        brings = getattr(plugin, KIND_HOOK, None)
+        if brings is None:
+            return
+        with kept_stdout():
+            found = _listed(KIND_HOOK, brings())
+        for kind in found:
+            if not (inspect.isclass(kind) and issubclass(kind, Component) and _NAME.match(kind.kind)):
+                raise PluginError(f"{KIND_HOOK} must return subclasses of Component with a kind, not {kind!r}")
+            if self.kinds.get(kind.kind, kind) is not kind:
+                raise PluginError(f"there is another kind called {kind.kind}")
+            if kind.kind not in self.kinds:
+                self.kinds[kind.kind] = kind
+                self._manager.add_hookspecs(specification(f"{_PREFIX}{kind.kind}s"))
 
-def _collect(plugin: object, hooks: pluggy.PluginManager) -> list[tuple[str, Provided]]:
-    brought: list[tuple[str, Provided]] = []
-    callers = hooks.get_hookcallers(plugin)
-    if not callers:
-        raise PluginError("it registers nothing: no function is marked with @hookimpl")
-    for caller in callers:
-        if not caller.has_spec():
-            if all(each.optionalhook for each in caller.get_hookimpls() if each.plugin is plugin):
+    def collect(self, plugin: object, name: str) -> list[tuple[str, Provided]]:
+        """Kind and component of everything a plugin brings. What is wrong raises, and leaves nothing behind."""
+        with kept_stdout():
+            self._manager.register(plugin, name=name)
+            try:
+                return self._collected(plugin)
+            except BaseException:
+                self._manager.unregister(plugin)
+                raise
+
+    def forget(self, plugin: object) -> None:
+        """As if it had never been collected."""
+        self._manager.unregister(plugin)
+
+    def _collected(self, plugin: object) -> list[tuple[str, Provided]]:
+        brought: list[tuple[str, Provided]] = []
+        callers = self._manager.get_hookcallers(plugin)
+        if not callers:
+            raise PluginError("it registers nothing: no function is marked with @hookimpl")
+        hooks = self.hooks
+        for caller in callers:
+            if not caller.has_spec():
+                if all(each.optionalhook for each in caller.get_hookimpls() if each.plugin is plugin):
+                    continue
+                near = did_you_mean(caller.name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in hooks])
+                hint = (
+                    "it may have been written for a newer vall-e, or for a plugin that isn't loaded"
+                    if near is None
+                    else f"did you mean {_PREFIX}{near}?"
+                )
+                raise PluginError(f"unknown hook {caller.name}: {hint}")
+            if caller.name == KIND_HOOK:
                 continue
-            near = did_you_mean(caller.name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in HOOKS])
-            hint = "it may have been written for a newer vall-e" if near is None else f"did you mean {_PREFIX}{near}?"
-            raise PluginError(f"unknown hook {caller.name}: {hint}")
-        for implementation in caller.get_hookimpls():
-            if implementation.plugin is plugin:
-                for each in _listed(caller.name, implementation.function()):
-                    check_component(each, HOOKS[caller.name])
-                    brought.append((HOOKS[caller.name], each))
-    return brought
+            kind = hooks[caller.name]
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is plugin:
+                    for each in _listed(caller.name, implementation.function()):
+                        check_component(each, None if kind == "command" else self.kinds[kind])
+                        brought.append((kind, each))
+        return brought
 
 
-def _listed(hook: str, returned: object) -> Iterable[Provided]:
+def _listed(hook: str, returned: object) -> list[Any]:
     if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
         raise PluginError(f"{hook} must return a list of components, not {returned!r}")
     return list(returned)
 
 
-def check_component(component: object, kind: str) -> None:
-    """Raises PluginError where something isn't a well-made component of a kind; nothing is built."""
-    if kind == "command":
+def check_component(component: object, base: type[Component] | None) -> None:
+    """Raises PluginError where something isn't a well-made component of a kind, or (None) a command; builds nothing."""
+    if base is None:
         if not isinstance(component, LazyCommand):
             raise PluginError(f"vall_e_commands must return LazyCommand objects, not {component!r}")
         group, _, last = str(component.name).rpartition(" ")
         for word in (group, last) if group else (last,):
             _check_name(word, component.name)
         return
-    base = KINDS[kind]
     if not (inspect.isclass(component) and issubclass(component, base)):
         raise PluginError(f"{component!r} isn't a subclass of {base.__name__}")
     _check_name(component.name, component.__name__)

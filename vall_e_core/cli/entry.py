@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .cli_program import make_program
-from .cli_state import State
-from .console import writing_stdout
-from .errors import DeviceError, InputError, UsageError, VallEError, suggestion
-from .options import instead_of
+from ..console import writing_stdout
+from ..errors import DeviceError, InputError, UsageError, VallEError, suggestion
+from ..run.options import instead_of
+from .program import make_program
+from .state import State
 
 if TYPE_CHECKING:
-    from .registry import Registry
+    from ..plugins.registry import Registry
 
 CLOSED_PIPE = 141
 COLLECT_AFTER = 50_000

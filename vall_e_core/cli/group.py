@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from .cli_options import add_common
-from .cli_state import State, state_of
-from .errors import PluginError
-from .kinds import LazyCommand
-from .plugin_loader import resolve_command
-from .streams import kept_stdout
+from ..errors import PluginError
+from ..kinds import LazyCommand
+from ..plugins.loader import resolve_command
+from ..streams import kept_stdout
+from .options import add_common
+from .state import State, state_of
 
 
 def load_command(command: LazyCommand, state: State) -> click.Command:
@@ -40,7 +40,7 @@ class OpenGroup(click.Group):
         if own is not None:
             return own
         added = self._added(ctx).get(cmd_name)
-        return None if added is None else add_common(load_command(added, state_of(ctx)), json=True)
+        return None if added is None else add_common(load_command(added, state_of(ctx)), json=added.json)
 
     def _added(self, ctx: click.Context) -> dict[str, LazyCommand]:
         prefix = f"{self.name} "

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .component import BuildContext
+from ..component import BuildContext
+from ..console import Console, Progress
+from ..kinds import Sampler, Task
+from ..plugins.registry import Registry
+from ..sampling.flags import chain_from_flags
+from ..sampling.plan import compile_chain
 from .config import COMMAND_LINE, Layer, RunConfig, SamplerSpec, build_config, check_layer
-from .console import Console, Progress
-from .kinds import Sampler, Task
 from .options import by_key, task_options
-from .registry import Registry
-from .sampling.flags import chain_from_flags
-from .sampling.plan import compile_chain
 
 
 @dataclass(frozen=True)

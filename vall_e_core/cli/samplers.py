@@ -1,4 +1,4 @@
-"""`vall-e samplers list` and `show`; plugins bring `explain` and `plot`."""
+"""`vall-e samplers list`; plugins bring `show`, `explain` and `plot`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 
 import click
 
-from .cli_group import OpenGroup
-from .cli_state import state_of
-from .kinds import Sampler
-from .parameters import MISSING, Param
+from ..kinds import Sampler
+from ..parameters import MISSING, Param
+from .group import OpenGroup
+from .state import state_of
 
 
 @click.group(cls=OpenGroup)
@@ -26,7 +26,7 @@ def list_samplers(ctx: click.Context) -> None:
     state.warn_of_broken(console)
     found = sorted(state.registry.all(Sampler).items(), key=lambda item: (item[1].order, item[0]))
     if console.json:
-        click.echo(json.dumps([_mapping(name, sampler) for name, sampler in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([sampler_facts(name, sampler) for name, sampler in found], indent=2, ensure_ascii=False))
         return
     for name, sampler in found:
         stages = ", ".join(sorted(sampler.stages))
@@ -37,29 +37,14 @@ def list_samplers(ctx: click.Context) -> None:
             click.echo(f"      {_signature(param)}  {param.describe()}")
 
 
-@samplers.command()
-@click.argument("name")
-@click.pass_context
-def show(ctx: click.Context, name: str) -> None:
-    """Show the reference page of one sampler: formula, source, parameters, place in a chain, and its use for speech."""
-    from .sampler_page import page_of
-
-    state = state_of(ctx)
-    console = state.console()
-    sampler = state.registry.sampler(name)
-    page = page_of(sampler, state.registry.samplers())
-    if console.json:
-        page = json.dumps({**_mapping(name, sampler), "page": page}, indent=2, ensure_ascii=False) + "\n"
-    click.echo(page, nl=False)
-
-
 def _signature(param: Param) -> str:
     default = "required" if param.required else f"= {param.type.format(param.default)}"
     flags = "".join(f" {flag.name}" for flag in param.flags)
     return f"{param.key} {default}{flags}{' (NAME:VALUE)' if param.primary else ''}"
 
 
-def _mapping(name: str, sampler: type[Sampler]) -> dict[str, object]:
+def sampler_facts(name: str, sampler: type[Sampler]) -> dict[str, object]:
+    """What is declared of a sampler, as `--json` prints it."""
     return {
         "name": name,
         "role": sampler.role,

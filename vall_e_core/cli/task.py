@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from .cli_options import CONTEXT, ShownOption, click_parameter, common_parameters, config_parameter, was_given
-from .cli_state import State, state_of
-from .config import COMMAND_LINE, Layer, SamplerSpec
-from .errors import UsageError
-from .kinds import Task
-from .options import Option, task_options
-from .streams import kept_stdout
+from ..errors import UsageError
+from ..kinds import Task
+from ..run.config import COMMAND_LINE, Layer, SamplerSpec
+from ..run.options import Option, task_options
+from ..streams import kept_stdout
+from .options import CONTEXT, ShownOption, click_parameter, common_parameters, config_parameter, was_given
+from .state import State, state_of
 
 _ORDER = "vall_e.order"
 
@@ -72,7 +72,7 @@ class TaskCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click's
         """Run the task."""
-        from .session import Session
+        from ..run.session import Session
 
         state = state_of(ctx)
         with kept_stdout() as results:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import Distribution
 from typing import TypeVar, cast
 
-from .component import Component
-from .errors import FAILURES, PluginError, UsageError, suggestion
-from .hookspecs import HOOKS
-from .kinds import KINDS, LazyCommand, Sampler, Task
-from .owners import Owner, failure, owner_by_module
-from .plugin_loader import OURS, Found, PluginRecord, Provided, collect, describe, find, manager
+from ..component import Component
+from ..errors import FAILURES, PluginError, UsageError, suggestion
+from ..kinds import LazyCommand, Sampler, Task
+from ..owners import Owner, failure, owner_by_module
+from .loader import OURS, Collector, Found, PluginRecord, Provided, describe, find
 
-PLURALS = {kind: hook.removeprefix("vall_e_") for hook, kind in HOOKS.items()}
-"""`sampler` -> `samplers`, …"""
-
-BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list", "samplers show", "schema")
+BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list", "schema")
 """Commands of the core itself; a plugin's of the same name is reached as `dist/name`."""
 
 _C = TypeVar("_C", bound=Component)
@@ -37,9 +35,9 @@ class Registry:
         self.records: list[PluginRecord] = []
         self.notes: list[str] = []
         """What the user should know about loading: names that match no plugin."""
-        self._hooks = manager()
-        self._bare: dict[str, dict[str, Provided]] = {kind: {} for kind in PLURALS}
-        self._qualified: dict[str, dict[str, Provided]] = {kind: {} for kind in PLURALS}
+        self._collector = Collector()
+        self._bare: dict[str, dict[str, Provided]] = defaultdict(dict)
+        self._qualified: dict[str, dict[str, Provided]] = defaultdict(dict)
         self._flags: dict[str, str] = {}
         self._owners: dict[int, tuple[object, Owner]] = {}
 
@@ -66,13 +64,15 @@ class Registry:
         strict = environ.get("VALL_E_STRICT_PLUGINS", "") not in ("", "0")
         made = cls()
         found = find(installed)
-        for each in found:
+
+        def disabled_one(each: Found) -> bool:
             names = {each.name, each.distribution, f"{each.distribution}/{each.name}"}
             foreign = not each.ours and (not third_party or (only is not None and names.isdisjoint(only)))
-            if foreign or not names.isdisjoint(disabled - {OURS}):
-                made.records.append(PluginRecord(each.name, each.distribution, each.version, "disabled"))
-            else:
-                made.add(each, strict=strict)
+            return foreign or not names.isdisjoint(disabled - {OURS})
+
+        # all kinds are known before anything of a kind is registered
+        loaded = [_disabled(each) if disabled_one(each) else made._loaded(each, strict=strict) for each in found]
+        made.records = [made._registered(each, strict=strict) for each in loaded]
         known = {name for each in found for name in (each.name, each.distribution, f"{each.distribution}/{each.name}")}
         for variable, wanted in (("VALL_E_PLUGINS", only), ("VALL_E_DISABLE", disabled)):
             for name in sorted((wanted or frozenset()) - known):
@@ -81,33 +81,44 @@ class Registry:
 
     def add(self, found: Found, *, strict: bool = False) -> PluginRecord:
         """Load one entry point. Under `strict` a broken one raises PluginError."""
+        record = self._registered(self._loaded(found, strict=strict), strict=strict)
+        self.records.append(record)
+        return record
+
+    def _loaded(self, found: Found, *, strict: bool) -> _Loaded:
+        """A plugin's module, after its kinds are known; or what became of it."""
         began = time.perf_counter()
         try:
             if found.problem is not None:
                 raise PluginError(found.problem)
-            record = self._register(found, found.load(), began)
+            plugin = found.load()
+            self._collector.learn(plugin)
         except FAILURES as error:
-            if strict:
-                raise PluginError(
-                    f"plugin {found.name} of {found.distribution} is broken", cause=describe(error)
-                ) from error
-            ms = (time.perf_counter() - began) * 1000
-            record = PluginRecord(found.name, found.distribution, found.version, "broken", describe(error), ms)
-        self.records.append(record)
-        return record
+            return _Loaded(found, record=_broken(found, error, began, strict=strict))
+        return _Loaded(found, time.perf_counter() - began, plugin)
+
+    def _registered(self, loaded: _Loaded, *, strict: bool) -> PluginRecord:
+        if loaded.record is not None:
+            return loaded.record
+        began = time.perf_counter() - loaded.seconds
+        try:
+            return self._register(loaded.found, loaded.plugin, began)
+        except FAILURES as error:
+            return _broken(loaded.found, error, began, strict=strict)
 
     def register(self, plugin: object, *, name: str, distribution: str = "local", version: str = "0") -> PluginRecord:
         """Add a plugin object directly, for tests and notebooks. Raises whatever is wrong with it."""
+        self._collector.learn(plugin)
         record = self._register(Found(name, "", distribution, version), plugin, time.perf_counter())
         self.records.append(record)
         return record
 
     def _register(self, found: Found, plugin: object, began: float) -> PluginRecord:
-        brought = collect(plugin, self._hooks, f"{found.distribution}/{found.name}")
+        brought = self._collector.collect(plugin, f"{found.distribution}/{found.name}")
         try:
             self._refuse(found, brought)
         except PluginError:
-            self._hooks.unregister(plugin)
+            self._collector.forget(plugin)
             raise
         provides: dict[str, list[str]] = {}
         for kind, component in brought:
@@ -118,13 +129,18 @@ class Registry:
             free = component.name not in self._bare[kind] and not self._reserved(kind, component.name)
             if free:
                 self._bare[kind][component.name] = component
-            provides.setdefault(PLURALS[kind], []).append(component.name if free else qualified)
+            provides.setdefault(f"{kind}s", []).append(component.name if free else qualified)
             if kind == "sampler":
                 for spelling in _spellings(cast("type[Sampler]", component)):
                     self._flags.setdefault(spelling, found.distribution)
         ms = (time.perf_counter() - began) * 1000
         listed = {kind: tuple(names) for kind, names in provides.items()}
         return PluginRecord(found.name, found.distribution, found.version, "ok", None, ms, listed)
+
+    @property
+    def kinds(self) -> dict[str, type[Component]]:
+        """Every kind of component that is known, by name."""
+        return self._collector.kinds
 
     def owner(self, component: type[Component]) -> Owner:
         """Whose a component is: for messages, and to know how far it is trusted."""
@@ -161,7 +177,7 @@ class Registry:
         seen: set[tuple[str, str]] = set()
         for kind, component in brought:
             if (kind, component.name) in seen or f"{found.distribution}/{component.name}" in self._qualified[kind]:
-                raise PluginError(f"{found.distribution} brings two {PLURALS[kind]} called {component.name}")
+                raise PluginError(f"{found.distribution} brings two {kind}s called {component.name}")
             seen.add((kind, component.name))
             if kind != "sampler":
                 continue
@@ -200,8 +216,8 @@ class Registry:
 
     def get(self, kind: str, name: str) -> type[Component]:
         """A component's class by its bare or qualified name. Raises UsageError with a did-you-mean."""
-        if kind not in KINDS:
-            raise UsageError(f"no kind of component is called {kind!r}", try_=suggestion(kind, KINDS))
+        if kind not in self.kinds:
+            raise UsageError(f"no kind of component is called {kind!r}", try_=suggestion(kind, self.kinds))
         return cast("type[Component]", self._find(kind, name))
 
     def all(self, kind: type[_C]) -> dict[str, type[_C]]:
@@ -223,6 +239,27 @@ class Registry:
     def commands(self) -> dict[str, LazyCommand]:
         """Commands that plugins bring, by the name that addresses them."""
         return {name: cast(LazyCommand, self._find("command", name)) for name in self.names("command")}
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A plugin whose module was imported, or the record of one that can't be."""
+
+    found: Found
+    seconds: float = 0.0
+    plugin: object = None
+    record: PluginRecord | None = None
+
+
+def _disabled(found: Found) -> _Loaded:
+    return _Loaded(found, record=PluginRecord(found.name, found.distribution, found.version, "disabled"))
+
+
+def _broken(found: Found, error: BaseException, began: float, *, strict: bool) -> PluginRecord:
+    if strict:
+        raise PluginError(f"plugin {found.name} of {found.distribution} is broken", cause=describe(error)) from error
+    ms = (time.perf_counter() - began) * 1000
+    return PluginRecord(found.name, found.distribution, found.version, "broken", describe(error), ms)
 
 
 def _names(text: str | None) -> frozenset[str] | None:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from .cli_group import load_command
-from .cli_options import CONTEXT, add_common, common_parameters, config_parameter
-from .cli_state import State, state_of
-from .cli_task import TaskCommand
-from .errors import UsageError, did_you_mean, suggestion
-from .kinds import LazyCommand
-from .options import COMMON
+from ..errors import UsageError, did_you_mean, suggestion
+from ..kinds import LazyCommand
+from ..run.options import COMMON
+from .group import load_command
+from .options import CONTEXT, add_common, common_parameters, config_parameter
+from .state import State, state_of
+from .task import TaskCommand
 
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
     for each in (
-        LazyCommand("plugins", "list plugins, check one, begin a new one", "vall_e_core.cli_plugins:plugins"),
-        LazyCommand("samplers", "list the samplers and their parameters", "vall_e_core.cli_samplers:samplers"),
-        LazyCommand("schema", "print the JSON schema of a component", "vall_e_core.cli_schema:schema"),
+        LazyCommand("plugins", "list plugins, check one, begin a new one", "vall_e_core.cli.plugins:plugins"),
+        LazyCommand("samplers", "list the samplers and their parameters", "vall_e_core.cli.samplers:samplers"),
+        LazyCommand("schema", "print the JSON schema of a component", "vall_e_core.cli.schema:schema"),
     )
 }
 DEFAULT_TASK = "tts"
@@ -53,7 +53,7 @@ class Program(click.Group):
         if cmd_name in state.registry.names("task"):
             return TaskCommand(cmd_name, state.registry.task(cmd_name), state)
         lazy = None if " " in cmd_name else state.registry.commands().get(cmd_name)
-        return None if lazy is None else add_common(load_command(lazy, state), json=False)
+        return None if lazy is None else add_common(load_command(lazy, state), json=lazy.json)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -95,7 +95,7 @@ def _with_command(program: Program, ctx: click.Context, args: list[str]) -> list
     task, others = _taken(ahead, "--task")
     config, _ = _taken(front, "--config")
     if task is None and config is not None and not rest and not {"-h", "--help", "--version"} & set(front):
-        from .config import read_file
+        from ..run.config import read_file
 
         chosen = read_file(Path(config)).get("task", DEFAULT_TASK)
         task = chosen if isinstance(chosen, str) else DEFAULT_TASK
@@ -153,7 +153,7 @@ def _task_command(state: State, task: str) -> str:
 
 def _version(ctx: click.Context, _param: click.Parameter, value: object) -> None:
     if value and not ctx.resilient_parsing:
-        from . import __version__
+        from .. import __version__
 
         click.echo(f"vall-e {__version__}")
         ctx.exit()

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ComponentError, UsageError, suggestion
+from ..errors import ComponentError, UsageError, suggestion
+from ..parameters import MISSING
 from .options import Option, by_key, instead_of
-from .parameters import MISSING
 from .plain_yaml import load_plain
 
 if TYPE_CHECKING:
-    from .kinds import Sampler
-    from .registry import Registry
+    from ..kinds import Sampler
+    from ..plugins.registry import Registry
 
 DEFAULT, CHECKPOINT, COMMAND_LINE = "default", "checkpoint", "command line"
 _MAX_FILE = 1 << 20

@@ -6,9 +6,9 @@ import json
 
 import click
 
-from .cli_state import state_of
-from .kinds import Task
-from .options import file_schema
+from ..kinds import Task
+from ..run.options import file_schema
+from .state import state_of
 
 
 @click.command()

@@ -9,8 +9,7 @@ import inspect
 import re
 from collections.abc import Iterable
 
-from .kinds import Sampler
-from .parameters import MISSING, Param
+from vall_e_core import MISSING, Param, Sampler
 
 NOTES = "notes.md"
 _STAGES = {

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .kinds import Sampler, Task
-from .parameters import MISSING, Param
-from .values import ValueType
+from ..kinds import Sampler, Task
+from ..parameters import MISSING, Param
+from ..values import ValueType
 
 Role = Literal["parameter", "flag", "chain", "common"]
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from vall_e_core import Component, Sampler, SamplerSpec, UsageError
-from vall_e_core.errors import did_you_mean
-from vall_e_core.options import Option, by_key, chain_options, flag_options
-from vall_e_core.sampling import ChainRequest, chain_from_flags
+from vall_e_core import Component, Sampler, UsageError, did_you_mean
+from vall_e_core.run import Option, SamplerSpec, by_key, chain_options, flag_options
+from vall_e_core.sampling.running import ChainRequest, chain_from_flags
 
 if TYPE_CHECKING:
     from vall_e_core import Registry
@@ -42,7 +41,7 @@ def unexpected(name: str, call: str, known: Iterable[str]) -> TypeError:
     return TypeError(f"{call}() got an unexpected keyword argument {name!r}{hint}")
 
 
-def settle(
+def settle_keywords(
     options: Options,
     settings: Mapping[str, object],
     call: str,

@@ -6,9 +6,9 @@ import json
 
 import click
 
-from .cli_group import OpenGroup
-from .cli_state import state_of
-from .plugin_loader import SLOW_MS, PluginRecord
+from ..plugins.loader import SLOW_MS, PluginRecord
+from .group import OpenGroup
+from .state import state_of
 
 
 @click.group(cls=OpenGroup)

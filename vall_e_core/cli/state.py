@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .console import Console
-from .interrupts import Interrupts
-from .options import COMMON
+from ..console import Console
+from ..interrupts import Interrupts
+from ..run.options import COMMON
 
 if TYPE_CHECKING:
-    from .registry import Registry
+    from ..plugins.registry import Registry
 
 
 @dataclass
@@ -31,7 +31,7 @@ class State:
     def registry(self) -> Registry:
         """All plugins; loaded on first use, so that importing the command line loads none."""
         if self.loaded is None:
-            from .registry import Registry
+            from ..plugins.registry import Registry
 
             self.loaded = Registry.load(third_party=self.third_party)
         return self.loaded

@@ -1,0 +1,20 @@
+"""Commands that are written with click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LazyCommand:
+    """A click command that is imported when it is used.
+
+    `name` is a command's own (`voices`), or `GROUP NAME` for one in a group that is there already (`samplers plot`).
+    `target` is `module:attribute` of a click command, or of a function that makes one from the state of the call.
+    """
+
+    name: str
+    help: str
+    target: str
+    json: bool = False
+    """Whether it prints JSON under the common option --json."""

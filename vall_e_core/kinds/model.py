@@ -1,0 +1,33 @@
+"""Model sources: checkpoints that are packaged, or known by name and downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from ..component import Component
+
+
+class ModelSource(Component):
+    """A known checkpoint: packaged, or to be downloaded."""
+
+    kind = "model"
+    title: ClassVar[str] = ""
+    license: ClassVar[str] = ""
+    size: ClassVar[int | None] = None
+    """Bytes, where known."""
+    url: ClassVar[str | None] = None
+    sha256: ClassVar[str | None] = None
+    """None where the publisher's hash isn't known."""
+    default: ClassVar[bool] = False
+    languages: ClassVar[frozenset[str]] = frozenset()
+    """The language codes it learnt; empty where that isn't known. A checkpoint's own `languages` go first."""
+    tasks: ClassVar[frozenset[str]] = frozenset()
+    """What it learnt to do with a recording: `tts`, `ns`, `sr`; empty where that isn't known."""
+    listens: ClassVar[bool] = False
+    """Its transcription is good enough to judge its own takes by (`--listen auto`). A checkpoint's own `listens` goes
+    first."""
+
+    def path(self, cache_dir: Path | None) -> Path | None:
+        """Where it lies on this machine, or None if it isn't there."""
+        raise NotImplementedError(f"{type(self).__name__}.path")

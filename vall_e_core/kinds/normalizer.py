@@ -1,0 +1,52 @@
+"""Normalizers: written words to spoken ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+from ..component import BuildContext, Component
+
+
+class Normalizer(Component):
+    """Says what written words mean when they are read aloud: numbers, abbreviations, symbols.
+
+    It replaces ranges of the words it is given and never sees anything else: IPA, pauses and stops are kept from it.
+    """
+
+    kind = "normalizer"
+    languages: ClassVar[frozenset[str]] = frozenset()
+    """The language codes it serves; `en` serves `en-us` and `en-gb` too."""
+
+    @classmethod
+    def serves(cls, language: str) -> bool:
+        """Whether it is meant for text in a language such as `en` or `en-us`."""
+        code = language.strip().lower().replace("_", "-")
+        return code in cls.languages or code.partition("-")[0] in cls.languages
+
+    if TYPE_CHECKING:
+
+        def build(self, ctx: BuildContext) -> NormalizerModel: ...
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What is said instead of the characters `start` up to `end` of a text; an empty `text` says nothing."""
+
+    start: int
+    end: int
+    text: str
+
+
+@runtime_checkable
+class NormalizerModel(Protocol):
+    """A built normalizer."""
+
+    def replacements(self, text: str, language: str) -> Iterable[Replacement]:
+        """What is said differently from how it is written, in order and without overlap; the rest stays as it is.
+
+        `text` is a run of words in one language: cleaned text without markup, IPA, pauses or line ends. A replacement
+        holds words and the marks `. , ; : ? !`, and no line end.
+        """
+        ...

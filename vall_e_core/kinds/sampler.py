@@ -1,0 +1,89 @@
+"""Samplers: members of the sampling chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from ..component import Component
+from ..parameters import MISSING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Sampler(Component):
+    """A member of the sampling chain; `build` returns a Transform, a Selector or a Search, by its role."""
+
+    kind = "sampler"
+    role: ClassVar[Literal["transform", "selector", "search"]] = "transform"
+    stages: ClassVar[frozenset[str]] = frozenset({"ar", "nar", "stt", "len"})
+    order: ClassVar[int] = 0
+    """The canonical place when switched on by a plain flag: guidance 10, bans 20, repetition 30, dry 40, length 50,
+    top-n-sigma 60, top-k 70, typical 80, top-p 90, min-p 100, xtc 110, temperature 120, selectors 200."""
+    experimental: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """What a step must carry beside the logits, such as `unconditional_logits`."""
+    removes: ClassVar[bool] = True
+    """Whether it may remove tokens (set their logit to -inf); the chain then gives the stop token back."""
+    bans: ClassVar[bool] = False
+    """Whether it may remove even the stop token, because that is what the user asks of it."""
+    invariances: ClassVar[frozenset[str]] = frozenset()
+    """What holds for it: `argmax` (the most probable token stays so), `shift` (a constant added to all logits changes
+    nothing else), `deterministic` (a selector that takes the most probable token), `compact` (it sees nothing but the
+    logits that are left, in the order of their ids: without the removed tokens it does the same with the others)."""
+    waits: ClassVar[bool] = False
+    """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
+    examples: ClassVar[Sequence[Mapping[str, object]]] = ()
+    """Parameters that the contract suite tries beside the defaults; needed where a parameter has no default."""
+    conflicts: ClassVar[Mapping[str, str]] = {}
+    """Samplers that it can't work beside, by name, and the reason."""
+    beside: ClassVar[Mapping[str, str]] = {}
+    """What is to be said where it works beside another sampler, by that one's name: the plan then notes it."""
+    harmed_by_filters: ClassVar[str] = ""
+    """Why filters before it do harm, where they do: the plan then warns of each."""
+    stage_reasons: ClassVar[Mapping[str, str]] = {}
+    """Why it can't work in a stage that `stages` leaves out."""
+
+    def is_neutral(self) -> bool:
+        """Whether it would change nothing: every parameter that declares a neutral value has it."""
+        declared = [each for each in self.params() if each.neutral is not MISSING]
+        return bool(declared) and all(getattr(self, each.name) == each.neutral for each in declared)
+
+    @classmethod
+    def filters(cls) -> bool:
+        """Whether it takes tokens from what may be drawn, without having been told which."""
+        return cls.role == "transform" and cls.removes and not cls.bans
+
+    def takes_maximum(self) -> bool:
+        """Whether this instance leaves nothing but the most probable token, as temperature 0 does."""
+        return False
+
+    def least_seconds(self) -> float:
+        """How long it makes a result last at least; the bound that follows from the text is no tighter then."""
+        return 0.0
+
+    @classmethod
+    def flag_stage(cls, stage: str) -> Literal["ar", "nar"]:
+        """Whose flags (`Flag.stage`) set the parameters in a stage. Override where one flag serves both passes."""
+        return "nar" if stage == "nar" else "ar"
+
+    @classmethod
+    def from_flags(cls, flags: Mapping[str, object], stage: str) -> Self | None:
+        """The instance that the plain task flags which were given ask for, or None where they leave it off.
+
+        `flags` has canonical names without dashes in front (`top-p`). A parameter that has a neutral value and whose
+        flag isn't given takes the neutral one: an absent flag never switches anything on.
+        """
+        side = cls.flag_stage(stage)
+        given: dict[str, object] = {}
+        for each in cls.params():
+            names = [flag.key for flag in each.flags if flag.stage == side]
+            found = [name for name in names if name in flags]
+            if found:
+                given[each.name] = flags[found[0]]
+        if not given:
+            return None
+        neutral = {each.name: each.neutral for each in cls.params() if each.neutral is not MISSING}
+        made = cls.from_mapping({**neutral, **given})
+        return None if made.is_neutral() else made

@@ -1,0 +1,31 @@
+"""Tasks: the subcommands that use a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from ..component import Component
+
+if TYPE_CHECKING:
+    from ..run.session import Session
+
+Group = TypeVar("Group", bound=Component)
+
+
+class Task(Component):
+    """A subcommand: its parameters are the command's options, `run` does the work."""
+
+    kind = "task"
+    sampler_stages: ClassVar[tuple[str, ...]] = ()
+    """Whose plain sampler flags, `--sampler`, `--ar-sampler` and `--nar-sampler` the subcommand takes."""
+    flag_defaults: ClassVar[Mapping[str, str]] = {}
+    """What help says about plain sampler flags that aren't off when absent, such as `{"ar-temp": "0.95"}`."""
+
+    def run(self, session: Session) -> None:
+        """Do it. Raises VallEError."""
+        raise NotImplementedError(f"{type(self).__name__}.run")
+
+    def group(self, kind: type[Group]) -> Group:
+        """The values of one of the task's groups of options (`SpeechOptions`, say, where it derives from it)."""
+        return kind(**{each.name: getattr(self, each.name) for each in kind.params()})

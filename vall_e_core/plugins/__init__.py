@@ -1,0 +1,21 @@
+"""Plugins: found by their entry points, loaded with care, and kept in a registry."""
+
+from __future__ import annotations
+
+from ..errors import FAILURES
+from ..streams import kept_stdout
+from .loader import OURS, Collector, Found, Provided, describe, find, resolve_command
+from .registry import Registry
+
+__all__ = [
+    "FAILURES",
+    "OURS",
+    "Collector",
+    "Found",
+    "Provided",
+    "Registry",
+    "describe",
+    "find",
+    "kept_stdout",
+    "resolve_command",
+]

@@ -1,0 +1,66 @@
+"""For whoever runs chains: decoders, adapters, the contract suites.
+
+Importing this imports no torch; names that need it are resolved when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .candidates import Candidates
+    from .chain import Chain, ChainState
+    from .flags import chain_from_flags, flag_names
+    from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
+    from .noise import Noise, utterance_key
+    from .plan import ChainPlan, Member, compile_chain
+    from .protocols import Narrowing, RowTransform, Trace
+    from .request import ChainRequest
+    from .row import own_method
+    from .stage import Stage
+    from .sync import NoSync, SyncError, no_transfer
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "..candidates": ("Candidates",),
+            "..chain": ("Chain", "ChainState"),
+            "..flags": ("chain_from_flags", "flag_names"),
+            "..given": ("SamplerLike", "as_sampler", "as_samplers", "installed_samplers"),
+            "..noise": ("Noise", "utterance_key"),
+            "..plan": ("ChainPlan", "Member", "compile_chain"),
+            "..protocols": ("Narrowing", "RowTransform", "Trace"),
+            "..request": ("ChainRequest",),
+            "..row": ("own_method",),
+            "..stage": ("Stage",),
+            "..sync": ("NoSync", "SyncError", "no_transfer"),
+        },
+    )
+
+__all__ = [
+    "Candidates",
+    "Chain",
+    "ChainPlan",
+    "ChainRequest",
+    "ChainState",
+    "Member",
+    "Narrowing",
+    "NoSync",
+    "Noise",
+    "RowTransform",
+    "SamplerLike",
+    "Stage",
+    "SyncError",
+    "Trace",
+    "as_sampler",
+    "as_samplers",
+    "chain_from_flags",
+    "compile_chain",
+    "flag_names",
+    "installed_samplers",
+    "no_transfer",
+    "own_method",
+    "utterance_key",
+]
