@@ -29,6 +29,8 @@ _LETTERED = listed(
     "plan grade type vitamin vitamins hepatitis class section group team option appendix exhibit size row"
 )
 """What a letter names: the full stop behind it is the sentence's."""
+_NUMBERED = listed("p pp ch chap vol vols bk pt sec app art fig")
+"""In small letters too these have Roman numerals behind them."""
 _SAID = frozenset(("said", "say", "says", "answered", "replied"))
 _NUMERAL = re.compile(r" (?=[IVXLC]{1,5}\b|[ivxlc]{1,5}\b|[A-Z]\b)")
 
@@ -84,7 +86,7 @@ def _before_number(place: Place, found: re.Match[str]) -> Found | None:
         if not dotted and apart and word.lower() not in ("v", "ver", "pp", "fig"):
             return None
         return Found(number.end() if number["sign"] else end, f"{words} " if apart else words)
-    known = dotted and (word[0].isupper() or word in ("p", "pp"))
+    known = dotted and (word[0].isupper() or word in _NUMBERED)
     return Found(end, words) if known and _NUMERAL.match(place.text, end) else None
 
 

@@ -44,6 +44,7 @@ _STREET = re.compile(
     r"|Place|Square|Way|Highway|Parkway|Terrace|Circle)\b)"
 )
 _VERSION = re.compile(r"\d{1,5}(?:\.\d{1,5}){2,4}(?![\d]|\.\d)")
+_HARDWARE = re.compile(r"[\dA-Fa-f]{2}(?P<mark>[:-])(?:[\dA-Fa-f]{2}(?P=mark)){4}[\dA-Fa-f]{2}(?![\w:-])")
 _PORT = re.compile(r":(\d{2,5})(?!\d)")
 _PAIR_FLIGHT = re.compile(r"(?P<airline>[A-Z]{2}|[A-Z]\d|\d[A-Z]) ?(?P<number>\d{1,4})\b")
 
@@ -119,6 +120,16 @@ def code(place: Place) -> Found | None:
     if cue in _PLACES and len(digits) > 2:
         return Found(found.end(), in_pairs(digits))
     return None
+
+
+def hardware(place: Place) -> Found | None:
+    """`00:1A:2B:3C:4D:5E`, the address of a network's card."""
+    found = _HARDWARE.match(place.text, place.pos)
+    if found is None or place.left().isalnum():
+        return None
+    parts = re.split("[:-]", found.group())
+    words = (" ".join(cardinal(each) if each.isdecimal() else spell(each) for each in part) for part in parts)
+    return Found(found.end(), ", ".join(words))
 
 
 def aircraft(place: Place) -> Found | None:
@@ -210,5 +221,5 @@ def _cue(place: Place) -> str:
 
 def _is_zip(place: Place) -> bool:
     """Whether five digits follow the two letters of a state: `MA 02139`."""
-    word = place.before()
+    word = place.before().replace(".", "")
     return len(word) == 2 and word.isupper() and place.left() == " "

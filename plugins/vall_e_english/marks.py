@@ -49,6 +49,8 @@ _PAIRS = {
     "!=": "not equal to",
     "!==": "not equal to", "=>": "to", "->": "to", "<-": "left arrow", "&&": "and", "||": "or", "**": "",
 }  # fmt: skip
+_GIVEN = re.compile(r"\([A-Z]\|[A-Z]\)")
+"""A conditional probability."""
 _KEYS = listed("press pressing dial dialing hit push enter then or and")
 """What is said before a key of a telephone."""
 _SLASH_WORD = re.compile(r"/(?=[^\W\d_])")
@@ -101,6 +103,8 @@ def mark(place: Place) -> Found | None:
         return Found(found.end(), " sharp" if char == "#" else " plus plus")
     if found := _BY_USE.match(text, pos):
         words = _PAIRS.get(found.group(), "")
+        if found.group() == "**" and place.left().isalnum() and place.adjoins(found.end()).isdecimal():
+            words = "to the"
         return spaced(place, found.end(), words) if words else Found(found.end(), " ")
     if char in ",;.!?":
         return _without_blank(place)
@@ -139,6 +143,8 @@ def mark(place: Place) -> Found | None:
         return Found(pos + (2 if place.adjoins(pos + 1) == " " else 1), "about ")
     if char == "^" and left.isalnum() and right.isalnum():
         return spaced(place, pos + 1, "to the")
+    if _GIVEN.match(text, max(0, pos - 2)) and text[pos - 2 : pos - 1] == "(":
+        return Found(pos + 1, " given ")
     if char == "|" and left and right:
         return Found(pos + 1, ",") if place.left() != " " else Found(pos + 1, "or")
     if char == "$" and (place.left().strip() or place.adjoins(pos + 1).strip(" .,;:!?)")):
@@ -147,6 +153,8 @@ def mark(place: Place) -> Found | None:
         return spaced(place, pos + 2, "sections")
     if char == "=" and not (left and right):
         return Found(pos + 1, " ")
+    if char.isalpha() and char in _ALWAYS and place.adjoins(pos + 1) == "-":
+        return Found(pos + 1, _ALWAYS[char])
     if char in _ALWAYS:
         return spaced(place, pos + 1, _ALWAYS[char])
     return _left_out(place) if char in _SILENT else None
@@ -266,7 +274,7 @@ def _dash(place: Place) -> Found | None:
         if end - pos > 3 or not left or not text[end:].strip()[:1]:
             return Found(end, "")
         return Found(end, "," if text[end : end + 1] == " " else ", ")
-    if char == "-" and alone and left.isdecimal() and right.isdecimal():
+    if char == "-" and alone and (left.isdecimal() or left in tuple("²³⁴⁵⁶⁷⁸⁹ⁿ")) and right.isdecimal():
         return Found(pos + 1, "minus")
     if char == "–" and left.isalnum() and right.isalnum() and not alone and place.left() != " ":
         to = place.before()[:1].isupper() or left.isdecimal()

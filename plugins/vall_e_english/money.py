@@ -67,7 +67,7 @@ _SCALE = (
 _CONTINENTAL = r"\d{1,3}(?:\.\d{3}){1,4},\d\d(?!\d)|\d{1,9},\d\d(?![\d]|[.,]\d)"
 _BEFORE = re.compile(
     rf"(?P<minus>[-−–] ?)?(?P<sign>{_any(_SIGNS)}|(?:{_any(_CODES)})(?= ?\d))(?P<inner>[-−–])? ?"
-    rf"(?P<amount>{_CONTINENTAL}|{LITERAL}){_SCALE}?"
+    rf"(?P<amount>{_CONTINENTAL}|{LITERAL})(?:[.,][-–—](?![-–—\d])|{_SCALE}?)"
 )
 _RANGE = re.compile(rf" ?[-–—] ?(?P<sign>{_any(_SIGNS)})?(?P<amount>{LITERAL}){_SCALE}?(?![\d%/\-–])")
 _BEHIND = re.compile(

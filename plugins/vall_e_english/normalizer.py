@@ -30,6 +30,7 @@ from .shouts import Shouts
 
 _NUMBERS: tuple[Rule, ...] = (
     web.address,
+    codes.hardware,
     dates.iso_date,
     dates.numeric_date,
     codes.phone,
@@ -92,7 +93,9 @@ _WORDS: tuple[Rule, ...] = (
     money.money,
     dates.month_first,
     dates.names,
+    codes.hardware,
     codes.flight,
+    times.zone,
     plain.by,
     slashes.quotient,
     romans.numeral,

@@ -14,9 +14,9 @@ _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3}){1,5}|\d{1,12})(?:st|nd|rd|th|ST|ND|RD
 _RANGE = re.compile(rf"({LITERAL}) ?(?:[-–—]|‑) ?({LITERAL})(?![\d/:]|[-–—]\d)")
 _RESULT = re.compile(r" ?=")
 _BY = re.compile(r"x (?=\d)")
-_DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! ?=)){{1,3}}(?![^\W_])")
+_DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! ?=)){{1,3}}(?![^\W_]|\^)")
 _BOARDS = re.compile(r"(\d{1,2})[x×](\d{1,2})s(?![^\W_])")
-_SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? [a-z]{{2,20}}s\b)")
+_SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? (?:[a-z]{{2,20}}s|people|men|women|children)\b)")
 _DIGITS = re.compile(r"\d+")
 _NAMES = {"7-11": "seven eleven", "10-4": "ten four"}
 _MIXED = re.compile(r"(?=\d{0,12}[A-Za-z])(?:\d{1,12}|[A-Za-z]{1,12}){2,8}(?![^\W_])")

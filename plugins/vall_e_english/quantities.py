@@ -44,7 +44,6 @@ _ADDED = re.compile(r"(45|90|105|120)(?:['’′] ?\+ ?(\d{1,2})(?!\d)['’′]?
 _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )
-_INCH_SIGNS = re.compile(r"(?<=['’′]\d)[\"”″]|(?<=['’′]\d\d)[\"”″]")
 _INCHES = re.compile(r"[\"”″]|''")
 _DOTTED_UNITS = listed("oz lb lbs tbsp tsp tbsps tsps gal qt pt")
 """Units that are written with a full stop: a capital behind it needn't begin a sentence."""
@@ -138,6 +137,12 @@ def feet(place: Place) -> Found | None:
     if value is None:
         return None
     if found[2]:
+        end = found.end()
+        other = _OR.match(place.text, end)
+        second = None if other is None else _measure(place, other.end())
+        if second is not None and second[1].one in ("centimeter", "meter"):
+            inches = in_pairs(found[2])
+            return close(place, second[1].end, f"{value.words} foot {inches} or {second[0]}")
         inches = in_pairs(found[2]) if not found[3] else f"{in_pairs(found[2])} and a half"
         return Found(found.end(), f"{value.words} foot {inches}")
     following = place.after(found.end())
@@ -248,4 +253,8 @@ def _in_quotes(place: Place, marks: str) -> bool:
     before = place.text[max(0, place.pos - 200) : place.pos]
     if marks[0] == "'":
         return bool(re.search(r"(?:^|[\s(])['‘][^'’]*$", before[-80:]))
-    return sum(map(_INCH_SIGNS.sub("", before).count, marks)) % 2 == 1
+    open_ = False
+    for found in re.finditer(f"[{marks}]", before):
+        inches = not open_ and before[found.start() - 1 : found.start()].isnumeric()
+        open_ = open_ if inches else not open_
+    return open_

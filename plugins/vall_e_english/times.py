@@ -12,6 +12,7 @@ _HALF = r"(?: ?(?P<half>[AaPp])\.? ?[Mm](?![^\W_])(?P<dot>\.)?)"
 _CLOCK = r"(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?![\d:]|,\d{3})"
 _TIME = re.compile(rf"{_CLOCK}(?:{_HALF}|(?P<bare>[ap])(?![^\W_]))?")
 _RANGE = re.compile(rf" ?[-–—] ?(?P<hour>[01]?\d|2[0-4])(?::(?P<minute>[0-5]\d))?(?![\d:]|\.\d){_HALF}?")
+_ZONE = re.compile(r"(UTC|GMT) ?([-−–+])(\d{1,2})(?::?([0-5]\d))?(?![\w:])")
 _POINTED = re.compile(r"(?P<hour>1[0-2]|0?[1-9])\.(?P<minute>[0-5]\d)" + _HALF)
 _HOUR = re.compile(r"(?P<hour>1[0-2]|0?[1-9])" + _HALF)
 _HOUR_RANGE = re.compile(rf"(?P<from>1[0-2]|0?[1-9]) ?[-–—] ?(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?{_HALF}")
@@ -62,6 +63,16 @@ def time(place: Place) -> Found | None:
         start = _short(found["hour"], found["minute"], found["half"] or "", bool(half))
         return _closed(place, to, f"{start} to {clock(to['hour'], to['minute'] or '00', half)}")
     return _closed(place, found, clock(found["hour"], found["minute"], found["half"] or found["bare"] or ""))
+
+
+def zone(place: Place) -> Found | None:
+    """`UTC-5`, `GMT+5:30`."""
+    found = _ZONE.match(place.text, place.pos)
+    if found is None or place.left().isalnum():
+        return None
+    name, sign, hours, minutes = found.groups()
+    words = f"{'-'.join(name)} {'plus' if sign == '+' else 'minus'} {cardinal(hours)}"
+    return Found(found.end(), f"{words} {pair(minutes)}" if minutes and minutes != "00" else words)
 
 
 def pointed(place: Place) -> Found | None:

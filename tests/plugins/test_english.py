@@ -129,6 +129,7 @@ def test_emoji_are_named_or_left_out() -> None:
         ("🎉😀🇫🇷1", "party popper grinning face flag of france one"),
         ("¯\\_(ツ)_/¯ ok", "shrug ok"),
         ("TL;DR: no", "t l d r no"),
+        ("β-carotene", "beta carotene"),
         ("I'M SURE I’LL GO", "i'm sure i'll go"),
         ("Press ⌘V", "press command v"),
         ("[Verse 1] la", "verse one la"),
