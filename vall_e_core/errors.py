@@ -11,11 +11,15 @@ Anything else that escapes is a bug: the command line reports it as such and sho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
 FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
 """What a plugin's code may end with, and it is its failure: all but an interrupt."""
+
+_ADDRESS = re.compile(r"\b(https?|ftp|s3|gs):/(?=[^/\s])")
+"""An address that was taken for a path: a path has one slash where it has two."""
 
 LONGEST = 3000
 """Characters of a line that a user is shown."""
@@ -27,6 +31,9 @@ class VallEError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, cause: str | None = None, try_: str | None = None) -> None:
+        if _ADDRESS.search(message):
+            message = _ADDRESS.sub(r"\1://", message)
+            cause, try_ = "it is an address, not a file on this machine", "download it first"
         super().__init__(message)
         self.message = message
         self.cause = cause

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,10 +102,11 @@ class Runtime:
 
         chosen = with_fields(given, settings, "load")
         plugins = _installed() if registry is None else registry
-        place = find_model(plugins, chosen)
-        set_library_defaults()
-        with torch_state(chosen.threads):
-            return cls._load(plugins, chosen, place, notify)
+        with plugins.blaming():
+            place = find_model(plugins, chosen)
+            set_library_defaults()
+            with torch_state(chosen.threads):
+                return cls._load(plugins, chosen, place, notify)
 
     @classmethod
     def _load(
@@ -143,10 +144,13 @@ class Runtime:
             return None
         return f"the model learnt {', '.join(sorted(self.languages))} only"
 
-    def ready(self) -> AbstractContextManager[None]:
-        """For the time of a call: this is the process that loaded, and torch is as the model needs it."""
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """For the time of a call: this is the process that loaded, torch is as the model needs it, and what a plugin's
+        code raises is a PluginError."""
         require_own_process(self._process, self.device.name)
-        return torch_state(self.threads)
+        with self.registry.blaming(), torch_state(self.threads):
+            yield
 
 
 def _installed() -> Registry:

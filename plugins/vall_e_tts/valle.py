@@ -249,4 +249,5 @@ class VallE(Runtime):
     ) -> tuple[Options, dict[str, ChainRequest]]:
         from vall_e_lm import settle_keywords
 
-        return settle_keywords(options, settings, call, self.registry, chains)
+        with self.registry.blaming():
+            return settle_keywords(options, settings, call, self.registry, chains)

@@ -62,6 +62,9 @@ def voices() -> None:
 def list_voices(state: State, json_: bool) -> None:
     """Show your voices and the packaged ones."""
     found = all_voices(state.registry)
+    for each in found:
+        if "plugin" in each:
+            state.console().notice(f"the voice {each['name']} can't be used: {each['plugin']} failed")
     _print(state, json_, found, table(found, VoiceFolder().folder))
 
 

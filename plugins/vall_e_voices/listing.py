@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, Voice
+from vall_e_core import InputError, VallEError, Voice
 
 from .folder import SavedVoice, VoiceFolder
 
@@ -17,12 +17,23 @@ Facts = dict[str, Any]
 
 
 def all_voices(registry: Registry) -> list[Facts]:
-    """Every voice, the user's own first. One that can't be read has its `error`."""
+    """Every voice, the user's own first. One that can't be read has its `error`; a packaged one whose code failed its
+    `plugin` too."""
     folder = VoiceFolder()
     own = [_own(name, path, folder) for name, path in folder.files().items()]
     hidden = {each["name"] for each in own}
-    packaged = [packaged_facts(name, kind()) for name, kind in registry.all(Voice).items() if name not in hidden]
+    packaged = [_packaged(registry, name, kind) for name, kind in registry.all(Voice).items() if name not in hidden]
     return [*own, *packaged]
+
+
+def _packaged(registry: Registry, name: str, kind: type[Voice]) -> Facts:
+    try:
+        with registry.blaming(kind):
+            return packaged_facts(name, kind())
+    except VallEError as error:
+        unknown = dict.fromkeys(("seconds", "title", "transcript", "language", "path"))
+        plugin = registry.owner(kind).label
+        return {"kind": "packaged", "name": name, **unknown, "error": error.message, "plugin": plugin}
 
 
 def own_facts(voice: SavedVoice) -> Facts:

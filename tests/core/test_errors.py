@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,14 @@ def test_shape() -> None:
     error = vall_e_core.InputError("silent: ref.wav", cause="nothing to hear", try_="another")
     assert error.render() == "error: silent: ref.wav\n  cause: nothing to hear\n  try:   another"
     assert vall_e_core.VallEError("it broke").render() == "error: it broke"
+
+
+def test_an_address_in_the_place_of_a_path_is_shown_as_it_was_given() -> None:
+    error = vall_e_core.InputError(f"no such file: {Path('https://x.org/a.wav')}", try_="mkdir -p https:/x.org")
+    assert str(error) == "no such file: https://x.org/a.wav"
+    assert (error.cause, error.try_) == ("it is an address, not a file on this machine", "download it first")
+    assert pickle.loads(pickle.dumps(error)).cause == error.cause
+    assert vall_e_core.InputError("see https://x.org", try_="it").try_ == "it"
 
 
 def test_crosses_a_process_boundary() -> None:

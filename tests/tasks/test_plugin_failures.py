@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vall_e_core import Registry
+from vall_e_core import PluginError, Registry, VallE, Voice, hookimpl
 from vall_e_core.cli import main
 
 from .conftest import TEXT, Done, tiny_plugin
@@ -235,3 +237,84 @@ def test_looking_at_a_voice_is_no_way_to_end_the_program(
     """Regression: the command ended without a word, with the exit code that the plugin chose."""
     code = main(["voices", "show", f"voice-{how}"], registry=failing)
     require_blame(Done(code, *capfd.readouterr()))
+
+
+def test_a_voice_that_fails_is_listed_as_broken_beside_the_others(
+    failing: Registry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["voices", "list", "--json"], registry=failing) == 0
+    captured = capfd.readouterr()
+    found = {each["name"]: each for each in json.loads(captured.out)}
+    assert found["slt"]["error"] is None and found["slt"]["seconds"] > 1
+    broken = {name for name, each in found.items() if each["error"] is not None}
+    assert broken == {"voice-raise", "voice-exit", "voice-generator"}
+    assert all("vall-e-failing" in found[name]["plugin"] for name in broken)
+    assert captured.err.count("vall-e-failing") == len(broken)
+    assert main(["voices", "list"], registry=failing) == 0
+    assert "voice-exit       packaged  unusable: the voice voice-exit exited" in capfd.readouterr().out
+
+
+def test_a_voice_without_a_place_is_its_plugins_failure_too(capfd: pytest.CaptureFixture[str]) -> None:
+    """The method that is missing raises in the core."""
+
+    @dataclass(frozen=True)
+    class Nowhere(Voice):
+        """Has no recording."""
+
+        name = "nowhere"
+
+    class Plugin:
+        @hookimpl
+        def vall_e_voices(self) -> list[type[Voice]]:
+            return [Nowhere]
+
+    registry = Registry.load(third_party=False)
+    registry.register(Plugin(), name="empty", distribution="vall-e-empty")
+    assert main(["voices", "list"], registry=registry) == 0
+    captured = capfd.readouterr()
+    assert "slt" in captured.out and "vall-e-empty" in captured.err
+
+
+PYTHON = [case for case in CASES if "detect" not in case]
+
+
+@pytest.mark.parametrize("case", PYTHON)
+def test_from_python_it_is_a_plugin_error_too(failing: Registry, model_path: Path, reference: Path, case: str) -> None:
+    flag, spec = case.split()
+    kind = flag.removeprefix("--")
+    loading = {kind: spec} if kind in ("codec", "engine") else {}
+    speaking: dict[str, Any] = {"phonemizer": "letters", "seed": 1, "max_tries": 1, "max_ar_steps": "20"}
+    if not loading:
+        speaking[kind] = spec if kind == "phonemizer" else [spec]
+    with pytest.raises(PluginError) as caught:
+        engine = VallE.load(model_path, registry=failing, device="cpu", **{"engine": "eager", **loading})
+        engine.synthesize(TEXT, reference, **speaking)
+    said = caught.value.render()
+    assert "vall-e-failing" in said or "the package vall_e_failing" in said
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("how", ["raise", "exit", "generator"])
+def test_from_python_streams_voices_and_ears_too(
+    failing: Registry, model_path: Path, reference: Path, how: str
+) -> None:
+    engine = VallE.load(model_path, registry=failing, device="cpu", codec=f"bad-codec:when=decode-{how}")
+    with pytest.raises(PluginError, match="vall-e-failing"):
+        list(engine.stream(TEXT, reference, phonemizer="letters", seed=1, max_ar_steps="20"))
+    with pytest.raises(PluginError, match="vall-e-failing"):
+        engine.synthesize(TEXT, voice=f"voice-{how}", phonemizer="letters")
+    engine = VallE.load(model_path, registry=failing, device="cpu", codec=f"bad-codec:when=encode-{how}")
+    with pytest.raises(PluginError, match="vall-e-failing"):
+        engine.transcribe(reference)
+    with pytest.raises(PluginError, match="vall-e-failing"):
+        engine.make_voice(reference)
+
+
+def test_what_a_caller_raises_is_the_callers(failing: Registry, model_path: Path, reference: Path) -> None:
+    engine = VallE.load(model_path, registry=failing, device="cpu", codec="bad-codec")
+
+    def enough(*_: object) -> None:
+        raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough"):
+        engine.synthesize(TEXT, reference, phonemizer="letters", progress=enough)

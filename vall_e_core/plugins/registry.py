@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from typing import TypeVar, cast
 
 from ..component import Component
-from ..errors import FAILURES, PluginError, UsageError, suggestion
+from ..errors import FAILURES, PluginError, UsageError, VallEError, suggestion
 from ..kinds import LazyCommand, Sampler, Task
 from ..owners import Owner, failure, owner_by_module
 from .loader import OURS, Collector, Found, PluginRecord, Provided, describe, find
@@ -165,6 +166,32 @@ class Registry:
             if owner is not None or root == "vall_e_core":
                 return None
         return None
+
+    @contextmanager
+    def blaming(self, component: type[Component] | None = None) -> Iterator[None]:
+        """What a third party's code raises in the block, or ends with, is its failure.
+
+        Args:
+            component: Whose code it is. If None, whoever's the innermost frame of a plugin is.
+
+        Raises:
+            PluginError: With the plugin's name. Errors of ours, a lack of memory and interrupts go on as they are, and
+                so does what no plugin raised.
+        """
+        try:
+            yield
+        except (VallEError, MemoryError, BrokenPipeError):
+            raise
+        except FAILURES as error:
+            if type(error).__name__ == "OutOfMemoryError":
+                raise
+            if component is None:
+                blamed = self.blame(error)
+            else:
+                blamed = failure(f"the {component.kind} {component.name}", self.owner(component), None, error)
+            if blamed is None:
+                raise
+            raise blamed from error
 
     def _reserved(self, kind: str, name: str) -> bool:
         if kind not in ("task", "command"):
