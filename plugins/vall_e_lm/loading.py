@@ -81,15 +81,63 @@ def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> f
     return frozenset() if source is None else source.languages
 
 
-def require_task(registry: Registry, place: ModelPlace, task: str) -> None:
-    """Raises UsageError where whoever brings a model says that it didn't learn a task. Reads nothing."""
-    source = registry.all(ModelSource).get(place.source or "")
+def require_task(
+    registry: Registry, place: ModelPlace, task: str, *, loaded: Loaded | None = None, allow_pickle: bool = False
+) -> None:
+    """That a model learnt a task, as far as that can be known.
+
+    Args:
+        registry: Whose models say what they learnt.
+        place: Where the model is.
+        task: `tts`, for which nothing is read, or another.
+        loaded: The model, if it has been read. Else the header of its file tells.
+        allow_pickle: For that header.
+
+    Raises:
+        UsageError: If whoever brings the model, or its file, says that it didn't learn the task, or if its table of
+            tasks has no row for it.
+        CheckpointError: If the file can't be read.
+    """
+    source = _source_of(registry, place, task)
     if source is not None and source.tasks and task not in source.tasks:
-        raise UsageError(
-            f"the model {source.name} didn't learn the task {task}",
-            cause=f"it learnt {', '.join(sorted(source.tasks))}",
-            try_="--model with one that did, or without --task",
-        )  # fmt: skip
+        raise _not_learnt(source.name, task, f"it learnt {', '.join(sorted(source.tasks))}")
+    if task == "tts":
+        return
+    from .model import TASK_IDS
+
+    rows: int | None
+    if loaded is not None:
+        rows, metadata = loaded.config.tasks, loaded.metadata
+    elif place.path is not None:
+        from .checkpoint import task_rows
+
+        rows, metadata = task_rows(place.path, allow_pickle=allow_pickle)
+    else:
+        return  # a YAML file names the weights: they are looked at once they are read
+    listed = metadata.get("tasks")
+    if isinstance(listed, (list, tuple)) and listed and task not in listed:
+        raise _not_learnt(place.label, task, f"its file says that it learnt {', '.join(map(str, listed))}")
+    if rows is not None and TASK_IDS.get(task, 0) >= rows:
+        raise _not_learnt(place.label, task, f"its table has {rows} tasks, and {task} is number {TASK_IDS[task] + 1}")
+
+
+def _not_learnt(name: str, task: str, cause: str) -> UsageError:
+    return UsageError(
+        f"the model {name} didn't learn the task {task}", cause=cause,
+        try_="--model with one that did, or without --task",
+    )  # fmt: skip
+
+
+def _source_of(registry: Registry, place: ModelPlace, task: str) -> type[ModelSource] | None:
+    """Whoever brings a model, by its name; for a task that not every model learns by its file too."""
+    known = registry.all(ModelSource)
+    if place.source is not None or place.path is None or task == "tts":
+        return known.get(place.source or "")
+    for source in known.values():
+        path = source().path(None) if source.tasks else None
+        if path is not None and path.is_file() and path.samefile(place.path):
+            return source
+    return None
 
 
 def listens(registry: Registry, loaded: Loaded, place: ModelPlace) -> bool:

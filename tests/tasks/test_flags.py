@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vall_e_core import Registry
+from vall_e_core import Registry, UsageError, VallE
+from vall_e_lm import ModelOptions, find_model
 from vall_e_onnx.product import wide_works
 from vall_e_tts import SpeechOptions
 
@@ -292,6 +294,55 @@ def test_a_model_with_length_prediction_speaks_without_ar(tts: Any, len_model_pa
 def test_prompt_tasks_put_their_token_before_the_codes(tts: Any, base: Record, task: str) -> None:
     record = tts("--task", task)
     assert record["task"] == task and record["prompt"]["frames"] == 100 and codes(record) != codes(base)
+
+
+@pytest.mark.parametrize("suffix", [".sft", ".pth"])
+@pytest.mark.parametrize(
+    ("task", "rows", "extra", "cause"),
+    [
+        ("ns", 2, {}, "its table has 2 tasks, and ns is number 3"),
+        ("sr", 3, {}, "its table has 3 tasks, and sr is number 4"),
+        ("ns", 9, {"tasks": ["tts", "sr"]}, "its file says that it learnt tts, sr"),
+    ],
+)
+def test_a_task_that_a_model_has_no_row_for_is_refused_before_it_is_read(
+    cli: Any, registry: Registry, make_model: Any, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    suffix: str, task: str, rows: int, extra: dict[str, Any], cause: str,
+) -> None:  # fmt: skip
+    path = pickled(make_model(tmp_path / "few.sft", tasks=rows, extra=extra), suffix)
+    engine = VallE.load(path, registry=registry, device="cpu", codec="tiny", allow_pickle=suffix == ".pth")
+    with pytest.raises(UsageError, match=f"didn't learn the task {task}") as caught:
+        engine.synthesize("hello", reference, task=task, phonemizer="letters")
+    assert caught.value.cause == cause
+
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(VallE, "load", load)
+    flags = ("--model", path, "--allow-pickle", "--phonemizer", "letters", "--task", task)
+    done = cli("tts", "hello", reference, tmp_path / "out.wav", *flags, code=2)
+    assert cause in done.stderr and not (tmp_path / "out.wav").exists()
+
+
+def test_the_embedded_model_is_known_by_its_file_too(cli: Any, reference: Path, tmp_path: Path) -> None:
+    """Regression: named by its path it spoke nonsense."""
+    path = find_model(Registry.load(third_party=False), ModelOptions()).path
+    done = cli("tts", "hello", reference, tmp_path / "out.wav", "--model", path, "--task", "ns", code=2)
+    assert "it learnt tts" in done.stderr
+
+
+def pickled(path: Path, suffix: str) -> Path:
+    """A checkpoint as it is, or as upstream's training writes it."""
+    if suffix == path.suffix:
+        return path
+    import torch
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as read:  # type: ignore[no-untyped-call]
+        module = {name: read.get_tensor(name) for name in read.keys()}  # noqa: SIM118 - no mapping
+        kept = {key: json.loads(value) for key, value in read.metadata().items()}
+    torch.save({"module": module, **kept}, path.with_suffix(suffix))
+    return path.with_suffix(suffix)
 
 
 def test_a_pause_lies_between_parts_and_is_counted(tts: Any) -> None:

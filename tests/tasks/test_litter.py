@@ -147,11 +147,13 @@ def test_d14_no_path_is_waited_for(tts: Any, tmp_path: Path, kind: str) -> None:
         (("samplers", "plot", odd(".jsonl"), "-o", tmp_path / "p.png"), {3}),
         (("voices", "add", "v", odd(".wav")), {3}),
         (("doctor", "audio", odd(".wav")), {3}),
+        (("eval", "tts", "--baseline", odd(".json"), "-o", tmp_path / "run"), {3}),
+        (("eval", "tts", "--ref", odd(".tsv"), "-o", tmp_path / "run"), {3}),
     ):
         done = tts.cli(*command, code=None)
         assert done.code in codes, (command, done.stderr)
         assert "error: " in done.stderr and "internal error" not in done.stderr
-    assert not (tmp_path / "out.wav").exists()
+    assert not (tmp_path / "out.wav").exists() and not (tmp_path / "run").exists()
 
 
 def test_b14_a_text_of_many_megabytes_is_refused_before_it_is_held(tts: Any, tmp_path: Path) -> None:

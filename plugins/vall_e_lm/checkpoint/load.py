@@ -121,6 +121,17 @@ def inspect_model(path: Path | str, *, allow_pickle: bool = False) -> tuple[Mode
     return config, container
 
 
+def task_rows(path: Path, *, allow_pickle: bool = False) -> tuple[int | None, Mapping[str, Any]]:
+    """How many tasks the table of a model file has (None without one), and what else the file says of itself.
+
+    Reads its header alone. Raises CheckpointError.
+    """
+    container = open_container(path, allow_pickle=allow_pickle)
+    name = plain_names(container.tensors).get("tasks_emb.weight")
+    found = None if name is None else container.tensors[name].shape
+    return (found[0] if found else None), container.metadata
+
+
 def open_container(path: Path, *, allow_pickle: bool) -> Container:
     """Open a model file by its suffix."""
     suffix = path.suffix.lower()

@@ -21,6 +21,8 @@ from .container import Container, TensorInfo, TensorSource, check_file, parse_me
 
 SAFE_SINCE = (2, 10)
 """The first torch whose `weights_only=True` has no known way around (CVE-2025-32434, CVE-2026-24747)."""
+_TOLD = ("config", "stats", "userdata", "advice", "audio_backend", "languages", "listens", "tasks")
+"""What a model may say of itself beside its tensors, as in a safetensors file."""
 SHARED, SHARED_BYTES = 4, 1 << 20
 """Tensors may share their numbers, such as tied weights; not all of them many times."""
 NAMES = {
@@ -81,7 +83,7 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
     values = {str(k): v for k, v in module.items() if isinstance(v, Tensor)}
     _require_warranted(path, values)
     infos = {k: TensorInfo(NAMES.get(v.dtype, str(v.dtype)), tuple(v.shape)) for k, v in values.items()}
-    metadata = {k: v for k, v in stored.items() if k in ("config", "stats", "userdata", "advice")}
+    metadata = {k: v for k, v in stored.items() if k in _TOLD}
     return PickledContainer(path, infos, parse_metadata(metadata), values)
 
 

@@ -78,7 +78,7 @@ class Run:
         self.engine, self.prepared, self.progress = engine, prepared, progress
         self.request, self.options = prepared.request, prepared.request.options
         self.model, self.codec = engine.loaded.model, engine.codec
-        require_task(engine.registry, engine.place, self.request.task)
+        require_task(engine.registry, engine.place, self.request.task, loaded=engine.loaded)
         self.seed = secrets.randbits(31) if self.options.seed is None else self.options.seed
         self.clock = Clock()
         self.warnings: list[str] = list(prepared.warnings)
