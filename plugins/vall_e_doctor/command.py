@@ -239,5 +239,6 @@ def _recording(path: Path) -> Finding:
         clip = read_audio(path, notify=notices.append)
     except VallEError as error:
         return Finding("failed", str(path), " - ".join(filter(None, (error.message, error.cause))), error.try_)
-    facts = f"{clip.seconds:.2f} s, {clip.original_rate} Hz, {clip.original_channels} channels, {clip.subtype}"
+    channels = f"{clip.original_channels} channel" + ("" if clip.original_channels == 1 else "s")
+    facts = f"{clip.seconds:.2f} s, {clip.original_rate} Hz, {channels}, {clip.subtype}"
     return Finding("warning" if notices else "ok", str(path), ", ".join([facts, *notices]))

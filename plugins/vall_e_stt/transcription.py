@@ -158,6 +158,9 @@ class _Run:
         self.seed = 0 if how.seed is None else how.seed
         self.warnings: list[str] = list(self.plan.warnings)
         config = engine.loaded.config
+        not_learnt = engine.not_learnt(how.language)
+        if not_learnt is not None:
+            self.warnings.append(f"{not_learnt}: what it hears in {how.language} will hardly be right")
         row, known = language_id(how.language, config.langs)
         self.language = row if config.lang_mode else None
         if config.lang_mode and not known:

@@ -42,6 +42,19 @@ _GROUPING = "\u202f"
 """The blank between groups of digits, which keeps a number together: 10 000."""
 _AROUND_LINE_END = re.compile(r"[ \t]?\n[ \t]?")
 
+_NO_TEXTS = tuple(
+    (re.compile(begins, re.DOTALL), kind, advice)
+    for begins, kind, advice in (
+        (rb"%PDF-", "a PDF document", "pdftotext FILE - | vall-e tts -f - …"),
+        (rb"PK\x03\x04", "a document or an archive (ZIP)", "pandoc FILE -t plain | vall-e tts -f - …"),
+        (rb"\{\\rtf", "an RTF document", "pandoc FILE -t plain | vall-e tts -f - …"),
+        (rb"\xd0\xcf\x11\xe0", "an Office document", "save it as plain text"),
+        (rb"RIFF....WAVE|fLaC\0|OggS\0|ID3[\x02-\x04]|FORM....AIF|....ftyp", "a recording", "vall-e stt FILE"),
+        (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture", "a program that reads texts in pictures"),
+        (rb"\x1f\x8b", "a packed file", "gunzip -c FILE | vall-e tts -f - …"),
+    )
+)
+"""What files that are no texts begin with, what they are, and what to do."""
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
@@ -64,14 +77,23 @@ def decode_text(data: bytes, source: str, *, try_: str | None = None) -> str:
         source: what they are, such as a file's name.
         try_: what to do about bytes that are no text, where `source` is no file that could be converted.
 
-    Raises InputError that names the first byte that isn't.
+    Raises InputError that names the first byte that isn't, or what the bytes are if that is known.
     """
     if len(data) > MOST_TEXT_BYTES:
         raise InputError(
             f"{source} is too large for a text", cause=f"it holds more than {MOST_TEXT_BYTES >> 20} MiB",
             try_="split it into chapters",
         )  # fmt: skip
+    for begins, kind, advice in _NO_TEXTS:
+        if begins.match(data):
+            raise InputError(f"{source} is {kind}, not a text", try_=advice.replace("FILE", source))
     bom, encoding = next((each for each in _BYTE_ORDER_MARKS if data.startswith(each[0])), (b"", "utf-8"))
+    if not bom and b"\0" in data:
+        raise InputError(
+            f"{source} isn't a text: byte 0x00 at offset {data.index(0)}",
+            cause="it is a binary file, or UTF-16 without a byte-order mark",
+            try_=f"iconv -f utf-16le -t utf-8 {source}" if try_ is None else try_,
+        )  # fmt: skip
     try:
         return data[len(bom) :].decode(encoding)
     except UnicodeDecodeError as error:

@@ -53,6 +53,11 @@ def material(task: Source, *, behind: int) -> tuple[str | None, tuple[Path, ...]
     if not sources and not words:
         raise UsageError("no text to speak", try_='vall-e tts "Hello." REF.wav OUT.wav')
     word = None if sources else words.pop(0)
+    if word is not None and _is_file(word):
+        raise UsageError(
+            f"the text is the name of a file: {word}", cause="TEXT REF OUT are in this order",
+            try_=f"-f {word} to read it aloud, or --text {word} to say its name",
+        )  # fmt: skip
     references = [Path(each) for given in task.ref for each in split_references(given)]
     if task.voice is not None and references:
         raise UsageError("--voice and --ref both give the reference", try_="leave out one")
@@ -65,6 +70,14 @@ def material(task: Source, *, behind: int) -> tuple[str | None, tuple[Path, ...]
             )
         references = [Path(each) for each in split_references(words.pop(0))]
     return word, tuple(references), words
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word names a file that is there, rather than being a text."""
+    try:
+        return Path(word).suffix != "" and os.path.isfile(word)
+    except ValueError:
+        return False
 
 
 def refuse(words: Sequence[str], instead: Mapping[str, object]) -> None:

@@ -313,6 +313,9 @@ def test_a_language_that_the_model_did_not_learn_is_said_once(
     with pytest.raises(InputError) as caught:
         engine.synthesize("hello ʘ", **{**SETTINGS, "unk": "error"}, language="de")
     assert "learnt en only" in str(caught.value.cause)
+    noise = (np.zeros(16_000, np.float32), 16_000)
+    assert sum("learnt en only" in line for line in engine.transcribe(noise, language="de").warnings) == 1
+    assert not any("learnt" in line for line in engine.transcribe(noise).warnings)
 
 
 def test_the_embedded_model_learnt_english() -> None:

@@ -155,3 +155,13 @@ def test_batched_results_keep_the_order_of_the_text(tts: Any) -> None:
     together, alone = tts("--batch-size", 8, text=text), tts("--batch-size", 1, text=text)
     assert [part["text"] for part in together["parts"]] == [part["text"] for part in alone["parts"]]
     assert [part["codes_sha256"] for part in together["parts"]] == [part["codes_sha256"] for part in alone["parts"]]
+
+
+def test_a_file_in_the_place_of_the_text_is_not_said_by_name(tts: Any, tmp_path: Path) -> None:
+    """Regression: `vall-e tts notes.txt ref.wav out.wav` said "notes dot T X T"."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("hello there", "utf-8")
+    done = tts.cli("tts", notes, tts.reference, tmp_path / "o.wav", "--model", tts.model, code=2)
+    assert f"-f {notes} to read it aloud" in done.stderr and not (tmp_path / "o.wav").exists()
+    swapped = tts.cli("tts", tts.reference, "Hello.", tmp_path / "o.wav", "--model", tts.model, code=2)
+    assert "TEXT REF OUT are in this order" in swapped.stderr

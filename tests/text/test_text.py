@@ -154,6 +154,30 @@ def test_b6_another_encoding_is_refused_with_the_byte(tmp_path: Path, data: byte
     assert str(path) in caught.value.message and "iconv" in str(caught.value.try_)
 
 
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"%PDF-1.4\n1 0 obj", "a PDF document"), (b"PK\x03\x04" + bytes(40), "a document or an archive"),
+        (b"{\\rtf1\\ansi Hello}", "an RTF document"), (b"\xd0\xcf\x11\xe0" + bytes(9), "an Office document"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "a recording"), (b"fLaC\x00\x00", "a recording"),
+        (b"ID3\x04\x00", "a recording"), (b"\x89PNG\r\n", "a picture"), (b"\x1f\x8b\x08", "a packed file"),
+        (b"H\x00i\x00", "UTF-16 without a byte-order mark"),
+    ],
+)  # fmt: skip
+def test_b6_what_is_no_text_is_called_what_it_is(tmp_path: Path, data: bytes, kind: str) -> None:
+    """Regression: a document whose bytes are all ASCII was read aloud, byte by byte."""
+    path = tmp_path / "x.txt"
+    path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        read_text(path)
+    assert kind in caught.value.render() and caught.value.try_ is not None
+
+
+def test_b6_words_that_a_file_begins_with_are_words() -> None:
+    for text in ("RIFF files are old.", "ID3 tags", "OggS", "PK is a name", "GIF89 is a format"):
+        assert decode_text(text.encode(), "x") == text
+
+
 def test_b6_files_that_are_none_are_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone.txt", Path("a\0b")):
         with pytest.raises(InputError):
