@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vall_e_core import InputError
+from vall_e_core import InputError, UsageError
 
 from . import MINIMUM_SECONDS, AudioClip, read_audio
 from .arrays import as_wav, is_samples
@@ -32,11 +32,13 @@ _FROM_16_KHZ = 16_000
 def is_recording(value: object) -> bool:
     """Whether `value` is one recording, rather than several."""
     single = isinstance(value, str | Path | bytes | bytearray | AudioClip) or hasattr(value, "read")
-    return single or is_samples(value) or _is_pair(value)
+    return single or is_samples(value) or _pair(value) is not None
 
 
 def recordings(value: Any, sample_rate: int | None = None) -> tuple[Readable, ...]:  # noqa: ANN401 - `Recording`s
-    """One recording or several, each as something to read."""
+    """One recording, several or none, each as something to read."""
+    if value is None:
+        return ()
     found = [value] if is_recording(value) else list(value)
     return tuple(readable(each, sample_rate) for each in found)
 
@@ -45,12 +47,13 @@ def readable(recording: Recording, sample_rate: int | None = None) -> Readable:
     """What can be read as often as it has to be.
 
     Args:
-        recording: a path, bytes, an open binary file (read to its end), an array or a tensor, a pair (samples, rate).
+        recording: a path, bytes, an open binary file (read to its end), an array or a tensor, a pair (samples, rate),
+            or (rate, samples) as scipy reads them.
         sample_rate: of an array or a tensor, in Hz.
 
     Raises:
         InputError: for an open file that can't be read.
-        UsageError: for samples without a rate, or of a shape that no audio has.
+        UsageError: for samples without a rate or with two, or of a shape that no audio has.
         TypeError: for anything else.
     """
     if isinstance(recording, AudioClip):
@@ -61,8 +64,12 @@ def readable(recording: Recording, sample_rate: int | None = None) -> Readable:
         return bytes(recording)
     if hasattr(recording, "read"):
         return _read_whole(recording)
-    if _is_pair(recording):
-        return as_wav(recording[0], recording[1], "the recording")
+    pair = _pair(recording)
+    if pair is not None:
+        samples, rate = pair
+        if sample_rate is not None and sample_rate != rate:
+            raise UsageError(f"the recording has two sample rates: {rate} and sample_rate={sample_rate}")
+        return as_wav(samples, rate, "the recording")
     if is_samples(recording):
         return as_wav(recording, sample_rate, "the recording")
     raise TypeError(
@@ -71,18 +78,25 @@ def readable(recording: Recording, sample_rate: int | None = None) -> Readable:
     )
 
 
-def _is_pair(value: object) -> bool:
-    """Whether it is (samples, rate)."""
-    if not isinstance(value, tuple) or len(value) != 2 or isinstance(value[1], bool):
-        return False
-    samples, rate = value
-    return isinstance(rate, int | np.integer) and (is_samples(samples) or isinstance(samples, Sequence))
+def _pair(value: object) -> tuple[Any, Any] | None:
+    """Samples and their rate, where it is a pair of these in either order."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        return None
+    samples, rate = reversed(value) if isinstance(value[0], int | np.integer) else value
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer):
+        return None
+    return (samples, rate) if is_samples(samples) or isinstance(samples, Sequence) else None
 
 
 def _read_whole(file: BinaryIO) -> bytes:
     if isinstance(file, io.TextIOBase):
         raise TypeError("the recording's file is open for text: open it with mode 'rb'")
-    return drain(file, str(getattr(file, "name", "the recording")))
+    data = drain(file, str(getattr(file, "name", "the recording")))
+    if not data and file.seekable() and file.tell() > 0:
+        raise InputError(
+            "nothing is left to read of the recording's file", cause="it stands at its end", try_="file.seek(0) before"
+        )
+    return data
 
 
 @dataclass(frozen=True, eq=False)

@@ -420,7 +420,7 @@ def test_doctor_ends_with_4_when_something_needed_does_not_work(
 def test_doctor_audio(run: Run, tmp_path: Path) -> None:
     good = write_wav(tmp_path / "good.wav", 4.0, 0.5)
     fit = run("doctor", "audio", good)
-    assert fit.code == 0 and fit.out.startswith(f"ok      {good}: 4.00 s, 16000 Hz, 1 channels")
+    assert fit.code == 0 and fit.out.startswith(f"ok      {good}: 4.00 s, 16000 Hz, 1 channel,")
     silent, missing = write_wav(tmp_path / "silent.wav", 4.0, 0.0), tmp_path / "missing.wav"
     unfit = run("doctor", "audio", good, silent, missing, "--json")
     assert unfit.code == 3 and "silent.wav" in unfit.err and "missing.wav" in unfit.err and "good.wav" not in unfit.err

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from vall_e_core import Registry, VallE, VallEError
+from vall_e_core import InputError, Registry, UsageError, VallE, VallEError
 
 TEXT = "hello there"
 SETTINGS: dict[str, Any] = {"phonemizer": "letters", "seed": 1}
@@ -46,6 +46,26 @@ def test_a_recording_may_be_anything_that_holds_one(engine: VallE, reference: Pa
         assert np.array_equal(made.codes, engine.make_voice(reference).codes)
         waves = list(engine.stream(TEXT, [recording], **settings, **SETTINGS))
         assert sum(map(len, waves)) > 0
+
+
+def test_a_pair_is_known_in_either_order_and_has_one_rate(engine: VallE, reference: Path) -> None:
+    wave, rate = soundfile.read(reference, dtype="float32")
+    expected = engine.synthesize(TEXT, (wave, rate), **SETTINGS)
+    assert np.array_equal(engine.synthesize(TEXT, (rate, wave), **SETTINGS).wave, expected.wave)
+    assert np.array_equal(engine.synthesize(TEXT, (wave, rate), sample_rate=rate, **SETTINGS).wave, expected.wave)
+    with pytest.raises(UsageError, match="two sample rates"):
+        engine.synthesize(TEXT, (wave, rate), sample_rate=8000, **SETTINGS)
+
+
+def test_what_is_no_recording_or_voice_is_said(engine: VallE, reference: Path) -> None:
+    assert len(engine.synthesize(TEXT, None, **SETTINGS).wave)
+    with open(reference, "rb") as file:
+        file.read()
+        with pytest.raises(InputError, match="nothing is left to read") as caught:
+            engine.transcribe(file)
+    assert caught.value.try_ == "file.seek(0) before"
+    with pytest.raises(TypeError, match="give its name"):
+        engine.synthesize(TEXT, voice=Path("slt"), **SETTINGS)  # type: ignore[arg-type]
 
 
 def test_samples_that_cannot_be_a_recording_are_refused(engine: VallE) -> None:

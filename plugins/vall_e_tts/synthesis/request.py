@@ -19,7 +19,7 @@ from vall_e_audio import (
     readable,
     sha256_of,
 )
-from vall_e_core import BuildContext, InputError, UsageError
+from vall_e_core import BuildContext, InputError, UsageError, Voice
 from vall_e_lm import find_phonemizer, find_scorers
 from vall_e_text import (
     IPA,
@@ -203,6 +203,8 @@ class SpeechRequest:
             if self.references:
                 raise UsageError("a voice and references are both given", try_="leave out one")
             voice = find_voice(registry, self.voice) if isinstance(self.voice, str) else self.voice
+            if not isinstance(voice, SavedVoice | Voice):
+                raise TypeError(f"a voice can't be a {type(voice).__name__}: give its name, or a SavedVoice")
             said = voice.transcript or None if self.reference_text is None else self.reference_text
             if isinstance(voice, SavedVoice):
                 return (VoiceReference.of(voice, self.options.max_ref_seconds),), said, voice.phonemes
