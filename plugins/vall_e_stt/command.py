@@ -84,10 +84,19 @@ def run(task: Stt, session: Session) -> None:
     finish(inputs, failed, session)
 
 
+_OF_FILES = (*SUFFIXES.values(), ".srt", ".vtt", ".csv", ".md")
+"""What names of files end with that somebody may want a transcript in."""
+
+
 def outputs_of(task: Stt) -> Mapping[str, Path | None]:
     """Where each input's result goes, checked. Raises UsageError where two would share a file, or one exists."""
     if task.output_dir is None:
         return dict.fromkeys(task.audio)
+    if task.output_dir.suffix.lower() in _OF_FILES and not task.output_dir.is_dir():
+        raise UsageError(
+            f"-o takes a folder, and {task.output_dir} is a file's name",
+            try_=f"vall-e stt … > {task.output_dir}, or -o FOLDER, in which each result is a file",
+        )  # fmt: skip
     try:
         task.output_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -281,3 +281,13 @@ def test_memory_does_not_grow_with_the_recording(stt: Any, tmp_path: Path) -> No
         return found
 
     assert peak(12) < 1.3 * peak(3)
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.json", "T.SRT"])
+def test_a_files_name_in_the_place_of_the_folder_is_said(stt: Any, speech: Path, tmp_path: Path, name: str) -> None:
+    """Regression: a folder of that name was made."""
+    done = stt(speech, "-o", tmp_path / name, code=2)
+    assert "-o takes a folder" in done.stderr and not (tmp_path / name).exists()
+    (tmp_path / name).mkdir()
+    stt(speech, "-o", tmp_path / name)
+    assert len(list((tmp_path / name).iterdir())) == 1
