@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vall_e_authoring.sampler_page import page_of
 from vall_e_core import Registry, Sampler
+from vall_e_core.sampling.running import canonical
 
 PAGES = Path(__file__).parents[1] / "docs" / "samplers"
 HEAD = """# Samplers
@@ -59,7 +60,7 @@ def pages(samplers: Sequence[type[Sampler]]) -> Mapping[str, str]:
 def first_party() -> list[type[Sampler]]:
     """The samplers of this distribution, in canonical order."""
     found = Registry.load(environ={}, third_party=False).samplers()
-    return sorted(found, key=lambda each: (each.order, each.name))
+    return canonical(found)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class AdaptiveP(Sampler):
 
     name = "adaptive-p"
     role = "selector"
-    order = 200
+    place = "selection"
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "it makes up for earlier tokens, and tokens that are decided in parallel have no order",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from vall_e_core import MISSING, Param, Sampler
+from vall_e_core.sampling.running import canonical, precedes
 
 NOTES = "notes.md"
 _STAGES = {
@@ -49,7 +50,7 @@ def notes_of(sampler: type[Sampler]) -> str:
 def facts(sampler: type[Sampler], known: Iterable[type[Sampler]] = ()) -> list[str]:
     """What its declaration says about its use: role, place, stages, what it can't work beside, what it promises."""
     found = [f"Role: {sampler.role}{', experimental' if sampler.experimental else ''}."]
-    found.append(f"Canonical place: {sampler.order}{_neighbours(sampler, known)}.")
+    found.append(f"Canonical place: {sampler.place}{_neighbours(sampler, known)}.")
     found.append(f"Works in: {', '.join(_STAGES.get(each, each) for each in sorted(sampler.stages))}.")
     found += [f"Not in {_STAGES.get(stage, stage)}: {why}." for stage, why in sorted(sampler.stage_reasons.items())]
     against = dict(sampler.conflicts)
@@ -77,21 +78,12 @@ def facts(sampler: type[Sampler], known: Iterable[type[Sampler]] = ()) -> list[s
 
 
 def _neighbours(sampler: type[Sampler], known: Iterable[type[Sampler]]) -> str:
-    others = [each for each in known if each is not sampler and each.name != sampler.name]
-    before = [each for each in others if each.order < sampler.order]
-    after = [each for each in others if each.order > sampler.order]
-    words = []
-    if before:
-        last = max(each.order for each in before)
-        words.append(f"behind {_names(each for each in before if each.order == last)}")
-    if after:
-        first = min(each.order for each in after)
-        words.append(f"before {_names(each for each in after if each.order == first)}")
+    ordered = canonical([sampler, *(each for each in known if each.name != sampler.name)])
+    before = [each for each in ordered if precedes(each, sampler)]
+    after = [each for each in ordered if precedes(sampler, each)]
+    words = [f"behind `{before[-1].name}`"] if before else []
+    words += [f"before `{after[0].name}`"] if after else []
     return f", {' and '.join(words)}" if words else ""
-
-
-def _names(samplers: Iterable[type[Sampler]]) -> str:
-    return ", ".join(f"`{name}`" for name in sorted(each.name for each in samplers))
 
 
 def _parameters(sampler: type[Sampler]) -> list[str]:

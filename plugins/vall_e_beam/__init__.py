@@ -30,7 +30,7 @@ class Beam(Sampler):
 
     name = "beam"
     role = "search"
-    order = 210
+    place = "search"
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "all frames are decided at once, so there are no steps to search",

@@ -12,7 +12,6 @@ from vall_e_core import BuildContext, Sampler, UsageError, hookimpl, param
 if TYPE_CHECKING:
     from vall_e_core.sampling import Transform
 
-_PLACE = 20
 
 
 def _check_ids(sampler: Sampler, ids: Iterable[int], ctx: BuildContext) -> None:
@@ -30,7 +29,8 @@ class LogitBias(Sampler):
     """Add a number to the logits of some ids; -inf removes them, the stop token too."""
 
     name = "logit-bias"
-    order = _PLACE
+    place = "bans"
+    prepares = True
     bans = True
     invariances = frozenset({"shift"})
 
@@ -57,7 +57,8 @@ class Suppress(Sampler):
     """Never choose some ids, be it the stop token."""
 
     name = "suppress"
-    order = _PLACE
+    place = "bans"
+    prepares = True
     bans = True
     invariances = frozenset({"shift"})
 
@@ -76,7 +77,8 @@ class MinLength(Sampler):
     """Remove the stop token until the result is some seconds long, a prefix of it that was given included."""
 
     name = "min-length"
-    order = _PLACE
+    place = "bans"
+    prepares = True
     stages = frozenset({"ar"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "the levels have no stop token: they are as long as the first",

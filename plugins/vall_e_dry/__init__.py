@@ -24,7 +24,8 @@ class Dry(Sampler):
     """
 
     name = "dry"
-    order = 40
+    place = "penalties"
+    after = ("repetition-penalty", "frequency-presence")
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "tokens that are decided in parallel have no order in which they could repeat",

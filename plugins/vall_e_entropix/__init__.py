@@ -29,7 +29,7 @@ class Entropix(Sampler):
 
     name = "entropix"
     role = "selector"
-    order = 200
+    place = "selection"
     experimental = True
     stages = frozenset({"ar", "nar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {"len": "a length has too few digits"}

@@ -22,7 +22,8 @@ class Cfg(Sampler):
     """
 
     name = "cfg"
-    order = 10
+    place = "guidance"
+    prepares = True
     stages = frozenset({"ar"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "there guidance takes all frames at once: use --cfg-strength",

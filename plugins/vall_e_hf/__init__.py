@@ -26,7 +26,8 @@ class HuggingFace(Sampler):
     """
 
     name = "hf"
-    order = 115
+    place = "exclusions"
+    after = ("xtc",)
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "a processor reads the tokens before, and those decided in parallel have none",

@@ -33,7 +33,7 @@ class Mirostat(Sampler):
         "surprise of its own, which follows it, and the beam ranks what mirostat leaves of each",
     }  # fmt: skip
     role = "selector"
-    order = 200
+    place = "selection"
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "it steers from one token to the next, and tokens that are decided in parallel have no order",

@@ -21,7 +21,8 @@ class NoRepeatNgram(Sampler):
     """
 
     name = "no-repeat-ngram"
-    order = 45
+    place = "penalties"
+    after = ("repetition-penalty", "frequency-presence", "dry")
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "tokens that are decided in parallel have no order in which they could repeat",

@@ -25,7 +25,7 @@ class RepetitionPenalty(Sampler):
     """
 
     name = "repetition-penalty"
-    order = 30
+    place = "penalties"
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "tokens that are decided in parallel have no history",
@@ -68,7 +68,8 @@ class FrequencyPresence(Sampler):
     """
 
     name = "frequency-presence"
-    order = 35
+    place = "penalties"
+    after = ("repetition-penalty",)
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = RepetitionPenalty.stage_reasons
     removes = False
@@ -99,7 +100,8 @@ class LengthPenalty(Sampler):
     """
 
     name = "length-penalty"
-    order = 50
+    place = "penalties"
+    after = ("repetition-penalty", "frequency-presence", "dry", "no-repeat-ngram")
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "the levels have no stop token",

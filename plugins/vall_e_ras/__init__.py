@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,7 +27,7 @@ class RepetitionAware(Sampler):
 
     name = "ras"
     role = "selector"
-    order = 200
+    place = "selection"
     stages = frozenset({"ar", "stt"})
     stage_reasons: ClassVar[Mapping[str, str]] = {
         "nar": "tokens that are decided in parallel have no history",
@@ -41,6 +41,11 @@ class RepetitionAware(Sampler):
     top_p: float = param(0.8, min=0.0, max=1.0, help="the probability of the first draw's nucleus; 1 takes all")
     top_k: int = param(25, min=0, help="how many tokens the nucleus may hold; 0 is no limit")
     mask_before_resample: bool = param(True, help="the second draw can't give the repeated token again")
+
+    @classmethod
+    def retry(cls, chain: Sequence[Sampler]) -> tuple[str, list[Sampler]]:
+        """It gets out of loops."""
+        return cls.name, [*chain, cls()]
 
     def build(self, ctx: BuildContext) -> Selector:
         """Return the selector."""

@@ -24,7 +24,8 @@ class Multinomial(Sampler):
 
     name = "multinomial"
     role = "selector"
-    order = 200
+    place = "selection"
+    default = True
     invariances = frozenset({"compact"})
 
     def build(self, ctx: BuildContext) -> Selector:
@@ -40,7 +41,7 @@ class Greedy(Sampler):
 
     name = "greedy"
     role = "selector"
-    order = 200
+    place = "selection"
     invariances = frozenset({"argmax", "shift", "deterministic", "compact"})
 
     @classmethod

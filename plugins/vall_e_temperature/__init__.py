@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from vall_e_core.sampling import Transform
 
+COOLER = 0.7
+"""The temperature of another try of a bad take, as a share of the one asked for."""
 LEAST, MOST = 1e-30, 1e30
 """Of a divisor: float32 holds what is divided by it."""
 
@@ -22,7 +24,8 @@ class Temperature(Sampler):
     """Divide the logits by t: below 1 the probable tokens become more so, above 1 less; 0 takes the most probable."""
 
     name = "temperature"
-    order = 120
+    place = "temperature"
+    sets_temperature = True
     removes = False
     invariances = frozenset({"argmax", "compact"})
 
@@ -50,6 +53,12 @@ class Temperature(Sampler):
         side = cls.flag_stage(stage)
         return None if made is None or made.t == 0 or f"min-{side}-temp" in flags else made
 
+    @classmethod
+    def retry(cls, chain: Sequence[Sampler]) -> tuple[str, list[Sampler]]:
+        """Cooler: the temperature lowered, or one set where there was none."""
+        lowered = [cls(round(COOLER * each.t, 6)) if isinstance(each, cls) else each for each in chain]
+        return "cooler", lowered if lowered != list(chain) else [*chain, cls(COOLER)]
+
     def build(self, ctx: BuildContext) -> Transform:
         """Return the transform."""
         from .temperature import TemperatureTransform
@@ -67,7 +76,8 @@ class DynamicTemperature(Sampler):
     """
 
     name = "dynamic-temperature"
-    order = 120
+    place = "temperature"
+    sets_temperature = True
     removes = False
     invariances = frozenset({"argmax", "compact"})
 
@@ -130,7 +140,8 @@ class Quadratic(Sampler):
     """
 
     name = "quadratic"
-    order = 125
+    place = "temperature"
+    after = ("temperature", "dynamic-temperature")
     removes = False
     invariances = frozenset({"shift", "compact"})
 

@@ -22,13 +22,18 @@ class Truncation(Sampler):
         """The same flag in every stage."""
         return "ar"
 
+_ORDER = (
+    "top-n-sigma", "top-h", "top-k", "tfs", "typical-p", "top-p", "top-a", "min-p", "epsilon", "eta",
+)
+"""The canonical order of these filters."""
+
 
 @dataclass(frozen=True)
 class TopK(Truncation):
     """Keep exactly the k most probable tokens, the lowest ids first among equals."""
 
     name = "top-k"
-    order = 70
+    after = _ORDER[:2]
 
     k: int = param(
         50, primary=True, neutral=0, help="how many tokens to keep; 0 and below keep all",
@@ -54,7 +59,7 @@ class TopP(Truncation):
     """
 
     name = "top-p"
-    order = 90
+    after = _ORDER[:5]
 
     p: float = param(
         0.9, primary=True, min=0.0, max=1.0, neutral=1.0, help="the probability to reach; 1 keeps all",
@@ -76,7 +81,7 @@ class MinP(Truncation):
     """
 
     name = "min-p"
-    order = 100
+    after = _ORDER[:7]
 
     p: float = param(
         0.05, primary=True, min=0.0, max=1.0, neutral=0.0, help="share of the best token's probability; 0 keeps all",
@@ -99,7 +104,6 @@ class TopNSigma(Truncation):
     """
 
     name = "top-n-sigma"
-    order = 60
 
     n: float = param(1.0, primary=True, neutral=0.0, help="how many standard deviations; 0 and below keep all")
 
@@ -123,7 +127,7 @@ class TopH(Truncation):
     """
 
     name = "top-h"
-    order = 65
+    after = _ORDER[:1]
 
     h: float = param(0.4, primary=True, min=0.0, max=1.0, neutral=1.0, help="share of the entropy; 1 keeps all top_n")
     top_n: int = param(100, min=0, neutral=0, help="how many tokens are looked at, the others go; 0 looks at all")
@@ -144,7 +148,7 @@ class TailFree(Truncation):
     """
 
     name = "tfs"
-    order = 75
+    after = _ORDER[:3]
     invariances = frozenset({"argmax", "shift"})  # removed tokens are part of the tail
 
     z: float = param(0.95, primary=True, min=0.0, max=1.0, neutral=1.0, help="share of the bend to keep; 1 keeps all")
@@ -165,7 +169,7 @@ class TypicalP(Truncation):
     """
 
     name = "typical-p"
-    order = 80
+    after = _ORDER[:4]
     invariances = frozenset({"shift", "compact"})
 
     p: float = param(0.95, primary=True, min=0.0, max=1.0, neutral=1.0, help="the probability to reach; 1 keeps all")
@@ -182,7 +186,7 @@ class TopA(Truncation):
     """Keep the tokens with a probability of at least a times the square of the best one's (BlinkDL, RWKV-LM)."""
 
     name = "top-a"
-    order = 95
+    after = _ORDER[:6]
 
     a: float = param(0.2, primary=True, min=0.0, max=1.0, neutral=0.0, help="share of the square; 0 keeps all")
 
@@ -201,7 +205,7 @@ class Epsilon(Truncation):
     """
 
     name = "epsilon"
-    order = 103
+    after = _ORDER[:8]
 
     epsilon: float = param(3e-4, primary=True, min=0.0, max=1.0, neutral=0.0, help="least probability; 0 keeps all")
 
@@ -220,7 +224,7 @@ class Eta(Truncation):
     """
 
     name = "eta"
-    order = 106
+    after = _ORDER[:9]
 
     epsilon: float = param(3e-4, primary=True, min=0.0, max=1.0, neutral=0.0, help="the ε of the formula; 0 keeps all")
 

@@ -22,7 +22,7 @@ class Xtc(Sampler):
     """
 
     name = "xtc"
-    order = 110
+    place = "exclusions"
     invariances = frozenset({"shift"})
     conflicts: ClassVar[Mapping[str, str]] = {
         "beam": "a beam follows the most probable sequences, xtc takes away the most probable tokens at random"

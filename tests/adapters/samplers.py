@@ -33,7 +33,7 @@ class Counting(Sampler):
     """Penalises what was chosen before."""
 
     name = "counting"
-    order = 30
+    place = "penalties"
     removes = False
 
     strength: float = param(1.0, primary=True, help="how strongly")

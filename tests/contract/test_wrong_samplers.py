@@ -38,7 +38,7 @@ def transform(work: Apply, **attributes: object) -> type[Sampler]:
         """A sampler for this test."""
 
         name = "wrong"
-        order = 95
+        place = "filters"
         strength: float = param(0.5, primary=True, min=0.0, max=1.0, help="how strong")
 
         def build(self, ctx: BuildContext) -> Made:

@@ -25,7 +25,7 @@ from vall_e_core import Flag, Sampler, hookimpl, param
 class Made(Sampler):
     """A sampler of a test."""
     name = "{name}"
-    order = 95
+    place = "filters"
     p: float = param(0.5, primary=True, min=0.0, max=1.0, neutral=1.0, help="a share", flags=({flags}))
 
 @hookimpl

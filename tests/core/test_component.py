@@ -26,7 +26,7 @@ class Dry(Sampler):
     """
 
     name = "dry"
-    order = 40
+    place = "penalties"
     multiplier: float = param(
         0.8, primary=True, min=0.0, neutral=0.0, help="scale",
         flags=(Flag("--dry-multiplier"), Flag("--n-dry", stage="nar")),

@@ -21,6 +21,7 @@ from vall_e_core.cli.entry import CLOSED_PIPE
 from vall_e_core.hooks import HOOKS, KIND_HOOK, HookSpecs
 from vall_e_core.interrupts import INTERRUPTED
 from vall_e_core.run import SamplerSpec
+from vall_e_core.sampling.running import canonical
 from vall_e_core.testing import check_sampler
 
 from .conftest import Run
@@ -119,9 +120,7 @@ def test_the_examples_of_further_kinds_register() -> None:
 
 
 HOW = "python tools/sampler_docs.py > docs/samplers.md"
-FIRST_PARTY = sorted(
-    Registry.load(environ={}, third_party=False).samplers(), key=lambda each: (each.order, each.name)
-)  # fmt: skip
+FIRST_PARTY = canonical(Registry.load(environ={}, third_party=False).samplers())
 
 
 def test_the_pages_of_samplers_are_what_their_declarations_and_notes_say() -> None:
@@ -191,7 +190,7 @@ def quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
 def test_the_quoted_sampler_is_the_packaged_one_and_keeps_the_contract(quoted: ModuleType) -> None:
     real = importlib.import_module("vall_e_soft_cap")
     assert quoted.SoftCap.params() == real.SoftCap.params()
-    assert (quoted.SoftCap.name, quoted.SoftCap.order) == (real.SoftCap.name, real.SoftCap.order)
+    assert (quoted.SoftCap.name, quoted.SoftCap.place) == (real.SoftCap.name, real.SoftCap.place)
     assert quoted.SoftCap.summary() == real.SoftCap.summary()
     assert check_sampler(quoted.SoftCap) == []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from .layers import (
 HEAVY = {"torch", "numpy", "soundfile", "soxr", "safetensors", "encodec", "vocos"}
 PACKAGES = sorted(package for layer in LAYERS for package in layer)
 GPL = {"phonemizer", "espeakng_loader"}
+ROOT = Path(__file__).parents[2]
 LARGEST_CORE = 6500
 MOST_NAMES, MOST_SAMPLING_NAMES = 45, 30
 
@@ -137,3 +140,9 @@ def test_every_helper_for_authors_of_samplers_is_used_by_a_sampler() -> None:
 def test_a_circle_is_found() -> None:
     assert find_cycle({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"a"}}) == ["a", "b", "d", "a"]
     assert find_cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_the_picture_of_the_house_is_drawn_from_its_imports() -> None:
+    script = ROOT / "tools" / "house.py"
+    drawn = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
+    assert f"```mermaid\n{drawn}```" in (ROOT / "docs" / "architecture.md").read_text("utf-8"), "python tools/house.py"

@@ -60,7 +60,7 @@ def test_found_by_entry_point(site: Site) -> None:
         (GOOD.replace("p: float = param(0.5", "p: float = 0.5 #"), "isn't declared with param()"),
         (GOOD.replace('"good"', '"Good One"'), "needs a name of lower-case words"),
         (GOOD.replace('"good"', "None"), "needs a name of lower-case words"),
-        (GOOD.replace("order = 95", "role = 'judge'"), "unknown role 'judge'"),
+        (GOOD.replace('place = "filters"', "role = 'judge'"), "unknown role 'judge'"),
         (GOOD.replace("flags=()", "flags=(Flag('-p'),)"), "malformed flag '-p'"),
     ],
 )

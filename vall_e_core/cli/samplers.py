@@ -8,6 +8,7 @@ import click
 
 from ..kinds import Sampler
 from ..parameters import MISSING, Param
+from ..sampling.places import canonical
 from .group import OpenGroup
 from .state import state_of
 
@@ -24,7 +25,8 @@ def list_samplers(ctx: click.Context) -> None:
     state = state_of(ctx)
     console = state.console()
     state.warn_of_broken(console)
-    found = sorted(state.registry.all(Sampler).items(), key=lambda item: (item[1].order, item[0]))
+    names = {sampler: name for name, sampler in state.registry.all(Sampler).items()}
+    found = [(names[each], each) for each in canonical(names)]
     if console.json:
         click.echo(json.dumps([sampler_facts(name, sampler) for name, sampler in found], indent=2, ensure_ascii=False))
         return
@@ -48,7 +50,7 @@ def sampler_facts(name: str, sampler: type[Sampler]) -> dict[str, object]:
     return {
         "name": name,
         "role": sampler.role,
-        "order": sampler.order,
+        "place": sampler.place,
         "stages": sorted(sampler.stages),
         "experimental": sampler.experimental,
         "help": sampler.summary(),

@@ -12,15 +12,36 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+PLACES = (
+    "guidance", "logits", "bans", "penalties", "filters", "exclusions", "temperature", "selection", "search",
+)  # fmt: skip
+"""Where samplers may stand, in order: what mixes the model's logits with others, what changes them before anything else
+does, what forbids tokens, what lowers those that were chosen before, what keeps the likely ones, what takes likely ones
+away, what makes the distribution flatter or steeper, what chooses, what follows several hypotheses."""
+DRAW, HIGHEST = "multinomial", "greedy"
+"""What the core itself does where a chain has no selector: it draws, or takes the most probable token. The samplers of
+these names do the same."""
+
+
 class Sampler(Component):
     """A member of the sampling chain; `build` returns a Transform, a Selector or a Search, by its role."""
 
     kind = "sampler"
     role: ClassVar[Literal["transform", "selector", "search"]] = "transform"
     stages: ClassVar[frozenset[str]] = frozenset({"ar", "nar", "stt", "len"})
-    order: ClassVar[int] = 0
-    """The canonical place when switched on by a plain flag: guidance 10, bans 20, repetition 30, dry 40, length 50,
-    top-n-sigma 60, top-k 70, typical 80, top-p 90, min-p 100, xtc 110, temperature 120, selectors 200."""
+    place: ClassVar[str] = "filters"
+    """Where it stands among the others when a plain flag switches it on: one of `PLACES`."""
+    after: ClassVar[Sequence[str]] = ()
+    """Samplers of the same place that it usually stands behind, by name; they needn't be installed."""
+    before: ClassVar[Sequence[str]] = ()
+    """Samplers of the same place that it usually stands before."""
+    prepares: ClassVar[bool] = False
+    """Whether it makes the logits that filters then take from, as guidance and bans do. What a chain falls back to
+    where filters leave nothing is what such samplers at its beginning left."""
+    sets_temperature: ClassVar[bool] = False
+    """Whether its flags may stand beside an explicit chain, which then gets it just before the selector."""
+    default: ClassVar[bool] = False
+    """Of a selector: whether it chooses where no other is asked for."""
     experimental: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset()
     """What a step must carry beside the logits, such as `unconditional_logits`."""
@@ -87,3 +108,17 @@ class Sampler(Component):
         neutral = {each.name: each.neutral for each in cls.params() if each.neutral is not MISSING}
         made = cls.from_mapping({**neutral, **given})
         return None if made.is_neutral() else made
+
+    @classmethod
+    def retry(cls, chain: Sequence[Sampler]) -> tuple[str, list[Sampler]] | None:
+        """The chain that a bad take is tried again with on behalf of this sampler; None: it has nothing to offer.
+
+        What samplers offer is tried in the reverse of the canonical order, after another try with the chain as it is.
+
+        Args:
+            chain: the transforms that made the take, in order; the token was drawn from what they left.
+
+        Returns:
+            A name for the record, and the members of the whole chain.
+        """
+        return None

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ..kinds import Sampler, Task
 from ..parameters import MISSING, Param
+from ..sampling.places import canonical
 from ..values import ValueType
 
 Role = Literal["parameter", "flag", "chain", "common"]
@@ -82,7 +83,7 @@ def _chain_option(key: str, stage: str | None, help: str) -> Option:
 def flag_options(samplers: Iterable[type[Sampler]], stages: tuple[str, ...]) -> list[Option]:
     """The plain flags of the samplers that work in one of the stages, in canonical order, each once."""
     found: dict[str, Option] = {}
-    for sampler in sorted(samplers, key=lambda each: (each.order, each.name)):
+    for sampler in canonical(samplers):
         sides = {sampler.flag_stage(stage) for stage in stages if stage in sampler.stages}
         for param in sampler.params():
             for flag in param.flags:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import FAILURES, PluginError, UsageError
+from ..kinds.sampler import DRAW
 from . import state as states
 from .candidates import Candidates
 from .guard import (
@@ -93,7 +94,7 @@ class Chain:
         needs: frozenset[str] = frozenset(),
         compact_selector: bool = False,
         waits: bool = False,
-        makers: tuple[Maker, Maker] = (Maker("multinomial", foreign=False), Maker("search", foreign=False)),
+        makers: tuple[Maker, Maker] = (Maker(DRAW, foreign=False), Maker("search", foreign=False)),
     ) -> None:
         self.stages = tuple(stages)
         self._chooses, self._searches = makers

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import UsageError
 from ..kinds import Sampler
-
-_TEMPERATURES = 120
-"""The canonical place of the temperatures, whose flags may accompany an explicit chain."""
+from .places import canonical
 
 
 def chain_from_flags(
@@ -31,7 +29,7 @@ def chain_from_flags(
         UsageError: a plain flag beside an explicit chain, with the spelling to use instead.
         ComponentError: a value out of range.
     """
-    classes = sorted(known, key=lambda each: (each.order, each.name))
+    classes = canonical(known)
     given = {key: value for key, value in flags.items() if value is not None}
     if explicit:
         return _completed(list(explicit), classes, given, stage)
@@ -83,7 +81,7 @@ def _yielding(found: Sequence[Sampler], asked: Sequence[Sampler]) -> list[Sample
 def _with_selector(found: list[Sampler], classes: Sequence[type[Sampler]]) -> list[Sampler]:
     if any(each.role == "selector" for each in found):
         return found
-    default = [each() for each in classes if each.name == "multinomial"]
+    default = [each() for each in classes if each.role == "selector" and each.default][:1]
     end = len(found)
     while end > 0 and found[end - 1].role == "search":
         end -= 1
@@ -99,7 +97,7 @@ def _completed(
         made = each.from_flags(given, stage) if stage in each.stages else None
         if made is None:
             continue
-        tempers = each.order == _TEMPERATURES or "deterministic" in each.invariances
+        tempers = each.sets_temperature or "deterministic" in each.invariances
         names = _flags_of(each, classes, given, stage)
         if not tempers:
             _refuse(made, names, "any --sampler replaces the chain that plain flags make")
@@ -108,7 +106,7 @@ def _completed(
                 _refuse(made, names, "the chain already has a selector")
             chain.insert(ends, made)
             ends += 1
-        elif any(one.order == _TEMPERATURES for one in chain):
+        elif any(one.sets_temperature for one in chain):
             _refuse(made, names, "the chain already sets a temperature")
         else:
             chain.insert(ends, made)
@@ -122,7 +120,7 @@ def _flags_of(
     """The given flags that switch a sampler on; for a selector without flags of its own those of the temperature."""
     names = flag_names(sampler, stage)
     if not names:
-        names = [flag for one in classes if one.order == _TEMPERATURES for flag in flag_names(one, stage)]
+        names = [flag for one in classes if one.sets_temperature for flag in flag_names(one, stage)]
     return [flag for flag in dict.fromkeys(names) if flag in given]
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..component import BuildContext
 from ..errors import UsageError
 from ..kinds import Sampler
+from ..kinds.sampler import DRAW, HIGHEST
 from ..owners import plugin_code
+from .places import precedes
 
 if TYPE_CHECKING:
     from .chain import Chain
 
-_GUIDANCE_AND_BANS = 20
-"""Samplers up to this canonical place prepare the logits; what they leave is what filters may take from."""
 _STAGES = {"ar": "the AR pass", "nar": "the NAR levels", "stt": "transcription", "len": "length prediction"}
 
 
@@ -72,7 +72,12 @@ class ChainPlan:
         given = self.search or self.selector
         if given is not None:
             return given.name
-        return "greedy" if self.takes_maximum else "multinomial"
+        return HIGHEST if self.takes_maximum else DRAW
+
+    @property
+    def draws(self) -> bool:
+        """Whether the token is drawn from what the transforms leave, and nothing else is done."""
+        return self.search is None and not self.takes_maximum and (self.selector is None or self.selector.default)
 
     def describe(self) -> list[str]:
         """A line for each member, in order: `top-p:p=0.9`, `?dry:multiplier=0 (off: neutral)`."""
@@ -112,7 +117,7 @@ class ChainPlan:
         stages = [
             Stage(
                 each.name, built(each), each.bans or each.takes_maximum(), each.removes,
-                each.order <= _GUIDANCE_AND_BANS, "compact" in each.invariances, maker(each),
+                each.prepares, "compact" in each.invariances, maker(each),
             )
             for each in self.transforms
         ]  # fmt: skip
@@ -156,7 +161,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
     selectors = [each for each in working if each.role == "selector"]
     greedy = bool(selectors) and "deterministic" in selectors[0].invariances
     certain = next((each for each in working if each.takes_maximum()), None)
-    if certain is not None and selectors and not greedy and selectors[0].name != "multinomial":
+    if certain is not None and selectors and not greedy and not selectors[0].default:
         raise UsageError(
             f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave out one"
         )
@@ -231,7 +236,7 @@ def _order_warnings(samplers: Sequence[Sampler]) -> list[str]:
     found: list[str] = []
     transforms = [each for each in samplers if each.role == "transform"]
     for position, each in enumerate(transforms):
-        before = [one for one in transforms[:position] if one.order > each.order and one.name != each.name]
+        before = [one for one in transforms[:position] if precedes(type(each), type(one)) and one.name != each.name]
         if before:
             names = ", ".join(dict.fromkeys(one.name for one in before))
             found.append(f"{each.name} comes after {names}; it usually comes before")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .flags import chain_from_flags, flag_names
     from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
     from .noise import Noise, utterance_key
+    from .places import canonical, precedes
     from .plan import ChainPlan, Member, compile_chain
     from .protocols import Narrowing, RowTransform, Trace
     from .request import ChainRequest
@@ -30,6 +31,7 @@ else:
             "..flags": ("chain_from_flags", "flag_names"),
             "..given": ("SamplerLike", "as_sampler", "as_samplers", "installed_samplers"),
             "..noise": ("Noise", "utterance_key"),
+            "..places": ("canonical", "precedes"),
             "..plan": ("ChainPlan", "Member", "compile_chain"),
             "..protocols": ("Narrowing", "RowTransform", "Trace"),
             "..request": ("ChainRequest",),
@@ -56,11 +58,13 @@ __all__ = [
     "Trace",
     "as_sampler",
     "as_samplers",
+    "canonical",
     "chain_from_flags",
     "compile_chain",
     "flag_names",
     "installed_samplers",
     "no_transfer",
     "own_method",
+    "precedes",
     "utterance_key",
 ]

@@ -20,7 +20,7 @@ class SoftCap(Sampler):
     """
 
     name = "soft-cap"
-    order = 15
+    place = "logits"
 
     cap: float = param(30.0, primary=True, min=0.0, neutral=0.0, help="largest magnitude of a logit; 0 switches it off")
 

@@ -102,7 +102,7 @@ class BanAll(Sampler):
     """Leave no token at all."""
 
     name = "ban-all"
-    order = 20
+    place = "bans"
     bans = True
 
     def build(self, ctx: BuildContext) -> Transform:
