@@ -18,7 +18,7 @@ from .settings import CONTENDERS, Settings
 
 LEAST_CONTEXT = 16
 
-PARTS = ("startup", "cold", "memory", "voice", "samplers", "length", "decode", "quality")
+PARTS = ("startup", "cold", "memory", "voice", "samplers", "guards", "length", "decode", "quality")
 """In the order they are run: first what wants nothing else to be in memory."""
 
 
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32", help="of both sides")
     made.add_argument(
         "--clock", choices=("wall", "process"), default="wall",
-        help="of `decode`; process: the processor's own time, with --threads 1, where other processes are busy",
+        help="of `decode`, `length`, `guards`; process: the processor's own time, for one thread on a busy machine",
     )  # fmt: skip
     made.add_argument("--context", type=int, help="`decode`: tokens before the response; fewer make a quicker prefill")
     made.add_argument(

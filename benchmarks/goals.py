@@ -39,6 +39,9 @@ GOALS = (
     Goal("decode.cuda.batch1.captured", "H100, batch 1, captured, bfloat16", 1500, 3000, "tokens/s", missing=NEEDS_GPU),
     Goal("decode.cuda.batch256.captured", "H100, batch 256", 60000, 150000, "tokens/s", missing=NEEDS_GPU),
     Goal("memory.batch1.over_needed", "peak memory over weights + cache", 1.3, 1.1, "x", upper=True),
+    Goal("guards.batch1", "looking at third-party samplers, batch 1", 2, None, "%", upper=True),
+    Goal("guards.batch32", "the same, batch 32", 2, None, "%", upper=True),
+    Goal("guards.listen", "--listen on over --listen off", 20, None, "%", upper=True),
     Goal("decode.cpu.auto", "--engine auto takes the measured best", 1, None, "x"),
 )
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from vall_e_core import BuildContext, Registry
 from vall_e_core.owners import Owner
 from vall_e_core.sampling import Step
-from vall_e_core.sampling.running import compile_chain
+from vall_e_core.sampling.running import Chain, ChainState, compile_chain
 
 from .contenders import Own, make_model
 from .report import Report, Row
@@ -30,8 +30,6 @@ ROWS = {1: 150.0, 32: 900.0}
 LEAST_OVER_PEER = 3.0
 MOST_OF_A_STEP = 3.0
 """Per cent of a step of the model that the chain may take."""
-MOST_OF_GUARD = 2.0
-"""Per cent of the chain's time that looking at what a third party's members return may take."""
 CONTEXT, MODEL_STEPS = 40, 6
 """Of the model's step: a short context, which is quick and makes the chain's share larger than it is in use."""
 TABLES = 32
@@ -54,7 +52,6 @@ def run(settings: Settings, report: Report) -> None:
         turns = {
             "vall-e": ours(CHAIN, varied, steps),
             "loop": ours(CHAIN, looping, steps),
-            "watched": ours(CHAIN, varied, steps, foreign="top-p"),
             "without_dry": ours(WITHOUT_DRY, varied, steps),
             "transformers": theirs(varied, steps),
         }
@@ -88,7 +85,6 @@ def add(report: Report, rows: int, middle: dict[str, float], taken: dict[str, li
         "vall-e": f"batch {rows}: vall-e, seven samplers with DRY",
         "loop": f"batch {rows}: the same on a history that loops",
         "without_dry": f"batch {rows}: vall-e without DRY",
-        "watched": f"batch {rows}: the same, one member a third party's",
         "transformers": f"batch {rows}: transformers' processors, without DRY",
     }
     for key, name in names.items():
@@ -98,9 +94,6 @@ def add(report: Report, rows: int, middle: dict[str, float], taken: dict[str, li
     ratio = middle["transformers"] / middle["without_dry"]
     name = f"batch {rows}: transformers / vall-e, the same chain"
     report.add(Row(PART, f"{PART}.batch{rows}.over_transformers", name, ratio, "x", least=LEAST_OVER_PEER))
-    watched = median(theirs / own for theirs, own in zip(taken["watched"], taken["vall-e"], strict=True))
-    name = f"batch {rows}: looking at every result for NaN, +inf and emptied rows"
-    report.add(Row(PART, f"{PART}.batch{rows}.guard", name, 100 * (watched - 1), "%", most=MOST_OF_GUARD))
     report.add(
         Row(PART, f"{PART}.batch{rows}.loop_over_varied", f"batch {rows}: looping history / varied one",
             middle["loop"] / middle["vall-e"], "x")
@@ -120,34 +113,39 @@ def logits(rows: int) -> list[Tensor]:
     return [torch.randn(rows, VOCABULARY, generator=stream) * 2.5 for _ in range(TABLES)]
 
 
-@torch.inference_mode()
-def ours(chain: Sequence[str], tokens: Tensor, steps: int, *, foreign: str | None = None) -> Turn:
-    """Choose and accept, the history staying as long as it is; `foreign`: a member looked at as a third party's."""
+def built(chain: Sequence[str], owner: Owner | None = None) -> Chain:
+    """The chain; its members are taken to be an owner's, if one is given."""
     registry = Registry.load(third_party=False)
     members = [registry.sampler(name).from_spec(value) for name, _, value in (each.partition(":") for each in chain)]
-    stop = VOCABULARY - 1
-    built = compile_chain(members, "ar").build(
-        BuildContext(
-            "cpu",
-            vocab_size=VOCABULARY,
-            stop_token=stop,
-            frame_rate=75.0,
-            stage="ar",
-            owner=lambda of: Owner("a third party") if of.name == foreign else registry.owner(of),
-        )
-    )
+    context = BuildContext(
+        "cpu", vocab_size=VOCABULARY, stop_token=VOCABULARY - 1, frame_rate=75.0, stage="ar",
+        owner=registry.owner if owner is None else lambda of: owner,
+    )  # fmt: skip
+    return compile_chain(members, "ar").build(context)
+
+
+def begun(chain: Chain, tokens: Tensor) -> tuple[Step, ChainState]:
+    """A step after tokens [rows, HISTORY], and the chain's state."""
     rows = len(tokens)
     step = Step.start(
-        range(rows), stage="ar", seed=0, capacity=HISTORY + 1, stop_token=stop, frame_rate=75.0, prefixes=list(tokens)
-    )
+        range(rows), stage="ar", seed=0, capacity=HISTORY + 1, stop_token=VOCABULARY - 1, frame_rate=75.0,
+        prefixes=list(tokens),
+    )  # fmt: skip
     step.index.fill_(HISTORY)
-    state, given = built.init(rows, step), logits(rows)
+    return step, chain.init(rows, step)
+
+
+@torch.inference_mode()
+def ours(chain: Sequence[str], tokens: Tensor, steps: int) -> Turn:
+    """Choose and accept, the history staying as long as it is."""
+    made, given = built(chain), logits(len(tokens))
+    step, state = begun(made, tokens)
 
     @torch.inference_mode()
     def turn() -> float:
         began = time.perf_counter()
         for at in range(steps):
-            built.accept(built.choose(given[at % TABLES], step, state), step, state)
+            made.accept(made.choose(given[at % TABLES], step, state), step, state)
         return (time.perf_counter() - began) / steps * 1e6
 
     return turn

@@ -50,7 +50,7 @@ def test_an_unknown_part_is_refused() -> None:
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "no such part: speed (there are startup, cold, memory, voice, samplers, length, " in done.stderr
+    assert "no such part: speed (there are startup, cold, memory, voice, samplers, guards, length, " in done.stderr
 
 
 def test_what_can_not_be_measured_is_refused(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     found, printed = measure(tmp_path, "--runs", "1", "--clock", "process", "--plot", str(picture))
     figures = values(found)
     parts = {row["part"] for row in found["rows"]}
-    assert parts == {"startup", "cold", "memory", "voice", "samplers", "length", "decode", "quality"}
+    assert parts == {"startup", "cold", "memory", "voice", "samplers", "guards", "length", "decode", "quality"}
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
     machine = found["machine"]
     assert found["format"] == 2 and machine["threads"] == 1 and machine["torch"] and machine["transformers"]
@@ -96,7 +96,7 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     assert found["settings"]["shape"]["context"] == 40 and found["settings"]["batches"] == [1, 2]
     assert all(set(row) == {*ROW, "met"} and row["name"] in printed for row in found["rows"])
     goals = {goal["key"]: goal for goal in found["goals"]}
-    assert len(goals) == 11 and all(goal["name"] in printed for goal in found["goals"])
+    assert len(goals) == 14 and all(goal["name"] in printed for goal in found["goals"])
     assert {goal["status"] for goal in goals.values()} == {"not measured"}, "a tiny shape is no measurement"
     assert all("a GPU" in goals[f"decode.cuda.batch{rows}.captured"]["note"] for rows in (1, 256))
     assert goals["memory.batch1.over_needed"]["value"] == figures["memory.batch1.over_needed"]
@@ -107,7 +107,9 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     for batch in ("batch1", "batch32"):
         for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
             assert figures[f"samplers.{batch}.{key}"]
+        assert figures[f"guards.{batch}"] == goals[f"guards.{batch}"]["value"]
     if figures.get("cold.wall") is not None:
+        assert figures["guards.listen"] is not None and goals["guards.listen"]["goal"] == "at most 20"
         stages = [value for key, value in figures.items() if key.startswith("cold.") and key not in COLD_WHOLES]
         assert len(stages) == 12 and all(value is not None and value >= 0 for value in stages)
         exact, coarse = (figures[f"quality.level_0.{key}.kl"] for key in ("int8", "int4"))

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from vall_e_core import BuildContext, PluginError, VallE
 from vall_e_core.sampling import StatelessTransform, Step
-from vall_e_core.sampling.guard import Maker
 from vall_e_core.sampling.running import Chain, Stage, compile_chain
 from vall_e_core.testing import as_sampler
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
@@ -504,8 +503,7 @@ def test_a_capture_finds_what_a_graph_cannot_hold(monkeypatch: pytest.MonkeyPatc
     """A chain that looks at a value, or brings one along, is left to eager, and the notice says what it did."""
     buckets(monkeypatch.setattr, 16, 5, NAME)
     with pretended() as graphs:
-        model, chain = sent(small_model(layers=2)), chain_of(device=NAME)
-        chain.stages = (Stage("odd", Odd(ODD[says])),)
+        model, chain = sent(small_model(layers=2)), Chain([Stage("odd", Odd(ODD[says]))], device=NAME)
         expected = say(model, chain, 2, count=2, device=NAME)
         heard: list[str] = []
         GraphEngine(GraphRecorder(graphs, heard.append)).adopt(model, None)
@@ -572,8 +570,7 @@ def test_a_fault_on_a_device_is_raised_where_the_host_looks_anyway(
 ) -> None:
     buckets(monkeypatch.setattr, 16, 5, NAME)
     with pretended():
-        model, chain = sent(small_model(layers=2)), chain_of(device=NAME)
-        chain.stages = (Stage("odd", Odd(change), maker=Maker("odd")),)
+        model, chain = sent(small_model(layers=2)), Chain([Stage("odd", Odd(change))], device=NAME)
         with pytest.raises(PluginError) as caught:
             say(model, chain, 2, count=2, device=NAME)
     assert caught.value.message == says

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from vall_e_core import PluginError, UsageError
 from vall_e_core.sampling import Choice, StatelessSelector, StatelessTransform, Step, take_maximum
-from vall_e_core.sampling.guard import LOOKS, Maker, faults, noted, told
+from vall_e_core.sampling.guard import EVERY, LOOKS, Maker, faults, noted, told
 from vall_e_core.sampling.running import Chain, Stage
 from vall_e_core.testing import NoSync
 
@@ -85,16 +86,26 @@ def usage() -> Tensor:
     raise UsageError("my own")
 
 
-def run(stages: list[Stage], rows: int, steps: int = 9, **others: Any) -> None:
-    """Some steps of a chain; the rows may be drawn from."""
+@dataclass
+class Done:
+    """What became of a run."""
+
+    steps: int = 0
+    counts: dict[str, list[int]] = field(default_factory=dict)
+
+
+def run(stages: list[Stage], rows: int, steps: int = 9, done: Done | None = None, **others: Any) -> None:
+    """Some steps of a chain; the rows may be drawn from. The logits are the same in each."""
+    done = Done() if done is None else done
     step = Step.start(range(rows), capacity=steps, stop_token=SIZE - 1)
     chain = Chain(stages, **others)
     state = chain.init(rows, step)
     logits = torch.randn(rows, SIZE, generator=torch.Generator().manual_seed(1))
-    for _ in range(steps):
+    for done.steps in range(steps):
         tokens = chain.choose(logits, step, state)
         state = chain.accept(tokens, step, state)
         step.append(tokens)
+    done.counts = state.counts()
 
 
 def bad(member: Any, **attributes: Any) -> list[Stage]:
@@ -136,13 +147,114 @@ def test_other_rows_are_named() -> None:
         run(bad(From(lambda logits, step: logits.repeat(2, 1))), 3)
 
 
+BROKEN = [float("nan"), float("inf"), GONE]
+
+
+def same(name: str) -> Stage:
+    """Another third party's, which does nothing wrong."""
+    return Stage(name, ByRow(lambda logits, step: logits), maker=Maker(name))
+
+
+def only_at(at: int, value: float) -> ByRow:
+    """Is broken in a single step."""
+    return ByRow(lambda logits, step: torch.full_like(logits, value) if int(step.index) == at else logits)
+
+
 @pytest.mark.parametrize("rows", [1, 3])
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), GONE])
-def test_numbers_are_looked_at_in_every_step_and_before_another_stage_hides_them(rows: int, value: float) -> None:
-    late = From(lambda logits, step: torch.full_like(logits, value), after=LOOKS + 3)
-    hiding = Stage("hiding", From(lambda logits, step: torch.zeros_like(logits)), removes=False)
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_reaches_the_end_is_found_in_the_step_it_happens(rows: int, value: float, place: int) -> None:
+    """Wherever in the chain, behind the steps that are looked at closely; the stop token covers nothing up."""
+    for at in (LOOKS, LOOKS + 1):
+        stages = [same("a"), same("b")]
+        stages.insert(place, *bad(only_at(at, value)))
+        done = Done()
+        with pytest.raises(PluginError, match=r"the sampler bad (gave|left)"):
+            run(stages, rows, LOOKS + 5, done=done)
+        assert done.steps == at
+
+
+@pytest.mark.parametrize("kind", [From, ByRow])
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("value", BROKEN)
+def test_what_another_member_hides_is_found_at_the_next_close_look(kind: Any, rows: int, value: float) -> None:
+    late = kind(lambda logits, step: torch.full_like(logits, value), after=LOOKS + 3)
+    hiding = Stage("hiding", kind(lambda logits, step: torch.zeros_like(logits)), maker=Maker("hiding"), removes=False)
+    done = Done()
     with pytest.raises(PluginError, match="the sampler bad"):
-        run([*bad(late), hiding], rows)
+        run([*bad(late), hiding], rows, 2 * EVERY, done=done)
+    assert done.steps == EVERY
+
+
+@pytest.mark.parametrize("kind", [From, ByRow])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_what_truncates_to_the_stop_token_alone_is_not_to_blame(kind: Any, rows: int) -> None:
+    """The best other token comes back, as it does behind the project's own filters."""
+
+    def truncate(logits: Tensor, step: Step) -> Tensor:
+        stop = torch.zeros(SIZE).index_fill(0, torch.tensor([SIZE - 1]), 1.0)
+        return logits.masked_fill(stop == 0, GONE)
+
+    done = Done()
+    run(bad(kind(truncate)), rows, LOOKS + 3, done=done)
+    assert done.counts == {"degenerate": [0] * rows, "rescued": [LOOKS + 3] * rows}
+
+
+class Once(ByRow):
+    """Is broken once, whatever the step: asked again, it isn't."""
+
+    def __init__(self, value: float) -> None:
+        self.calls = 0
+
+        def wrong(logits: Tensor, step: Step) -> Tensor:
+            self.calls += 1
+            return torch.full_like(logits, value) if self.calls == LOOKS + 2 else logits
+
+        super().__init__(wrong)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_breaks_a_row_and_not_again_is_said_of_all_that_may_have(rows: int, value: float) -> None:
+    with pytest.raises(PluginError, match="the sampler bad broke a row, and not when it was asked again"):
+        run(bad(Once(value)), rows)
+    with pytest.raises(PluginError, match="the samplers bad, a: one of them broke a row") as caught:
+        run([*bad(Once(value)), same("a")], rows)
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_nan_written_into_what_the_model_said_is_found(rows: int) -> None:
+    late = ByRow(lambda logits, step: logits.fill_(float("nan")), after=LOOKS + 1)
+    with pytest.raises(PluginError, match="the sampler bad wrote NaN or \\+inf to the logits it was given"):
+        run(bad(late), rows)
+
+
+def jumbles(logits: Tensor, step: Step) -> Tensor:
+    return torch.cat((logits, logits), 1)
+
+
+@pytest.mark.parametrize("kind", [From, ByRow])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_who_fails_on_what_another_one_made_is_not_to_blame(kind: Any, rows: int) -> None:
+    for after in (0, LOOKS + 2):
+        fussy = kind(lambda logits, step: logits + torch.zeros(SIZE))
+        with pytest.raises(PluginError, match=r"the sampler bad returned .*100"):
+            run([*bad(kind(jumbles, after=after)), Stage("fussy", fussy, maker=Maker("fussy"))], rows)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_who_wrote_to_the_history_is_told_from_the_others(rows: int) -> None:
+    with pytest.raises(PluginError, match="the sampler bad wrote to the history it was given"):
+        run([same("a"), *bad(ByRow(forges, after=1)), same("b")], rows)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_project_s_own_members_are_asked_once_a_step(rows: int) -> None:
+    asked: list[int] = []
+    own = ByRow(lambda logits, step: asked.append(int(step.index)) or logits)  # type: ignore[func-returns-value]
+    run([Stage("own", own, maker=Maker("own", foreign=False))], rows, LOOKS + 2)
+    assert asked == list(range(LOOKS + 2))
 
 
 @pytest.mark.parametrize("rows", [1, 3])
@@ -188,7 +300,48 @@ class Picks(StatelessSelector):
         made: Tensor = self.way(logits)
         return made
 
-    select_row = None  # type: ignore[assignment]
+    select_row: Any = None
+
+
+class Places(StatelessSelector):
+    """Chooses a place of a row that is an array."""
+
+    def __init__(self, place: Any) -> None:
+        self.place = place
+
+    def select_row(self, logits: NDArray[np.float32], step: Step, state: None) -> int:
+        made: int = self.place
+        return made
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (-1, "chose a token that doesn't exist, in select_row"), (SIZE, "chose a token that doesn't exist"),
+        (1.5, "failed in select.*float"), (None, "failed in select.*NoneType"),
+    ],
+)  # fmt: skip
+def test_a_place_of_a_row_that_is_not_there_is_said(place: Any, said: str) -> None:
+    with pytest.raises(PluginError, match=f"the sampler bad {said}"):
+        run([same("a")], 1, selector=Places(place), makers=(BAD, BAD))
+
+
+class Keeps(ByRow):
+    """Names what it keeps."""
+
+    def __init__(self, *ids: int) -> None:
+        super().__init__(lambda logits, step: logits)
+        self.ids = ids
+
+    def kept(self, logits: Tensor, step: Step, state: None) -> Tensor:
+        return torch.tensor([self.ids]).repeat(len(logits), 1)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("ids", [(-1, 3), (3, SIZE)])
+def test_kept_ids_that_are_not_there_are_said(rows: int, ids: tuple[int, ...]) -> None:
+    with pytest.raises(PluginError, match=r"the sampler bad (chose a token that doesn't exist|failed)"):
+        run(bad(Keeps(*ids)), rows)
 
 
 @pytest.mark.parametrize("rows", [1, 3])

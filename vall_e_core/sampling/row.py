@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import FAILURES
-from .guard import MOST, NEVER, Maker, Seen, Watch, check_logits, check_row, raise_for, row_fault, said
+from .guard import (
+    ID,
+    MOST,
+    NEVER,
+    Look,
+    Maker,
+    Watch,
+    check_logits,
+    check_row,
+    check_tokens,
+    highest_of,
+    not_again,
+    one_of,
+    raise_for,
+    said,
+)
 from .protocols import Narrowing, Selector
-from .stage import Stage
+from .stage import Stage, foreign
 from .step import Step
 
 Array = NDArray[Any]
@@ -49,10 +65,12 @@ class RowPath:
         self._stages = [
             (
                 stage, own_method(stage.transform, "apply_row", "apply"), narrowing.get(at),
-                own_method(stage.transform, "kept_row", "kept"), stage.blamed,
+                own_method(stage.transform, "kept_row", "kept"),
             )
             for at, stage in enumerate(stages)
         ]  # fmt: skip
+        self._foreign = foreign(stages)
+        self._strangers = [stages[at].blamed for at in self._foreign]
         self._selector, self._compact, self._maker = selector, compact, maker
         self._select = own_method(selector, "select_row", "select")
         self.pays = any(each[1] is not None for each in self._stages)
@@ -61,7 +79,8 @@ class RowPath:
     def left(self, logits: Tensor, step: Step, states: Sequence[Any], watch: Watch) -> Row | None:
         """What all stages leave of logits [1, V] on a CPU; None if the row needs more than the stages.
 
-        Raises PluginError for a member that breaks its contract.
+        Raises:
+            PluginError: a member breaks its contract, and the row shows it, or this step is looked at closely.
         """
         size = logits.shape[1]
         if size == 0:
@@ -69,56 +88,79 @@ class RowPath:
         values: Array = logits.detach().float().numpy()[0]
         if not highest_of(values) < MOST:
             return None
-        stop = step.stop_token if step.stop_token is not None and 0 <= step.stop_token < size else None
-        narrows, place, ids = step.stop_token in (None, size - 1), stop, None
-        maker, looks = None, watch.now
         try:
-            with np.errstate(all="ignore"):
-                for (stage, apply, narrower, keep, maker), state in zip(self._stages, states, strict=True):
-                    if ids is not None and not stage.compact:
-                        values, ids, place = _dense(values, ids, size), None, stop
-                    seen = Seen(_tensor(values), step) if looks else None
+            row, place = self._through(values, step, states, watch.look(step) if watch.now and self._foreign else None)
+        except FAILURES:
+            if self._foreign:  # one before it may have led it there
+                self._again(values, step, states)
+            raise
+        if _sound(row.logits, place):
+            return row
+        if self._foreign:
+            again = highest_of(self._again(values, step, states).logits)
+            if not NEVER < highest_of(row.logits) < MOST:
+                not_again(self._strangers, highest_of(values) < MOST, NEVER < again < MOST)
+        return None
+
+    def _again(self, given: Array, step: Step, states: Sequence[Any]) -> Row:
+        """What all stages leave of a row [V]. Raises PluginError for the first that breaks its contract."""
+        return self._through(given, step, states, Look(step, each=True))[0]
+
+    def _through(self, given: Array, step: Step, states: Sequence[Any], look: Look | None) -> tuple[Row, int | None]:
+        """What all stages leave of a row [V], and the stop token's place; with a close look at some, or at each."""
+        size, values, ids = given.size, given, None
+        stop = step.stop_token if step.stop_token is not None and 0 <= step.stop_token < size else None
+        narrows, place = step.stop_token in (None, size - 1), stop
+        with np.errstate(all="ignore"):
+            for at, (stage, apply, narrower, keep) in enumerate(self._stages):
+                if ids is not None and not stage.compact:
+                    values, ids, place = _dense(values, ids, size), None, stop
+                try:
                     if narrows and ids is None and narrower is not None:
-                        if keep:
-                            ids = keep(values, step, state)
-                        else:
-                            ids = narrower.kept(_tensor(values), step, state).numpy()[0]
-                        if seen is not None:
-                            seen.check(maker, "kept")
+                        ids = _kept(stage, keep, narrower, values, step, states[at], look)
                         if stop is not None and ids[-1] != stop:
                             ids = np.concatenate((ids, (stop,)))
                         values, place = values.take(ids), None if stop is None else len(ids) - 1
                         continue
-                    made = apply(values, step, state) if apply else _by_tensor(stage, values, step, state, maker, looks)
-                    if seen is not None:
-                        check_row(maker, made, values)
-                        seen.check(maker, "apply_row" if apply else "apply")
-                    if maker.foreign and made.shape != values.shape:
-                        check_row(maker, made, values)
-                    if maker.foreign and not NEVER < (most := highest_of(made)) < MOST:
-                        fault = row_fault(most, highest_of(values), stage.bans)
-                        if fault is not None:
-                            raise said(maker, 1 << fault, "apply_row" if apply else "apply")
+                    made = _applied(stage, apply, values, step, states[at], look)
                     if place is not None and stage.protects and made is not values and made[place] == NEVER:
                         made[place] = values[place]
-                    values = made
-        except FAILURES as error:
-            raise_for(maker, "apply", error)
-        return Row(values, ids, size) if _sound(values, place) else None
+                except FAILURES as error:
+                    raise_for(stage.blamed, "apply", error)
+                values = made
+        if look is not None:
+            look.end(self._strangers, "apply")
+        if self._foreign and values.size != (size if ids is None else ids.size):
+            raise one_of(self._strangers, "returned other logits than those of the tokens it was given")
+        return Row(values, ids, size), place
 
-    def select(self, row: Row, step: Step, state: Any) -> Tensor:  # noqa: ANN401 - each selector has its own
-        """The token [1] for what `left` left."""
-        ids = row.ids
+    def select(self, row: Row, step: Step, state: Any, watch: Watch) -> Tensor:  # noqa: ANN401 - each selector has its own
+        """The token [1] for what `left` left.
+
+        Raises:
+            PluginError: the selector fails, or chooses what doesn't exist.
+        """
+        maker, ids = self._maker, row.ids if self._compact else None
+        values = row.logits if self._compact else _dense(row.logits, row.ids, row.size)
+        look = watch.look(step).at(maker, values) if watch.now else None
         try:
-            if ids is not None and not self._compact:
-                return self._selector.select(row.spread(), step, state)
-            if self._select is None:
-                token = self._selector.select(_tensor(row.logits), step, state)
-                return token if ids is None else torch.from_numpy(ids.take(token.numpy()))
-            place = self._select(row.logits, step, state)
-            return torch.from_numpy(np.array([place if ids is None else ids[place]], np.int64))
+            if self._select is not None and row.ids is ids:
+                method, place = "select_row", self._select(values, step, state)
+                if maker.foreign and not 0 <= (place := index(place)) < values.size:
+                    raise said(maker, 1 << ID, method)
+                token = torch.from_numpy(np.array([place if ids is None else ids[place]], np.int64))
+            else:
+                method, given = "select", _tensor(values)
+                token = self._selector.select(given, step, state)
+                if maker.foreign:
+                    check_tokens(maker, method, token, given, values.size)
+                if ids is not None:
+                    token = torch.from_numpy(ids.take(token.numpy()))
         except FAILURES as error:
-            raise_for(self._maker, "select", error)
+            raise_for(maker, "select", error)
+        if look is not None:
+            look.check(maker, method, last=True)
+        return token
 
 
 def own_method(of: object, name: str, instead: str) -> Callable[..., Any] | None:
@@ -132,12 +174,42 @@ def own_method(of: object, name: str, instead: str) -> Callable[..., Any] | None
     return None
 
 
-def _by_tensor(stage: Stage, values: Array, step: Step, state: Any, maker: Maker, looks: bool) -> Array:  # noqa: ANN401 - each transform's own
-    given = _tensor(values)
-    made = stage.transform.apply(given, step, state)
-    if looks:
-        check_logits(maker, "apply", made, given)
-    return values if made is given else made.detach().numpy()[0]
+def _applied(
+    stage: Stage, apply: Callable[..., Array] | None, values: Array, step: Step, state: Any,  # noqa: ANN401 - each transform's own
+    look: Look | None,
+) -> Array:  # fmt: skip
+    """What a stage makes of [V]."""
+    if look is not None:
+        look = look.at(stage.blamed, values)
+    if apply is not None:
+        made = apply(values, step, state)
+    else:
+        given = _tensor(values)
+        tensor = stage.transform.apply(given, step, state)
+        if look is not None:
+            check_logits(stage.blamed, "apply", tensor, given)
+        made = values if tensor is given else tensor.detach().numpy()[0]
+    if look is not None:
+        method = "apply" if apply is None else "apply_row"
+        look.check(stage.blamed, method)
+        check_row(stage.blamed, method, made, values, stage.bans)
+    return made
+
+
+def _kept(
+    stage: Stage, keep: Callable[..., Array] | None, narrower: Narrowing, values: Array, step: Step, state: Any,  # noqa: ANN401 - each transform's own
+    look: Look | None,
+) -> Array:  # fmt: skip
+    """The ids [K] that a stage keeps of [V]."""
+    if look is not None:
+        look = look.at(stage.blamed, values)
+    ids: Array = keep(values, step, state) if keep else narrower.kept(_tensor(values), step, state).numpy()[0]
+    if look is not None:
+        method = "kept_row" if keep else "kept"
+        look.check(stage.blamed, method)
+        if ids.item(ids.argmin()) < 0:  # one that is too large can't be taken
+            raise said(stage.blamed, 1 << ID, method)
+    return ids
 
 
 def _tensor(values: Array) -> Tensor:
@@ -151,12 +223,6 @@ def _dense(values: Array, ids: Array | None, size: int) -> Array:
     made = np.full(size, NEVER, values.dtype)
     made[ids] = values
     return made
-
-
-def highest_of(values: Array) -> float:
-    """The highest of [K], K > 0; NaN if there is one. Its place is found in a third of the time that `max` takes."""
-    found: float = values.item(values.argmax())
-    return found
 
 
 def _sound(values: Array, place: int | None) -> bool:

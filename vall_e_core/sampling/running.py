@@ -11,7 +11,8 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .candidates import Candidates
-    from .chain import Chain, ChainState
+    from .chain import Chain
+    from .chain_state import ChainState
     from .flags import chain_from_flags, flag_names
     from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
     from .noise import Noise, utterance_key
@@ -27,7 +28,8 @@ else:
         __name__,
         {
             "..candidates": ("Candidates",),
-            "..chain": ("Chain", "ChainState"),
+            "..chain": ("Chain",),
+            "..chain_state": ("ChainState",),
             "..flags": ("chain_from_flags", "flag_names"),
             "..given": ("SamplerLike", "as_sampler", "as_samplers", "installed_samplers"),
             "..noise": ("Noise", "utterance_key"),

@@ -29,7 +29,7 @@ class Stage:
     @property
     def blamed(self) -> Maker:
         """The same, whether or not more is known."""
-        return Maker(self.name, foreign=False) if self.maker is None else self.maker
+        return Maker(self.name) if self.maker is None else self.maker
 
     @property
     def protects(self) -> bool:
@@ -43,3 +43,8 @@ def narrowing(stages: Sequence[Stage], compact_selector: bool) -> dict[int, Narr
     return {
         at: each.transform for at, each in enumerate(stages) if follows[at] and isinstance(each.transform, Narrowing)
     }  # fmt: skip
+
+
+def foreign(stages: Sequence[Stage]) -> tuple[int, ...]:
+    """The places of third parties' stages."""
+    return tuple(at for at, each in enumerate(stages) if each.blamed.foreign)

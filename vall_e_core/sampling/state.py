@@ -8,7 +8,7 @@ belongs to all rows.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar, cast
 
 import torch
@@ -97,11 +97,13 @@ def structure(state: object) -> object:
 
 def tensors(state: object) -> list[Tensor]:
     """Every tensor in `state`, in a fixed order."""
-    found: list[Tensor] = []
-
-    def note(each: Tensor) -> Tensor:
-        found.append(each)
-        return each
-
-    map_tensors(note, state)
-    return found
+    if isinstance(state, Tensor):
+        return [state]
+    parts: Iterable[object] = ()
+    if isinstance(state, (list, tuple)):
+        parts = state
+    elif isinstance(state, dict):
+        parts = state.values()
+    elif (known := getattr(type(state), "__dataclass_fields__", None)) is not None:
+        parts = [getattr(state, name) for name, each in known.items() if each.init]
+    return [each for part in parts for each in tensors(part)]
