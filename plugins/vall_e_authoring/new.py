@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from vall_e_core import InputError, UsageError
+from vall_e_core import InputError, UsageError, __version__
 
 FILES = {
     "pyproject.toml.txt": "pyproject.toml",
@@ -76,10 +76,11 @@ class Names:
         return f"{words}Sampler" if words in _TAKEN_CLASSES else words
 
     def fill(self, text: str) -> str:
-        """A template with the names put in."""
+        """A template with the names put in, and the versions of vall-e that it is written for."""
+        major, minor = map(int, __version__.split(".")[:2])
         return Template(text).substitute(
             name=self.name, distribution=self.distribution, package=self.package, cls=self.cls,
-            module=self.name.replace("-", "_"),
+            module=self.name.replace("-", "_"), minor=f"{major}.{minor}", next_minor=f"{major}.{minor + 1}",
         )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         f"vall_e_{name}"
         for name in ("cuda_graph", "models", "onnx", "scorers", "stt", "trace", "tts", "voices")
     ),
-    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval")),
+    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval", "packages")),
     frozenset({"vall_e"}),
 )  # fmt: skip
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""

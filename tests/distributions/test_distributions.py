@@ -86,6 +86,57 @@ def test_the_wheel_holds_what_it_should(core_wheel: Path) -> None:
     assert size < 30 * 2**20
 
 
+def older(folder: Path, requires: str) -> Path:
+    """The source of the third party's sampler as it was written for vall-e 0.1, requiring some version of it."""
+    source = folder / "vall-e-soft-cap"
+    shutil.copytree(THIRD_PARTY, source)
+    for path, edits in {
+        "pyproject.toml": {'"vall-e>=0.2,<0.3"': f'"{requires}"'},
+        "vall_e_soft_cap/__init__.py": {'place = "logits"': "order = 15", "vall_e_core.sampling": "vall_e_core"},
+        "vall_e_soft_cap/soft_cap.py": {"vall_e_core.sampling": "vall_e_core"},
+    }.items():
+        text = (source / path).read_text("utf-8")
+        for now, then in edits.items():
+            assert now in text
+            text = text.replace(now, then)
+        (source / path).write_text(text, "utf-8")
+    return source
+
+
+@pytest.mark.parametrize(
+    ("requires", "reason"),
+    [("vall-e", "declare its place"), ("vall-e>=0.1,<0.2", "it was written for vall-e <0.2,>=0.1, this is 0.2")],
+)
+def test_a_plugin_written_for_an_older_version_is_shown_with_the_reason(
+    core_wheel: Path, tmp_path: Path, requires: str, reason: str
+) -> None:
+    wheel = build_wheel(older(tmp_path / "source", requires), tmp_path / "wheel")
+    there = Venv(tmp_path / "venv", core_wheel, wheel)
+    (record,) = [each for each in there.plugins() if each["name"] == "soft-cap"]
+    assert record["status"] == "broken" and reason in str(record["error"])
+    done = there.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", "out.wav", "--sampler", "soft-cap")
+    assert done.returncode == 2 and "soft-cap" in done.stderr and "Traceback" not in done.stderr
+    assert there.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", "out.wav").returncode == 0
+
+
+def test_plugins_are_installed_beside_the_program_that_is_asked_to(core_wheel: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source" / "vall-e-soft-cap"
+    shutil.copytree(THIRD_PARTY, source)
+    wheel = build_wheel(source, tmp_path / "wheel")
+    there = Venv(tmp_path / "venv", core_wheel)
+    own = ("--no-deps", "--no-index", "--ignore-installed")
+    done = there.run("vall-e", "plugins", "install", *own, str(wheel))
+    assert done.returncode == 0, done.stderr
+    assert "soft-cap" in there.samplers()
+    assert there.run("vall-e", "plugins", "uninstall", "-y", "vall-e-soft-cap").returncode == 0
+    assert "soft-cap" not in there.samplers()
+    refused = there.run("vall-e", "plugins", "uninstall", "-y", "vall_e")
+    assert refused.returncode == 2 and "can't uninstall itself" in refused.stderr
+    missing = there.run("vall-e", "plugins", "install", *own, str(tmp_path / "nothing.whl"))
+    assert missing.returncode == 4
+
+
+
 def test_every_first_party_plugin_is_found_and_works(with_third_party: Venv) -> None:
     plugins = with_third_party.plugins()
     assert {plugin["status"] for plugin in plugins} == {"ok"}, plugins

@@ -10,6 +10,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -21,6 +22,7 @@ from ..component import Component
 from ..errors import FAILURES, PluginError, did_you_mean
 from ..hooks import KIND_HOOK, PROJECT, HookSpecs, specification
 from ..kinds import KINDS, LazyCommand, Normalizer, Sampler
+from ..kinds.sampler import PLACES
 from ..streams import kept_stdout
 
 GROUP = "vall_e"
@@ -109,10 +111,31 @@ def _of(distribution: Distribution) -> Iterator[Found]:
         yield Found(UNKNOWN, "", name, version, f"its metadata can't be read: {error}")
         return
     name = re.sub(r"[-_.]+", "-", name).lower()
+    unfit = None if name == OURS else _unfit(distribution)
     for line in _section(text):
         left, equals, right = (part.strip() for part in line.partition("="))
-        problem = None if equals and left and right else f"malformed entry point: {line!r}"
+        problem = unfit if equals and left and right else f"malformed entry point: {line!r}"
         yield Found(left or UNKNOWN, right, name, version, problem)
+
+
+def _unfit(distribution: Distribution) -> str | None:
+    """Why a distribution doesn't fit this version, by what it says it requires; None where it does, or doesn't say."""
+    try:
+        named = re.compile(rf"{OURS}\s*[^\w\s;.-]", re.IGNORECASE)
+        wanted = [each for each in distribution.requires or () if named.match(each)]
+    except (OSError, UnicodeError):
+        return None
+    for text in wanted:
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        from .. import __version__
+
+        with suppress(InvalidRequirement):
+            found = Requirement(text)
+            applies = found.marker is None or found.marker.evaluate({"extra": ""})
+            if applies and not found.specifier.contains(__version__, prereleases=True):
+                return f"it was written for vall-e {found.specifier}, this is {__version__}"
+    return None
 
 
 def _section(text: str) -> Iterator[str]:
@@ -231,6 +254,10 @@ def check_component(component: object, base: type[Component] | None) -> None:
                 raise PluginError(f"{component.__name__}.{each.name}: malformed flag {flag.name!r}")
     if sum(each.primary for each in params) > 1:
         raise PluginError(f"{component.__name__} has more than one primary parameter")
+    if issubclass(component, Sampler) and "order" in vars(component):
+        raise PluginError(f"{component.__name__} has an order, as samplers had before vall-e 0.2: declare its place")
+    if issubclass(component, Sampler) and component.place not in PLACES:
+        raise PluginError(f"{component.__name__}: unknown place {component.place!r}, one of: {', '.join(PLACES)}")
     if issubclass(component, Sampler) and component.role not in ("transform", "selector", "search"):
         raise PluginError(f"{component.__name__}: unknown role {component.role!r}")
     if issubclass(component, Normalizer):
