@@ -345,7 +345,10 @@ def test_the_program_collects_garbage_more_seldom_and_a_call_leaves_that_alone(
     ("before", "expected"),
     [
         ("atexit.register(print, 'asked for', end='')", "said, asked for"),
-        ("threading.Thread(target=lambda: (said.wait(), time.sleep(0.3), print('worked', end=''))).start()", "said, worked"),
+        (
+            "threading.Thread(target=lambda: (said.wait(), time.sleep(0.3), print('worked', end=''))).start()",
+            "said, worked",
+        ),
         ("threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "said, "),
         ("sys.stderr.close()", "said, "), ("sys.stderr = None", "said, "),
     ],
