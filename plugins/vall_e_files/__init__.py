@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import lazy_names
 
 if TYPE_CHECKING:
-    from .atomic import write_atomic, write_with
+    from .atomic import open_output, write_atomic
     from .cache import HOME_VARIABLE, cache_home, cached_model, offline_variable
     from .hashes import sha256_file
     from .output import (
@@ -29,7 +29,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".atomic": ("write_atomic", "write_with"),
+            ".atomic": ("write_atomic", "open_output"),
             ".cache": ("HOME_VARIABLE", "cache_home", "cached_model", "offline_variable"),
             ".hashes": ("sha256_file",),
             ".output": (
@@ -60,6 +60,7 @@ __all__ = [
     "check_unchanged",
     "json_bytes",
     "offline_variable",
+    "open_output",
     "read_record",
     "read_whole",
     "sha256_codes",
@@ -69,5 +70,4 @@ __all__ = [
     "write_atomic",
     "write_json",
     "write_stdout",
-    "write_with",
 ]

@@ -11,8 +11,8 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -80,59 +80,85 @@ class PendingFile:
             self.path.unlink()
 
 
-def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
-    """Make the file at `path` with what `write` puts into it: all of it, or nothing.
+class Output:
+    """A file that is being written: `file` takes its content, `commit` makes it appear."""
+
+    def __init__(self, pending: PendingFile, path: Path, *, overwrite: bool) -> None:
+        self._pending, self._path, self._overwrite = pending, path, overwrite
+        self.at = path
+        """What is being written just now, for messages."""
+
+    @property
+    def file(self) -> BinaryIO:
+        """The open file."""
+        return self._pending.file
+
+    @property
+    def written(self) -> Path:
+        """Where the content lies until then."""
+        return self._pending.path
+
+    def finish(self) -> None:
+        """Everything that was written reaches the disk, and can be read there."""
+        self._pending.finish()
+
+    def commit(self, beside: Path | None = None, text: bytes = b"") -> None:
+        """Appear, together with a second file `beside` that holds `text`, if there is one: both, or neither."""
+        self.finish()
+        if beside is None:
+            self._pending.take_name()
+            return
+        self.at = beside
+        with PendingFile(beside, overwrite=self._overwrite) as second:
+            second.file.write(text)
+            second.finish()
+            second.take_name()
+            self.at = self._path
+            try:
+                self._pending.take_name()
+            except BaseException:
+                second.take_back()
+                raise
+
+
+@contextmanager
+def open_output(path: Path, *, overwrite: bool = False) -> Iterator[Output]:
+    """A file that appears at `path` when it is committed; without that nothing of it is left.
+
+        with open_output(path) as out:
+            out.file.write(data)
+            out.commit()
 
     The data goes to a temporary file in the same folder, reaches the disk, and then takes the name in one step.
-    Without `overwrite` a file that has appeared meanwhile stays (UsageError). A failed write leaves no temporary file
-    and raises InputError with the system's reason (disk full, no permission, ...).
-    """
-    write_with(path, write, None, lambda file: b"", overwrite=overwrite)
-
-
-def write_with(
-    path: Path,
-    write: Callable[[BinaryIO], object],
-    beside: Path | None,
-    record: Callable[[Path], bytes],
-    *,
-    overwrite: bool = False,
-) -> None:
-    """Make two files, as `write_atomic` makes one: both are whole before one appears, and where one can't, none does.
 
     Args:
-        path: of the one that `write` fills.
-        write: is handed the open file.
-        beside: of the other; None: there is none.
-        record: what goes into the other, from the first one's temporary path.
-        overwrite: replace files that exist.
+        path: the file.
+        overwrite: replace one that exists.
+
+    Raises:
+        UsageError: where a file has appeared meanwhile that may not be replaced.
+        InputError: where it can't be written, with the system's reason (disk full, no permission, ...).
     """
-    here = path
+    out: Output | None = None
     try:
-        with PendingFile(path, overwrite=overwrite) as main:
-            write(main.file)
-            main.finish()
-            text = record(main.path)
-            if beside is None:
-                main.take_name()
-                return
-            here = beside
-            with PendingFile(beside, overwrite=overwrite) as second:
-                second.file.write(text)
-                second.finish()
-                second.take_name()
-                here = path
-                try:
-                    main.take_name()
-                except BaseException:
-                    second.take_back()
-                    raise
+        with PendingFile(path, overwrite=overwrite) as pending:
+            out = Output(pending, path, overwrite=overwrite)
+            yield out
     except FileExistsError as error:
-        raise UsageError(f"the output exists already: {here}", try_="-y to overwrite it, or another name") from error
+        at = path if out is None else out.at
+        raise UsageError(f"the output exists already: {at}", try_="-y to overwrite it, or another name") from error
     except OSError as error:
+        at = path if out is None else out.at
         full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
         hint = "free some space, or another folder" if full else None
-        raise InputError(f"can't write {here}", cause=error.strerror or str(error), try_=hint) from error
+        raise InputError(f"can't write {at}", cause=error.strerror or str(error), try_=hint) from error
+
+
+def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool = False) -> None:
+    """Make the file at `path` with what `write` puts into it: all of it, or nothing. Raises as `open_output` does."""
+    with open_output(path, overwrite=overwrite) as out:
+        write(out.file)
+        out.commit()
 
 
 def sweep(folder: Path) -> None:

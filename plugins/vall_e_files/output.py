@@ -19,7 +19,7 @@ from typing import BinaryIO, TextIO
 
 from vall_e_core import InputError, UsageError, writing_stdout
 
-from .atomic import sweep, write_atomic, write_with
+from .atomic import open_output, sweep, write_atomic
 
 STDOUT = "-"
 #: File suffix -> the container that is written for it.
@@ -54,10 +54,9 @@ class OutputTarget:
         if self.path is None:
             write_stdout(data, self.stream)
         else:
-            write_with(
-                self.path, lambda file: file.write(data), None if record is None else self.sidecar,
-                lambda path: json_bytes(record), overwrite=self.overwrite,
-            )  # fmt: skip
+            with open_output(self.path, overwrite=self.overwrite) as out:
+                out.file.write(data)
+                out.commit(None if record is None else self.sidecar, json_bytes(record))
 
 
 def sidecar_path(path: Path) -> Path:

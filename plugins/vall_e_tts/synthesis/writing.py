@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from vall_e_audio import AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header
-from vall_e_files import OutputTarget, json_bytes, sha256_file, with_output, write_stdout, write_with
+from vall_e_files import OutputTarget, json_bytes, open_output, sha256_file, with_output, write_stdout
 
 if TYPE_CHECKING:
     from .stream import SpeechStream
@@ -32,18 +31,13 @@ def write_speech(stream: SpeechStream, target: OutputTarget, *, sidecar: bool = 
         digest = hashlib.sha256()
         samples = _through_pipe(stream, target, digest.update)
         return with_output(stream.record, target, stream.sample_rate, samples, digest.hexdigest())
-    written = _Counted(stream)
-    found: dict[str, Any] = {}
-
-    def record(path: Path) -> bytes:
-        found.update(with_output(stream.record, target, stream.sample_rate, written.samples, sha256_file(path)))
-        return json_bytes(found)
-
-    write_with(
-        target.path, lambda file: _write(file, written, stream.sample_rate, target.format),
-        target.sidecar if sidecar else None, record, overwrite=target.overwrite,
-    )  # fmt: skip
-    return found
+    waves = _Counted(stream)
+    with open_output(target.path, overwrite=target.overwrite) as out:
+        _write(out.file, waves, stream.sample_rate, target.format)
+        out.finish()
+        record = with_output(stream.record, target, stream.sample_rate, waves.samples, sha256_file(out.written))
+        out.commit(target.sidecar if sidecar else None, json_bytes(record))
+    return record
 
 
 class _Counted(Iterator[Wave]):
