@@ -61,7 +61,7 @@ ROMANS = listed(
     "ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi xvii xviii xix xx xxi xxii xxiii xxiv xxv xxvi xxx"
 )
 CHAT = listed("""
-    afaik brb btw cya diy faq ffs fyi gg gtg html idk iirc ikr imho jk lmk nvm omg omw pdf rofl rsvp smh sms sql tbh tbd
+    afaik brb btw diy faq ffs fyi gtg html idk iirc ikr imho lmk nvm omg omw pdf rofl rsvp smh sms sql tbh tbd
     ttyl url usb vip vpn wtf
     """)
 """Letters in small type that are said one by one."""

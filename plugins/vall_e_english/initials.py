@@ -121,12 +121,11 @@ def tokens(place: Place) -> Found | None:
     if (found := _COMPOUND.match(text, pos)) and _is_compound(found.group()):
         return Found(found.end(), " ".join(_formula_part(part) for part in _FORMULA.findall(found.group())))
     if found := _JOINED.match(text, pos):
-        first = "A-" if found[1] == "A" else spell(found[1])  # "A" would be the article
-        return Found(found.end(), f"{first} and {spell(found[2])}")
+        return Found(found.end(), f"{spell(found[1])} and {spell(found[2])}")
     if found := _DOTTED.match(text, pos):
         return Found(found.end(), f"{spell(found[1])} {in_pairs(found[2])}")
     if found := _GRADE.match(text, pos):
-        return Found(found.end(), f"{found[1]} minus")
+        return Found(found.end(), f"{spell(found[1])} minus")
     if found := _BRAND.match(text, pos):
         return Found(found.end(), _BRANDS[found.group()])
     if found := _FISCAL.match(text, pos):

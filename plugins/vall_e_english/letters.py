@@ -56,9 +56,9 @@ _LONG_CLUSTER = re.compile(r"[BCDFGHJKLMNPQRSTVWXZ]{6}|([A-Z])\1\1")
 def spell(letters: str) -> str:
     """Letters one by one, as one word: `FBI` as "F-B-I".
 
-    With hyphens a single A is read as the letter, not as the article.
+    With a hyphen a single A is read as the letter, not as the article.
     """
-    return "-".join(letters.upper())
+    return "-".join(letters.upper()) if letters not in ("a", "A") else "A-"
 
 
 def pronounceable(word: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .dates import day_of_year
+from .letters import spell
 from .numbers import cardinal, fraction, in_pairs
 from .place import Found, Place
 from .units import read_unit
@@ -96,7 +97,7 @@ def quotient(place: Place) -> Found | None:
     behind_sign = place.text[max(0, place.pos - 2) : place.pos].strip()[-1:] in tuple("=+*^<>−")
     if not (found["d"] or behind_sign or _SIGN_BEHIND.match(place.text, found.end())):
         return None
-    return Found(found.end(), " over ".join("-".join(part.upper()) for part in found.group().split("/")))
+    return Found(found.end(), " over ".join(map(spell, found.group().split("/"))))
 
 
 def after_article(place: Place, words: str) -> str:

@@ -231,8 +231,11 @@ def test_phonemes_have_no_stop_more_or_less_and_nothing_unread(model: Normalizer
         assert not re.search(r"[\d#@&/*_<>^=$%+~|°]", phonemes), (sentence, phonemes)
 
 
-def test_the_library_reads_a_lone_letter_a_as_a_letter() -> None:
+def test_the_library_reads_a_lone_letter_a_as_a_letter(model: NormalizerModel) -> None:
     phonemizer = Registry.load().get(Phonemizer.kind, "espeak").from_mapping({}).build(BuildContext())
     said, article = phonemizer.phonemize(["the C-I-A agreed", "A cat and a dog"], "en")
     assert "ˈeɪ ɐɡɹˈiːd" in said
+    for written in ("a.b@c.org", "A1B2", "a/b = c", "A&B", "I got an A- in it.", "seat 12A now", "x_A and aₙ"):
+        (said,) = phonemizer.phonemize([spoken(model, written)], "en")
+        assert "ˈeɪ" in said, (written, said)
     assert article.startswith("ɐ ")
