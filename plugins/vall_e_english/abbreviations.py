@@ -42,7 +42,8 @@ def abbreviation(place: Place) -> Found | None:
         return None
     if found := _LATIN.match(text, pos):
         key = found.group().lower().replace(" ", "")
-        return Found(found.end(), LATIN[key.strip(",")] + ("," if key.endswith(",") else ""))
+        tail = " " if place.adjoins(found.end()).isalnum() else ""
+        return Found(found.end(), LATIN[key.strip(",")] + ("," if key.endswith(",") else tail))
     if found := _DEGREE.match(text, pos):
         letters = "-".join(filter(str.isalpha, found.group().upper()))
         return stopped(place, found.end(), letters, dotted=found.group().endswith("."))

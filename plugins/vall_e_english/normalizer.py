@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from vall_e_core import Replacement
@@ -131,7 +132,10 @@ _BLANK = re.compile(r"\s")
 _IN_BLOBS: tuple[Rule, ...] = (web.address, marks.emoji, marks.mark)
 _GROUPED = re.compile(r"(?<![\w.,+\u202f])(?<!\d )\d{1,3}(?:(?:\u202f\d{3})+|(?: \d{3})*? 000)(?![\w\u202f])(?! \d)")
 _POINTS = re.compile(r"(?<![\w.,])[1-9]\d{0,2}(?=[\d.]{0,40}\.000)(?:\.\d{3}){2,6}(?![\w.])")
-_DECIMAL_COMMA = re.compile(r"(?<![\w.,])(?<!\d )(\d{1,3}(?:[ \u202f]\d{3}){1,6}),(\d\d)(?![\w]|[.,]\d)")
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,])(?<!\d )(\d{1,3}(?:[ .\u202f]\d{3}){1,6}),(\d\d)(?![\w]|[.,]\d)")
+_OTHER_GROUPS = re.compile(r"(?<![\w.,'’])\d{1,3}(?:(?:['’]\d{3}){1,6}|(?:_\d{3}){1,6})(?![\w'’])")
+_OTHER_DIGITS = re.compile(r"[^\W\D]+")
+_MARKS_OF_GROUPS = str.maketrans(" .'’_\u202f", ",,,,,,")
 _TOKEN = re.compile(r"[^\W\d_²³¹⁰⁴-⁹₀-₉½¼¾⅓⅔]+(?:['’][^\W\d_]+)*|\d+|.", re.DOTALL)
 _QUIET = re.compile(r"[a-z]+(?:['’][a-z]+)?(?=[ ,;!?]|\.?\s|$)")
 
@@ -189,7 +193,10 @@ class EnglishNormalizerModel:
 def _commas(text: str) -> str:
     """`text`, as long as before, with commas in the numbers that blanks or points divide into groups: `10 000`."""
     text = _POINTS.sub(lambda found: found.group().replace(".", ","), text)
-    text = _DECIMAL_COMMA.sub(lambda found: found[1].replace(" ", ",").replace("\u202f", ",") + "." + found[2], text)
+    text = _DECIMAL_COMMA.sub(lambda found: f"{found[1].translate(_MARKS_OF_GROUPS)}.{found[2]}", text)
+    text = _OTHER_GROUPS.sub(lambda found: found.group().translate(_MARKS_OF_GROUPS), text)
+    if not text.isascii():
+        text = _OTHER_DIGITS.sub(lambda found: "".join(str(unicodedata.decimal(each)) for each in found.group()), text)
     if "\u202f" not in text and " 000" not in text:
         return text
     grouped = _GROUPED.sub(lambda found: found.group().replace(" ", ",").replace("\u202f", ","), text)

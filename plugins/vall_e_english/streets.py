@@ -67,6 +67,8 @@ _STATE = re.compile(r"([A-Z]{2})(?![^\W_]|[-'’&/])(?P<zip> \d{5}(?!\d))?")
 _CITY = re.compile(r"[A-Z][a-z.]+,? $")
 _STATE_WORDS = listed("OR IN ME HI OK OH")
 _WORD = re.compile(r"([A-Z][a-z]{1,5}|[A-Z]{2,5}(?=\.))(?:\.(?!\w)|(?![\w.'’@-]))")
+_GLUED = re.compile(r"(Mr|Mrs|Ms|Dr|Prof)\.(?=[A-Z][a-z])")
+"""A title whose blank was forgotten."""
 _SUITE = re.compile(r" ?#? ?\d")
 _CLOSED = re.compile(r"[.,;)]?(?: ?$| [A-Z])")
 
@@ -74,6 +76,9 @@ _CLOSED = re.compile(r"[.,;)]?(?: ?$| [A-Z])")
 def title(place: Place) -> Found | None:
     """A title before a name, or the kind of a street behind its name: `Dr.` and `St.` are both."""
     text = place.text
+    glued = _GLUED.match(text, place.pos)
+    if glued is not None and not place.left().isalnum():
+        return Found(glued.end(), f"{_TITLES[glued[1]]} ")
     found = _WORD.match(text, place.pos)
     if found is None or place.left().isalnum() or place.left() in ("'", "’"):
         return None

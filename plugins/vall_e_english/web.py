@@ -28,7 +28,7 @@ _FILES = listed("""
     """)
 _FILE = re.compile(r"(?:[A-Za-z\d_\-]{1,60}\.){1,4}(?P<end>[A-Za-z\d]{1,5})(?![^\W_])")
 _DOT_NAME = re.compile(r"\.[a-z][A-Za-z\d_\-]{1,30}(?![^\W_])")
-_PATH = re.compile(r"(?:~|\.{1,2})?(?:/[A-Za-z\d_.\-~]{1,60}){1,20}/?|[A-Za-z]:\\[^\s<>\"]{1,400}|~/")
+_PATH = re.compile(r"(?:~|\.{1,2})?(?:/[A-Za-z\d_.\-~]{1,60}){1,20}/?|[A-Za-z]:[\\/](?!/)[^\s<>\"]{1,400}|~/")
 _TAG = re.compile(r"#([^\W\d_][\w\-]{0,80})")
 _NAME = re.compile(r"@([\w][\w.\-]{0,60})")
 _NUMBER_SIGN = re.compile(r"#(?=\d|[A-Z]{1,3}-?\d)|№ ?(?=\d)")

@@ -31,7 +31,7 @@ _DISGUISED = re.compile(
     "[\uff01-\uff5e①-⓿❶-➓⅐-⅒⅓-⅞"  # wide, circled; fractions but ½ ¼ ¾, which are read
     "\U0001d400-\U0001d7ff\u2102-\u2139\u213c-\u2149\u2160-\u217f"  # mathematical, letter-like, Roman numerals
     "\ufb00-\ufb06\ufb13-\ufb17\u0132\u0133\u01c4-\u01cc\u01f1-\u01f3\u0149\u017f"  # ligatures, the long s
-    "\U0001f130-\U0001f149]"  # in a square
+    "\u3371-\u337a\u3380-\u33dd\U0001f130-\U0001f149]"  # in a square
 )
 _LOOKS = ("<font>", "<wide>", "<square>")
 """Kinds of compatibility character that differ from ordinary ones in their looks alone."""

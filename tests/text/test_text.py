@@ -128,6 +128,7 @@ def test_colors_of_a_terminal_are_left_out_whole() -> None:
 
 def test_b6_line_ends_and_blanks_have_one_form() -> None:
     assert clean_text("10\u202f000 1\u00a0234\u2009567").text == "10\u202f000 1\u202f234\u202f567"
+    assert clean_text("5\u338f 3\u339e").text == "5kg 3km"
     assert clean_text("H\u0336i\u0336 =\u0338").text == "Hi \u2260"
     assert clean_text("a\u202fb 1\u00a02").text == "a b 1 2"
     assert clean_text("\ufeffa\r\nb\rc\u2028d\u0085e \n f\t g\u00a0\u3000h  ").text == "a\nb\nc\nd\ne\nf g h"
