@@ -128,3 +128,7 @@ def suggestion(word: str, known: Iterable[str], listing: str | None = None) -> s
     if listing is not None:
         return listing
     return f"one of: {', '.join(names)}" if names else None
+
+
+class SyncError(RuntimeError):
+    """The host would have waited for the device, where a test or a contract suite forbids it."""

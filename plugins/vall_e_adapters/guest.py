@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from vall_e_authoring import SamplerLike, as_samplers
 from vall_e_core import BuildContext, UsageError
 from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
-from vall_e_core.sampling.running import ChainPlan, ChainState, SamplerLike, as_samplers, compile_chain
+from vall_e_core.sampling.running import ChainPlan, ChainState, compile_chain
 
 
 def plan_guest(samplers: SamplerLike | Sequence[SamplerLike], host: str) -> ChainPlan:

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor
 
+from vall_e_authoring import SamplerLike
 from vall_e_core import VallEError
-from vall_e_core.sampling.running import ChainPlan, SamplerLike
+from vall_e_core.sampling.running import ChainPlan
 
 from .guest import Guest, Rows, plan_guest
 

@@ -9,11 +9,15 @@ from vall_e_core import LazyCommand, hookimpl, lazy_names
 
 if TYPE_CHECKING:
     from .check import check
+    from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
     from .new import Names, write_plugin
+    from .sync import NoSync, no_transfer
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            ".sync": ("NoSync", "no_transfer"),
+            ".given": ("SamplerLike", "as_sampler", "as_samplers", "installed_samplers"),
             ".check": ("check",),
             ".new": ("Names", "write_plugin"),
         },
@@ -34,6 +38,12 @@ def vall_e_commands() -> Iterable[LazyCommand]:
 
 __all__ = [
     "Names",
+    "NoSync",
+    "SamplerLike",
+    "as_sampler",
+    "as_samplers",
     "check",
+    "installed_samplers",
+    "no_transfer",
     "write_plugin",
 ]

@@ -23,21 +23,11 @@ from torch import Tensor
 from vall_e_core import BuildContext, UsageError
 from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
-from vall_e_core.sampling.running import (
-    Chain,
-    ChainPlan,
-    ChainState,
-    NoSync,
-    SamplerLike,
-    SyncError,
-    as_sampler,
-    as_samplers,
-    compile_chain,
-    installed_samplers,
-    no_transfer,
-)
+from vall_e_core.sampling.running import Chain, ChainPlan, ChainState, SyncError, compile_chain
 
 from .contract.sampler import check_sampler
+from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
+from .sync import NoSync, no_transfer
 
 __all__ = [
     "NoSync",

@@ -31,6 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 )  # fmt: skip
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
 USES: Mapping[str, tuple[str, ...]] = {
+    "vall_e_adapters": ("authoring",),
     "vall_e_audio": ("files",),
     "vall_e_cuda_graph": ("lm",),
     "vall_e_doctor": ("audio", "files"),

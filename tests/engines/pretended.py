@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from vall_e_core.sampling.running import no_transfer
+from vall_e_authoring import no_transfer
 
 Sent = TypeVar("Sent", bound=nn.Module)
 NAME = "meta"

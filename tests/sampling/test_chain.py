@@ -8,9 +8,10 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
+from vall_e_authoring import NoSync
 from vall_e_core import BuildContext, PluginError
 from vall_e_core.sampling import StatelessTransform, Step, take_maximum
-from vall_e_core.sampling.running import Chain, ChainState, NoSync, Stage, compile_chain
+from vall_e_core.sampling.running import Chain, ChainState, Stage, compile_chain
 from vall_e_core.testing import SamplerLike, apply_samplers, as_sampler
 
 GONE = float("-inf")

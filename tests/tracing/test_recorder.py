@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from vall_e_authoring import NoSync
 from vall_e_core import BuildContext
 from vall_e_core.sampling import StatelessSelector, Step
-from vall_e_core.sampling.running import Chain, NoSync, Stage, compile_chain
+from vall_e_core.sampling.running import Chain, Stage, compile_chain
 from vall_e_core.testing import SamplerLike, as_sampler
 from vall_e_trace.recorder import TraceRecorder
 from vall_e_trace.steps import traced_steps

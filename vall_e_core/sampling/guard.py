@@ -22,10 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import DeviceError, ModelError, PluginError, VallEError
+from ..errors import DeviceError, ModelError, PluginError, SyncError, VallEError
 from . import state as states
 from .step import Step
-from .sync import SyncError
 
 NEVER, MOST = float("-inf"), float("inf")
 LOOKS, EVERY = 4, 64

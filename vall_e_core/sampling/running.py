@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ..errors import SyncError
     from .candidates import Candidates
     from .chain import Chain
     from .chain_state import ChainState
     from .flags import chain_from_flags, flag_names
-    from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
     from .noise import Noise, utterance_key
     from .places import canonical, precedes
     from .plan import ChainPlan, Member, compile_chain
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .request import ChainRequest
     from .row import own_method
     from .stage import Stage
-    from .sync import NoSync, SyncError, no_transfer
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -31,7 +30,6 @@ else:
             "..chain": ("Chain",),
             "..chain_state": ("ChainState",),
             "..flags": ("chain_from_flags", "flag_names"),
-            "..given": ("SamplerLike", "as_sampler", "as_samplers", "installed_samplers"),
             "..noise": ("Noise", "utterance_key"),
             "..places": ("canonical", "precedes"),
             "..plan": ("ChainPlan", "Member", "compile_chain"),
@@ -39,7 +37,7 @@ else:
             "..request": ("ChainRequest",),
             "..row": ("own_method",),
             "..stage": ("Stage",),
-            "..sync": ("NoSync", "SyncError", "no_transfer"),
+            "...errors": ("SyncError",),
         },
     )
 
@@ -51,21 +49,15 @@ __all__ = [
     "ChainState",
     "Member",
     "Narrowing",
-    "NoSync",
     "Noise",
     "RowTransform",
-    "SamplerLike",
     "Stage",
     "SyncError",
     "Trace",
-    "as_sampler",
-    "as_samplers",
     "canonical",
     "chain_from_flags",
     "compile_chain",
     "flag_names",
-    "installed_samplers",
-    "no_transfer",
     "own_method",
     "precedes",
     "utterance_key",

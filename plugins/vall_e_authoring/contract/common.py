@@ -11,8 +11,9 @@ from torch import Tensor
 
 from vall_e_core.sampling import StateContext, Step
 from vall_e_core.sampling import state as states
-from vall_e_core.sampling.running import NoSync, SyncError, no_transfer
+from vall_e_core.sampling.running import SyncError
 
+from ..sync import NoSync, no_transfer
 from .probes import Probe
 
 CLOSE = 1e-4

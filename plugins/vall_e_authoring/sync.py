@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from vall_e_core.sampling.running import SyncError
+
 WAITS = frozenset(
     {
         "_local_scalar_dense", "item", "equal", "is_nonzero", "nonzero", "nonzero_numpy", "masked_select", "_unique",
@@ -19,10 +21,6 @@ WAITS = frozenset(
     }
 )  # fmt: skip
 """Operations whose result's value or shape the host must know (multinomial checks its input on the host)."""
-
-
-class SyncError(RuntimeError):
-    """The host would have waited for the device."""
 
 
 class NoSync(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..kinds import Sampler
+from vall_e_core import Sampler
 
 if TYPE_CHECKING:
-    from ..plugins.registry import Registry
+    from vall_e_core import Registry
 
 SamplerLike = Sampler | tuple[str, Mapping[str, object]] | str
 """A component, a (name, parameters) pair, or text as `--sampler` takes it."""
@@ -17,7 +17,7 @@ SamplerLike = Sampler | tuple[str, Mapping[str, object]] | str
 
 @lru_cache(maxsize=1)
 def _registry() -> Registry:
-    from ..plugins.registry import Registry
+    from vall_e_core import Registry
 
     return Registry.load()
 
