@@ -142,12 +142,9 @@ class Look:
         if not (maker.foreign or self.each):
             return None
         if isinstance(logits, Tensor):
-            on_cpu = logits.device.type == "cpu"
-            logits = logits.detach().numpy() if on_cpu else _bits(logits)
+            logits = logits.detach().numpy() if logits.device.type == "cpu" else _bits(logits)
         self._logits: Tensor | Array = logits
-        self._before: Any = (
-            logits.clone() if isinstance(logits, Tensor) else logits.tobytes()
-        )  # NaN equals itself there
+        self._before: Any = logits.clone() if isinstance(logits, Tensor) else logits.tobytes()  # a NaN equals itself
         return self
 
     def check(self, maker: Maker, method: str, last: bool = False) -> Tensor | None:

@@ -116,13 +116,29 @@ class RowPath:
                 if ids is not None and not stage.compact:
                     values, ids, place = _dense(values, ids, size), None, stop
                 try:
+                    close = None if look is None else look.at(stage.blamed, values)
                     if narrows and ids is None and narrower is not None:
-                        ids = _kept(stage, keep, narrower, values, step, states[at], look)
+                        ids = (
+                            keep(values, step, states[at])
+                            if keep
+                            else narrower.kept(_tensor(values), step, states[at]).numpy()[0]
+                        )
+                        if close is not None:
+                            close.check(stage.blamed, "kept_row" if keep else "kept")
+                            if ids.item(ids.argmin()) < 0:  # one that is too large can't be taken
+                                raise said(stage.blamed, 1 << ID, "kept_row" if keep else "kept")
                         if stop is not None and ids[-1] != stop:
                             ids = np.concatenate((ids, (stop,)))
                         values, place = values.take(ids), None if stop is None else len(ids) - 1
                         continue
-                    made = _applied(stage, apply, values, step, states[at], look)
+                    made = (
+                        apply(values, step, states[at])
+                        if apply
+                        else _by_tensor(stage, values, step, states[at], close is not None)
+                    )
+                    if close is not None:
+                        close.check(stage.blamed, "apply_row" if apply else "apply")
+                        check_row(stage.blamed, "apply_row" if apply else "apply", made, values, stage.bans)
                     if place is not None and stage.protects and made is not values and made[place] == NEVER:
                         made[place] = values[place]
                 except FAILURES as error:
@@ -174,42 +190,12 @@ def own_method(of: object, name: str, instead: str) -> Callable[..., Any] | None
     return None
 
 
-def _applied(
-    stage: Stage, apply: Callable[..., Array] | None, values: Array, step: Step, state: Any,  # noqa: ANN401 - each transform's own
-    look: Look | None,
-) -> Array:  # fmt: skip
-    """What a stage makes of [V]."""
-    if look is not None:
-        look = look.at(stage.blamed, values)
-    if apply is not None:
-        made = apply(values, step, state)
-    else:
-        given = _tensor(values)
-        tensor = stage.transform.apply(given, step, state)
-        if look is not None:
-            check_logits(stage.blamed, "apply", tensor, given)
-        made = values if tensor is given else tensor.detach().numpy()[0]
-    if look is not None:
-        method = "apply" if apply is None else "apply_row"
-        look.check(stage.blamed, method)
-        check_row(stage.blamed, method, made, values, stage.bans)
-    return made
-
-
-def _kept(
-    stage: Stage, keep: Callable[..., Array] | None, narrower: Narrowing, values: Array, step: Step, state: Any,  # noqa: ANN401 - each transform's own
-    look: Look | None,
-) -> Array:  # fmt: skip
-    """The ids [K] that a stage keeps of [V]."""
-    if look is not None:
-        look = look.at(stage.blamed, values)
-    ids: Array = keep(values, step, state) if keep else narrower.kept(_tensor(values), step, state).numpy()[0]
-    if look is not None:
-        method = "kept_row" if keep else "kept"
-        look.check(stage.blamed, method)
-        if ids.item(ids.argmin()) < 0:  # one that is too large can't be taken
-            raise said(stage.blamed, 1 << ID, method)
-    return ids
+def _by_tensor(stage: Stage, values: Array, step: Step, state: Any, closely: bool) -> Array:  # noqa: ANN401 - each transform's own
+    given = _tensor(values)
+    made = stage.transform.apply(given, step, state)
+    if closely:
+        check_logits(stage.blamed, "apply", made, given)
+    return values if made is given else made.detach().numpy()[0]
 
 
 def _tensor(values: Array) -> Tensor:
