@@ -232,7 +232,7 @@ class Model:
         return self.given
 
 
-ELSEWHERE = {"CONTRIBUTING.md": 3, "docs/hooks.md": 23, "docs/architecture.md": 1}
+ELSEWHERE = {"CONTRIBUTING.md": 3, "docs/hooks.md": 25, "docs/architecture.md": 1}
 """Pages whose Python blocks, so many, are tested otherwise: the first two in test_docs.py, the last one below."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import vall_e_stt.command
 from vall_e_audio import read_voiced
 from vall_e_audio.vad import cut
 from vall_e_core import Registry, VallE
@@ -65,13 +66,13 @@ def test_all_of_a_long_recording_is_transcribed(stt: Any, speech: Path) -> None:
 def test_a_lost_interrupt_ends_a_recording(
     stt: Any, speech: Path, lose_interrupt: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hear = VallE.hear
+    hear = vall_e_stt.command.transcribe
 
-    def interrupted(self: VallE, *args: Any, **settings: Any) -> Any:
+    def interrupted(*args: Any, **settings: Any) -> Any:
         lose_interrupt()
-        return hear(self, *args, **settings)
+        return hear(*args, **settings)
 
-    monkeypatch.setattr(VallE, "hear", interrupted)
+    monkeypatch.setattr(vall_e_stt.command, "transcribe", interrupted)
     done = stt(speech, code=130)
     assert done.stdout == "" and done.stderr.endswith("interrupted\n")
 
