@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import lazy_names
 
 if TYPE_CHECKING:
-    from .atomic import open_output, write_atomic
+    from .atomic import Output, open_output, write_atomic
     from .cache import HOME_VARIABLE, cache_home, cached_model, offline_variable
     from .hashes import sha256_file
     from .output import (
@@ -29,12 +29,13 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".atomic": ("write_atomic", "open_output"),
+            ".atomic": ("Output", "open_output", "write_atomic"),
             ".cache": ("HOME_VARIABLE", "cache_home", "cached_model", "offline_variable"),
             ".hashes": ("sha256_file",),
             ".output": (
                 "FORMATS",
-                "OutputTarget",
+                "Output",
+    "OutputTarget",
                 "check_file",
                 "check_folder",
                 "check_output",
@@ -51,6 +52,7 @@ __all__ = [
     "FORMAT",
     "FORMATS",
     "HOME_VARIABLE",
+    "Output",
     "OutputTarget",
     "cache_home",
     "cached_model",

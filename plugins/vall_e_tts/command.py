@@ -18,7 +18,7 @@ from .options import SpeechOptions
 from .repeat import repeated
 from .synthesis.parts import Said
 from .synthesis.request import SpeechRequest
-from .synthesis.writing import write_speech
+from .synthesis.writing import open_speech
 from .valle import VallE
 from .words import Words, understand
 
@@ -65,7 +65,10 @@ def run(task: Tts, session: Session) -> None:
             request.with_options(options), chains, progress=show, trace=task.trace is not None, early=task.stream,
             arguments={**arguments_of(session, words, options), "markup": request.reading.markup},
         )  # fmt: skip
-        record = write_speech(speech, target, sidecar=not task.no_sidecar)
+        with open_speech(target, speech.sample_rate, at_once=speech.at_once) as out:
+            for wave in speech:
+                out.write(wave)
+            record = out.finish(speech.record, sidecar=not task.no_sidecar)
     for line in speech.warnings:
         session.warn(line)
     trace = speech.trace()

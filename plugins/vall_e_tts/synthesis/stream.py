@@ -80,6 +80,11 @@ class SpeechStream(Iterator[Wave]):
         return len(self._run.parts)
 
     @property
+    def at_once(self) -> bool:
+        """Whether all of it comes in one piece."""
+        return not self._early and self.known_parts == 1
+
+    @property
     def early(self) -> bool:
         """Whether a part is handed out before it is whole."""
         return self._early

@@ -1,11 +1,13 @@
-"""A stream of speech written while it is made: to a file that appears whole or not at all, or through a pipe."""
+"""Speech written while it is made: to a file that appears whole or not at all, or through standard output."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -13,86 +15,177 @@ from vall_e_audio import AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, 
 from vall_e_files import OutputTarget, json_bytes, open_output, sha256_file, with_output, write_stdout
 
 if TYPE_CHECKING:
+    from vall_e_files import Output
+
     from .stream import SpeechStream
 
 COPY = 1 << 20
 """Bytes copied at a time."""
+PLAIN = ("wav", "pcm_s16le", "pcm_f32le")
+"""Formats whose samples can be written as they come."""
 
 
 def write_speech(stream: SpeechStream, target: OutputTarget, *, sidecar: bool = True) -> dict[str, Any]:
-    """Make all of `stream` and write it to a checked target, with the record beside it; returns the record, which has
-    the output's facts in it. What is written isn't kept.
+    """Make all of `stream` and write it to a checked target, with the record beside it. What is written isn't kept.
 
-    Through standard output WAV and raw samples go while they are made (the WAV then says that its length is unknown),
-    unless the speech comes in one piece anyway. Raises what the stream raises, and InputError where nothing can be
-    written; a file then doesn't appear.
+    Returns:
+        The record, which has the output's facts in it.
+
+    Raises:
+        InputError: where nothing can be written; a file then doesn't appear. And whatever the stream raises.
     """
-    if target.path is None:
-        digest = hashlib.sha256()
-        samples = _through_pipe(stream, target, digest.update)
-        return with_output(stream.record, target, stream.sample_rate, samples, digest.hexdigest())
-    waves = _Counted(stream)
-    with open_output(target.path, overwrite=target.overwrite) as out:
-        _write(out.file, waves, stream.sample_rate, target.format)
-        out.finish()
-        record = with_output(stream.record, target, stream.sample_rate, waves.samples, sha256_file(out.written))
-        out.commit(target.sidecar if sidecar else None, json_bytes(record))
-    return record
+    with open_speech(target, stream.sample_rate, at_once=stream.at_once) as out:
+        for wave in stream:
+            out.write(wave)
+        return out.finish(stream.record, sidecar=sidecar)
 
 
-class _Counted(Iterator[Wave]):
-    """The waves of a stream, and how many samples have gone by."""
+@contextmanager
+def open_speech(target: OutputTarget, sample_rate: int, *, at_once: bool = False) -> Iterator[SpeechWriter]:
+    """What takes waves, for `with`; a file appears when it is finished, and only then.
 
-    def __init__(self, waves: Iterable[Wave]) -> None:
-        self._waves = iter(waves)
-        self.samples = 0
+    Args:
+        target: a checked place.
+        sample_rate: in Hz.
+        at_once: the speech comes in one piece. Then a WAV on standard output says how long it is; else WAV and raw
+            samples go there while they are made, and the WAV says that its length is unknown.
 
-    def __next__(self) -> Wave:
-        wave = next(self._waves)
-        self.samples += len(wave)
-        return wave
-
-
-def _through_pipe(stream: SpeechStream, target: OutputTarget, note: Callable[[bytes], object]) -> int:
-    """To standard output, noting every byte -> samples written."""
-    waves, format = _Counted(stream), target.format
-
-    def send(data: bytes) -> None:
-        note(data)
-        write_stdout(data, target.stream)
-
-    streams = format in ("wav", "pcm_s16le", "pcm_f32le")
-    if streams and not stream.early and stream.known_parts == 1:
-        send(encode_wave(np.concatenate(list(waves)), stream.sample_rate, format))
-    elif streams:
-        for index, wave in enumerate(waves):
-            if index == 0 and format == "wav":
-                send(stream_header(stream.sample_rate))
-            send(_samples(wave, format))
+    Raises:
+        InputError: where it can't be written. UsageError: where a file has appeared meanwhile.
+    """
+    if target.path is not None:
+        with (
+            open_output(target.path, overwrite=target.overwrite) as out,
+            closing(_ToFile(target, sample_rate, out)) as writer,
+        ):
+            yield writer
+    elif target.format not in PLAIN:
+        with (
+            tempfile.TemporaryFile() as file,
+            closing(_ThroughFile(target, sample_rate, cast(BinaryIO, file))) as through,
+        ):
+            yield through
+    elif at_once:
+        yield _AtOnce(target, sample_rate)
     else:
-        with tempfile.TemporaryFile() as file:
-            _write(file, waves, stream.sample_rate, format)
-            file.seek(0)
-            while block := file.read(COPY):
-                send(block)
-    return waves.samples
+        yield _AsItComes(target, sample_rate)
 
 
-def _write(file: BinaryIO, waves: _Counted, sample_rate: int, format: str) -> None:
-    """To a file that can go back to its beginning."""
-    if format in ("wav", "pcm_s16le", "pcm_f32le"):
-        header = len(stream_header(sample_rate)) if format == "wav" else 0
-        file.write(bytes(header))
-        for wave in waves:
-            file.write(_samples(wave, format))
-        if header:
-            file.seek(0)
-            file.write(stream_header(sample_rate, waves.samples))
-        return
-    with AudioWriter(file, sample_rate, format=format) as writer:
-        for wave in waves:
-            writer.write(wave)
+class SpeechWriter(ABC):
+    """Takes waves [samples] in order, then the record."""
+
+    def __init__(self, target: OutputTarget, sample_rate: int) -> None:
+        self.target, self.sample_rate = target, sample_rate
+        self.samples = 0
+        """How many have been taken."""
+        self._hash = hashlib.sha256()
+
+    def write(self, wave: Wave) -> None:
+        """Take some samples."""
+        self.samples += len(wave)
+        self._take(wave)
+
+    def finish(self, record: Mapping[str, Any], *, sidecar: bool = True) -> dict[str, Any]:
+        """All has been taken: make it appear. Returns the record with the output's facts in it."""
+        self._end()
+        return with_output(record, self.target, self.sample_rate, self.samples, self._hash.hexdigest())
+
+    def _send(self, data: bytes) -> None:
+        """To standard output."""
+        self._hash.update(data)
+        write_stdout(data, self.target.stream)
+
+    @abstractmethod
+    def _take(self, wave: Wave) -> None: ...
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Nothing more comes."""
 
 
-def _samples(wave: Wave, format: str) -> bytes:
+class _AsItComes(SpeechWriter):
+    """Through standard output, while it is made."""
+
+    def _take(self, wave: Wave) -> None:
+        if self.samples == len(wave) and self.target.format == "wav":
+            self._send(stream_header(self.sample_rate))
+        self._send(_bytes(wave, self.target.format))
+
+    def _end(self) -> None:
+        """Everything has been sent."""
+
+
+class _AtOnce(SpeechWriter):
+    """Through standard output, whole."""
+
+    def __init__(self, target: OutputTarget, sample_rate: int) -> None:
+        super().__init__(target, sample_rate)
+        self._waves: list[Wave] = []
+
+    def _take(self, wave: Wave) -> None:
+        self._waves.append(wave)
+
+    def _end(self) -> None:
+        self._send(encode_wave(np.concatenate(self._waves), self.sample_rate, self.target.format))
+
+
+class _Encoded(SpeechWriter):
+    """Into a file that can go back to its beginning."""
+
+    def __init__(self, target: OutputTarget, sample_rate: int, file: BinaryIO) -> None:
+        super().__init__(target, sample_rate)
+        self._file = file
+        self._header = len(stream_header(sample_rate)) if target.format == "wav" else 0
+        self._encoder: AudioWriter | None = None
+        if target.format in PLAIN:
+            file.write(bytes(self._header))
+        else:
+            self._encoder = AudioWriter(file, sample_rate, format=target.format)
+
+    def close(self) -> None:
+        """The encoder writes what it holds back, and takes no more."""
+        if self._encoder is not None:
+            self._encoder.close()
+
+    def _take(self, wave: Wave) -> None:
+        if self._encoder is None:
+            self._file.write(_bytes(wave, self.target.format))
+        else:
+            self._encoder.write(wave)
+
+    def _end(self) -> None:
+        self.close()
+        if self._header:
+            self._file.seek(0)
+            self._file.write(stream_header(self.sample_rate, self.samples))
+
+
+class _ThroughFile(_Encoded):
+    """Through standard output, once the format's encoder has seen all of it."""
+
+    def _end(self) -> None:
+        super()._end()
+        self._file.seek(0)
+        while block := self._file.read(COPY):
+            self._send(block)
+
+
+class _ToFile(_Encoded):
+    """To a file, with the record beside it."""
+
+    def __init__(self, target: OutputTarget, sample_rate: int, out: Output) -> None:
+        super().__init__(target, sample_rate, out.file)
+        self._out = out
+
+    def finish(self, record: Mapping[str, Any], *, sidecar: bool = True) -> dict[str, Any]:
+        """Both files appear, or neither."""
+        self._end()
+        self._out.finish()
+        digest = sha256_file(self._out.written)
+        found = with_output(record, self.target, self.sample_rate, self.samples, digest)
+        self._out.commit(self.target.sidecar if sidecar else None, json_bytes(found))
+        return found
+
+
+def _bytes(wave: Wave, format: str) -> bytes:
     return prepared(wave).astype("<f4").tobytes() if format == "pcm_f32le" else pcm16_bytes(wave)
