@@ -33,7 +33,7 @@ COMMANDS = (
     "tts", "stt", "sweep", "eval tts", "eval stt", "eval codec", "eval ladder", "eval whisper-weights",
     "models list", "models info", "models download", "models path", "models verify",
     "voices list", "voices add", "voices show", "voices play", "voices rm",
-    "samplers list", "samplers show", "samplers explain", "samplers plot",
+    "plugins install", "plugins uninstall", "samplers list", "samplers show", "samplers explain", "samplers plot",
     "plugins list", "plugins check", "plugins new", "schema", "engines list", "engines clear",
     "doctor", "doctor audio",
 )  # fmt: skip
