@@ -34,8 +34,7 @@ else:
             ".hashes": ("sha256_file",),
             ".output": (
                 "FORMATS",
-                "Output",
-    "OutputTarget",
+                "OutputTarget",
                 "check_file",
                 "check_folder",
                 "check_output",
