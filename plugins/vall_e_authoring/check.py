@@ -221,7 +221,7 @@ def _build(component: type[Component]) -> list[str]:
         return []
     try:
         return list(suite(component))
-    except Exception as error:
+    except Exception as error:  # the suite runs a plugin's own code, which may raise anything
         return [f"the contract suite stopped: {describe(error)}"]
 
 

@@ -73,7 +73,7 @@ def on_meta(built: Any, probe: Probe, call: Callable[[Any, Tensor, Step, Any], o
         logits, state = probe.logits.to("meta"), states.map_tensors(lambda each: each.to("meta"), state)
         with no_transfer():
             call(built, logits, moved, state)
-    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:  # what torch raises without values
         reason = str(error).strip().splitlines()[0]
         yield f"host sync or tensors on another device: without values it fails ({reason})"
 
