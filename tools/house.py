@@ -11,7 +11,7 @@ SAMPLERS = frozenset(
     f"vall_e_{name}"
     for name in (
         "adaptive", "beam", "constraints", "dry", "entropix", "guidance", "hf", "mirostat", "ngram", "penalties", "ras",
-        "selection", "temperature", "truncation", "xtc",
+        "selection", "shape", "temperature", "truncation", "xtc",
     )
 )  # fmt: skip
 """They import the core alone, and stand as one in the picture."""

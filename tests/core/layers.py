@@ -14,7 +14,8 @@ LEAVES = frozenset(
     f"vall_e_{name}"
     for name in (
         "adaptive", "beam", "constraints", "dry", "encodec", "english", "entropix", "espeak", "guidance", "hf", "ipa",
-        "mini", "mirostat", "ngram", "penalties", "ras", "selection", "temperature", "truncation", "vocos", "xtc",
+        "mini", "mirostat", "ngram", "penalties", "ras", "selection", "shape", "temperature", "truncation", "vocos",
+        "xtc",
     )
 )  # fmt: skip
 """Samplers, codecs, phonemizers and normalizers: each could be a third party's."""

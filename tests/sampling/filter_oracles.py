@@ -6,6 +6,7 @@ rounding, either outcome is right.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -51,6 +52,47 @@ def epsilon(row: Row, e: float) -> Found:
 def eta(row: Row, e: float) -> Found:
     level = min(e, math.sqrt(e) * math.exp(-_entropy(softmax(row))))
     return _at_least(row, _logarithms(row), math.log(level))
+
+
+def p_less(row: Row) -> Found:
+    probabilities = softmax(row)
+    return _at_least(row, probabilities, math.fsum(q * q for q in probabilities))
+
+
+def p_less_normalized(row: Row) -> Found:
+    probabilities = softmax(row)
+    count = sum(x > GONE for x in row)
+    if count == 1:
+        return list(row), 1.0
+    agree = math.fsum(q * q for q in probabilities)
+    return _at_least(row, probabilities, (count * agree - 1) / (count - 1))
+
+
+def min_k(row: Row, tau: float) -> Found:
+    """The paper's algorithm 1."""
+    order = [i for i in ranked(row) if row[i] > GONE]
+    spread = row[order[0]] - row[order[-1]]
+    if spread == 0:
+        return (list(row) if tau > 0 else keep(row, order[:1])), 1.0
+    weights = [(row[order[i]] - row[order[i + 1]]) / spread / (i + 1) for i in range(len(order) - 1)]
+    cliff = weights.index(max(weights)) + 1
+    near = min((max(weights) - each for each in weights if max(weights) - each > 1e-12), default=1.0)
+    near = min(near, abs(tau / spread - round(tau / spread)) or 1.0)
+    return keep(row, order[: max(cliff, math.floor(tau / spread))]), near
+
+
+def p_step(row: Row, p: float) -> Found:
+    probabilities, order = softmax(row), ranked(row)
+    kept, near = [order[0]], 1.0
+    for token, following in itertools.pairwise(order):
+        if probabilities[following] == 0 or row[following] == GONE:
+            break
+        ratio = probabilities[following] / probabilities[token]
+        near = min(near, abs(ratio - p) or 1.0)
+        if ratio < p:
+            break
+        kept.append(following)
+    return keep(row, kept), near
 
 
 def typical_p(row: Row, p: float) -> Found:

@@ -110,7 +110,10 @@ def test_xtc_beside_a_beam_is_refused_with_the_reason(stage: str) -> None:
     assert "at random" in caught.value.render()
 
 
-EVERY = ["top-n-sigma", "top-h", "tfs", "typical-p", "top-a", "epsilon", "eta", "xtc:1", "quadratic"]
+EVERY = [
+    "top-n-sigma", "top-h", "tfs", "typical-p", "top-a", "epsilon", "eta", "xtc:1", "quadratic", "p-less",
+    "p-less:normalized=true", "min-k", "min-k:0", "p-step",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("spec", EVERY)

@@ -17,8 +17,8 @@ FIRST_PARTY = Registry.load(environ={}, third_party=False).samplers()
 ORDER = [
     "cfg", "logit-bias", "min-length", "suppress", "repetition-penalty", "frequency-presence", "dry",
     "no-repeat-ngram", "length-penalty", "top-n-sigma", "top-h", "top-k", "tfs", "typical-p", "top-p", "top-a",
-    "min-p", "epsilon", "eta", "xtc", "hf", "dynamic-temperature", "temperature", "quadratic", "adaptive-p",
-    "entropix", "greedy", "mirostat", "multinomial", "ras", "beam",
+    "min-p", "epsilon", "eta", "p-less", "min-k", "p-step", "xtc", "hf", "dynamic-temperature", "temperature",
+    "quadratic", "adaptive-p", "entropix", "greedy", "mirostat", "multinomial", "ras", "beam",
 ]  # fmt: skip
 """As it has been since the first samplers."""
 
