@@ -16,25 +16,20 @@ from vall_e_core.sampling.running import canonical
 PAGES = Path(__file__).parents[1] / "docs" / "samplers"
 HEAD = """# Samplers
 
-The samplers that ship, in canonical order; each name leads to its page. `vall-e samplers show NAME` prints that page,
-for those of other plugins too; `vall-e schema sampler NAME` prints the parameters as JSON Schema. All of it is made
-from the samplers' declarations and notes by `tools/sampler_docs.py`.
+All samplers that are included, in their usual order. Each name links to its page: formula, source, parameters, and use
+for speech. `vall-e samplers show NAME` prints the same page, also for samplers of other plugins, and
+`vall-e schema sampler NAME` prints the parameters as JSON Schema. [Samplers for speech](choosing-samplers.md) says
+which to use when.
 
-`--sampler NAME` takes the defaults, `NAME:VALUE` sets the parameter in bold, `NAME:k=v,…` any of them; a list is
-written `3+7`, a map `1024@-2.5+7@1`. A plain flag that isn't given leaves its sampler off, but for the AR
-temperature; any `--sampler` replaces the stage's default chain. Stages: `ar` is the autoregressive pass, `nar` the
-further levels, `len` the length that some models predict, `stt` transcription.
+- `--sampler NAME` uses the defaults. `NAME:VALUE` sets the parameter in bold. `NAME:k=v,…` sets any of them. A list is
+  written `3+7`, a map `1024@-2.5+7@1`.
+- A plain flag that isn't given leaves its sampler off; the AR temperature is the exception. Any `--sampler` replaces
+  the default chain of its stage.
+- A *transform* changes the logits, a *selector* chooses the token, and a *search* follows several sequences.
+- The stages are `ar` (the autoregressive pass), `nar` (the further levels), `len` (the length that some models predict)
+  and `stt` (transcription).
 
-## Where to begin
-
-- With nothing: without a sampler flag the checkpoint's own advice counts (the embedded voice's is top-p 0.9 at
-  temperature 0.8).
-- It stutters or gets stuck in a sound: `--sampler dry --sampler top-p:0.9`, or `--sampler ras` as VALL-E 2 does.
-- It is cut short: `--length-penalty 0.5`, or `--sampler min-length:2`. It runs on: a length penalty below 0.
-- It sounds noisy, or words go wrong: a lower `--ar-temp`, `--top-p 0.8`. It sounds flat or freezes: a higher one.
-- Whatever the chain: `--candidates 4` makes several takes and keeps the best (`tracing.md`).
-
-## All of them
+<!-- generated: sampler-pages -->
 
 | sampler | role | stages | plain flags | |
 |---|---|---|---|---|

@@ -40,8 +40,8 @@ PAGES = sorted(
     )
 )  # fmt: skip
 NOT_RUN = {
-    "README.md": 5, "CONTRIBUTING.md": 6, "benchmarks/README.md": 4, "docs/evaluation.md": 13, "docs/performance.md": 6,
-    "tools/train_mini/README.md": 12,
+    "README.md": 6, "CONTRIBUTING.md": 8, "benchmarks/README.md": 4, "docs/evaluation.md": 13,
+    "docs/get-started.md": 6, "docs/performance.md": 6, "docs/writing-plugins.md": 4, "tools/train_mini/README.md": 12,
 }  # fmt: skip
 """How many commands are marked on each page; a new one is a decision."""
 BLOCK = re.compile(
