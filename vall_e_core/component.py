@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -90,6 +90,8 @@ class Component:
 
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
+    examples: ClassVar[Sequence[Mapping[str, object]]] = ()
+    """Parameters that the contract suite tries beside the defaults; needed where a parameter has no default."""
 
     def __post_init__(self) -> None:
         """Check every field. Raises ComponentError."""

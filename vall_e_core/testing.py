@@ -1,6 +1,6 @@
-"""For authors of samplers: run any sampler on logits of your choice, and check it against the contract.
+"""For authors of plugins: check a component against its contract, and run any sampler on logits of your choice.
 
-    from vall_e_core.testing import apply_samplers, check_sampler
+    from vall_e_core.testing import apply_samplers, check_codec, check_sampler
 
 What is here lies in the package `vall_e_authoring`; this is the name to import it by.
 """
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from .lazy import lazy_names
 
 __all__ = [
-    "NoSync", "SamplerLike", "SyncError", "apply_samplers", "as_sampler", "check_sampler", "installed_samplers",
-    "no_transfer", "sampler_steps", "select_token",
+    "NoSync", "SamplerLike", "SyncError", "apply_samplers", "as_sampler", "check_codec", "check_normalizer",
+    "check_phonemizer", "check_sampler", "check_task", "installed_samplers", "no_transfer", "sampler_steps",
+    "select_token",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
         SyncError,
         apply_samplers,
         as_sampler,
+        check_codec,
+        check_normalizer,
+        check_phonemizer,
         check_sampler,
+        check_task,
         installed_samplers,
         no_transfer,
         sampler_steps,

@@ -11,12 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from vall_e_core import (
     MISSING,
     BuildContext,
+    Codec,
     Component,
     LazyCommand,
+    Normalizer,
+    Phonemizer,
     PluginError,
     Sampler,
     Task,
@@ -24,6 +28,8 @@ from vall_e_core import (
     suggestion,
 )
 from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
+
+from .contract.declared import NotBuilt
 
 HEAVY = ("torch", "numpy", "encodec", "vocos", "phonemizer", "soundfile", "soxr", "yaml", "transformers", "scipy")
 """What a registration module must not import."""
@@ -35,15 +41,18 @@ class Report:
 
     subject: str
     problems: tuple[str, ...]
+    note: str = ""
+    """Why it couldn't be tried on this machine."""
 
     def to_mapping(self) -> dict[str, object]:
         """As `--json` prints it."""
-        return {"subject": self.subject, "ok": not self.problems, "problems": list(self.problems)}
+        told = {"note": self.note} if self.note else {}
+        return {"subject": self.subject, "ok": not self.problems, "problems": list(self.problems), **told}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One thing to look at: `run` does, and returns what is wrong with it."""
+    """One thing to look at: `run` does, and returns what is wrong with it. Raises NotBuilt where it can't be tried."""
 
     subject: str
     run: Callable[[], Sequence[str]]
@@ -51,7 +60,14 @@ class Trial:
 
 def check(package: str) -> list[Report]:
     """Check the plugins that a name stands for. Raises PluginError where there are none or one doesn't load."""
-    return [Report(each.subject, tuple(each.run())) for each in trials(_named(package))]
+    return [_report(each) for each in trials(_named(package))]
+
+
+def _report(trial: Trial) -> Report:
+    try:
+        return Report(trial.subject, tuple(trial.run()))
+    except NotBuilt as error:
+        return Report(trial.subject, (), str(error))
 
 
 def trials(plugins: Sequence[Found]) -> list[Trial]:
@@ -162,12 +178,20 @@ def _environment() -> dict[str, str]:
 def _problems(component: Provided) -> list[str]:
     if isinstance(component, LazyCommand):
         return _caught("loading it", lambda: resolve_command(component))
+    for kind, suite in _SUITES.items():
+        if issubclass(component, kind):
+            return [*suite(component), *_schema(component)]
     problems = [] if component.summary() else ["it has no docstring: that is its help"]
     problems += [f"{each.key}: no help text" for each in component.params() if not each.help.strip()]
     required = [each.key for each in component.params() if each.required]
     if required and not _example(component):
-        return [*problems, *([] if issubclass(component, Task) else [f"no default for {', '.join(required)}"])]
+        return [*problems, f"no default for {', '.join(required)}"]
     return [*problems, *_round_trip(component), *_build(component)]
+
+
+def _schema(component: type[Component]) -> list[str]:
+    """As `_round_trip`, where an instance can be made."""
+    return [] if any(each.required for each in component.params()) else _round_trip(component)
 
 
 def _example(component: type[Component]) -> Mapping[str, object]:
@@ -209,7 +233,7 @@ def _sampler_text(made: Sampler) -> list[str]:
 
 
 def _build(component: type[Component]) -> list[str]:
-    """Samplers are built and put through the contract suite; other kinds may need weights or system libraries."""
+    """Samplers are built and put through the contract suite; models, voices and engines aren't tried."""
     if not issubclass(component, Sampler):
         return []
     context = BuildContext(vocab_size=1025, stop_token=1024, frame_rate=75.0, stage=min(component.stages))
@@ -225,6 +249,16 @@ def _build(component: type[Component]) -> list[str]:
         return [f"the contract suite stopped: {describe(error)}"]
 
 
+def _later(module: str, name: str) -> Callable[[Any], Sequence[str]]:
+    """A contract suite, imported (and torch with it) when it is first used."""
+
+    def suite(component: type[Component]) -> Sequence[str]:
+        found: Sequence[str] = getattr(importlib.import_module(f"{__package__}.contract.{module}"), name)(component)
+        return found
+
+    return suite
+
+
 def _contract_suite() -> Callable[[type[Sampler]], Sequence[str]] | None:
     try:
         testing = importlib.import_module("vall_e_authoring.testing")
@@ -232,6 +266,15 @@ def _contract_suite() -> Callable[[type[Sampler]], Sequence[str]] | None:
         return None
     found = getattr(testing, "check_sampler", None)
     return found if callable(found) else None
+
+
+_SUITES: Mapping[type[Component], Callable[[Any], Sequence[str]]] = {
+    Codec: _later("codecs", "codec_problems"),
+    Phonemizer: _later("phonemizers", "phonemizer_problems"),
+    Normalizer: _later("normalizers", "normalizer_problems"),
+    Task: _later("tasks", "check_task"),
+}
+"""The contract suite of each kind that has one, samplers aside."""
 
 
 def _caught(what: str, call: Callable[[], object]) -> list[str]:

@@ -12,7 +12,7 @@ from vall_e_core.cli import sampler_facts, state_of
 from vall_e_core.plugins import OURS, find, kept_stdout
 
 from .check import check
-from .new import Names, write_plugin
+from .new import TRIALS, Names, write_plugin
 from .sampler_page import page_of
 
 
@@ -33,8 +33,8 @@ def check_plugin(ctx: click.Context, package: str) -> None:
     else:
         for report in reports:
             click.echo(f"{'ok' if not report.problems else 'FAIL':<5}{report.subject}")
-            for problem in report.problems:
-                click.echo(f"     - {problem}")
+            for line in [*report.problems, *([f"not tried: {report.note}"] if report.note else [])]:
+                click.echo(f"     - {line}")
     wrong = sum(bool(report.problems) for report in reports)
     if wrong:
         raise PluginError(f"{package}: {wrong} of {len(reports)} checks failed")
@@ -46,19 +46,22 @@ def check_plugin(ctx: click.Context, package: str) -> None:
     "--dir", "parent", metavar="PATH", default=Path(), type=click.Path(path_type=Path),
     help="The folder to write NAME/ into.  [default: this one]",
 )  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice(list(TRIALS)), default="sampler", show_default=True, help="What the plugin brings.",
+)  # fmt: skip
 @click.pass_context
-def new_plugin(ctx: click.Context, name: str, parent: Path) -> None:
-    """Write a new sampler called NAME, as a whole distribution in ./NAME/, and refuse to overwrite anything.
+def new_plugin(ctx: click.Context, name: str, parent: Path, kind: str) -> None:
+    """Write a new plugin called NAME, as a whole distribution in ./NAME/, and refuse to overwrite anything.
 
-    It works as it is: install it, run its tests, use it. Then put your own rule in the place of its own.
+    It works as it is: install it, run its tests, use it. Then put your own work in the place of its own.
     """
-
-
     state = state_of(ctx)
     ours = [record for record in state.registry.records if record.distribution == OURS]
+    plurals = ("tasks", "commands") if kind == "task" else (f"{kind}s",)
     names = Names.of(
         name,
-        samplers={each for record in ours for each in record.provides.get("samplers", ())},
+        kind=kind,
+        taken={each for record in ours for plural in plurals for each in record.provides.get(plural, ())},
         packages={"vall_e_core", *(each.target.partition(":")[0] for each in find() if each.ours)},
     )
     folder, written = write_plugin(names, parent)

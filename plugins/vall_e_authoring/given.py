@@ -16,7 +16,8 @@ SamplerLike = Sampler | tuple[str, Mapping[str, object]] | str
 
 
 @lru_cache(maxsize=1)
-def _registry() -> Registry:
+def installed() -> Registry:
+    """What is installed."""
     from vall_e_core import Registry
 
     return Registry.load()
@@ -24,7 +25,7 @@ def _registry() -> Registry:
 
 def installed_samplers() -> tuple[type[Sampler], ...]:
     """Every sampler of every installed plugin."""
-    return _registry().samplers()
+    return installed().samplers()
 
 
 def as_sampler(given: SamplerLike) -> Sampler:
@@ -33,9 +34,9 @@ def as_sampler(given: SamplerLike) -> Sampler:
         return given
     if isinstance(given, str):
         name, _, text = given.partition(":")
-        return _registry().sampler(name).from_spec(text)
+        return installed().sampler(name).from_spec(text)
     name, values = given
-    return _registry().sampler(name).from_mapping(values)
+    return installed().sampler(name).from_mapping(values)
 
 
 def as_samplers(given: SamplerLike | Sequence[SamplerLike]) -> list[Sampler]:

@@ -1,4 +1,4 @@
-"""For authors of samplers: run any sampler on logits of your choice, and check it against the contract.
+"""For authors of plugins: check a component against its contract, and run any sampler on logits of your choice.
 
     from vall_e_authoring.testing import apply_samplers, check_sampler
 
@@ -25,7 +25,11 @@ from vall_e_core.sampling import Step
 from vall_e_core.sampling import state as states
 from vall_e_core.sampling.running import Chain, ChainPlan, ChainState, SyncError, compile_chain
 
+from .contract.codecs import check_codec
+from .contract.normalizers import check_normalizer
+from .contract.phonemizers import check_phonemizer
 from .contract.sampler import check_sampler
+from .contract.tasks import check_task
 from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
 from .sync import NoSync, no_transfer
 
@@ -35,7 +39,11 @@ __all__ = [
     "SyncError",
     "apply_samplers",
     "as_sampler",
+    "check_codec",
+    "check_normalizer",
+    "check_phonemizer",
     "check_sampler",
+    "check_task",
     "installed_samplers",
     "no_transfer",
     "sampler_steps",

@@ -22,7 +22,7 @@ class Codec(Component):
 
 @runtime_checkable
 class CodecModel(Protocol):
-    """A built codec. `levels` is the number of code books Q, `frame_rate` the frames in a second.
+    """A built codec. `name` is the component's, `levels` the number of code books Q, `frame_rate` frames a second.
 
     It may have `code_books_sha256`, a hash of its code books, and `codes_of`, the name of the codec whose codes it
     takes and gives if that isn't its own: a saved voice is refused where they tell that its codes mean something else.

@@ -18,6 +18,8 @@ class Normalizer(Component):
     kind = "normalizer"
     languages: ClassVar[frozenset[str]] = frozenset()
     """The language codes it serves; `en` serves `en-us` and `en-gb` too."""
+    idempotent: ClassVar[bool] = False
+    """Whether it promises to leave alone what it has made."""
 
     @classmethod
     def serves(cls, language: str) -> bool:

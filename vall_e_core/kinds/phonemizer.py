@@ -33,6 +33,6 @@ class PhonemizerModel(Protocol):
     def phonemize(self, texts: Sequence[str], language: str) -> list[str]:
         """One IPA string for each text: stress marked, punctuation kept, no space at the ends.
 
-        Raises InputError for a language it doesn't know or text it can't read.
+        Raises UsageError for a language it doesn't know, InputError for text it can't read.
         """
         ...

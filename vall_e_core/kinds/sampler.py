@@ -55,8 +55,6 @@ class Sampler(Component):
     logits that are left, in the order of their ids: without the removed tokens it does the same with the others)."""
     waits: ClassVar[bool] = False
     """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
-    examples: ClassVar[Sequence[Mapping[str, object]]] = ()
-    """Parameters that the contract suite tries beside the defaults; needed where a parameter has no default."""
     conflicts: ClassVar[Mapping[str, str]] = {}
     """Samplers that it can't work beside, by name, and the reason."""
     beside: ClassVar[Mapping[str, str]] = {}

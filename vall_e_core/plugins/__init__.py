@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import FAILURES
 from ..streams import kept_stdout
-from .loader import OURS, Collector, Found, Provided, describe, find, resolve_command
+from .loader import OURS, Collector, Found, Provided, check_component, describe, find, resolve_command
 from .registry import Registry
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Found",
     "Provided",
     "Registry",
+    "check_component",
     "describe",
     "find",
     "kept_stdout",

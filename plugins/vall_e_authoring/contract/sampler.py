@@ -10,6 +10,7 @@ import torch
 
 from vall_e_core import BuildContext, Sampler, VallEError
 
+from .declared import declaration
 from .probes import Probe, instances, probes
 from .search import check_search
 from .selectors import check_selector
@@ -79,15 +80,7 @@ def _instance(one: Sampler, tried: list[Probe]) -> Iterator[str]:
 
 
 def _declaration(sampler: type[Sampler]) -> Iterator[str]:
-    if not sampler.name:
-        yield "it has no name"
-    if not sampler.summary():
-        yield "it has no docstring: that is its help"
-    for each in sampler.params():
-        if not each.help.strip():
-            yield f"{each.key}: no help text"
-    if sampler.role not in ("transform", "selector", "search"):
-        yield f"its role is {sampler.role!r}: transform, selector or search"
+    yield from declaration(sampler, Sampler)
     if not sampler.stages:
         yield "it works in no stage"
 
