@@ -29,7 +29,7 @@ from vall_e_core import (
 )
 from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
 
-from .contract.declared import NotBuilt
+from .contract.declared import NotBuilt, declaration
 
 HEAVY = ("torch", "numpy", "encodec", "vocos", "phonemizer", "soundfile", "soxr", "yaml", "transformers", "scipy")
 """What a registration module must not import."""
@@ -181,8 +181,7 @@ def _problems(component: Provided) -> list[str]:
     for kind, suite in _SUITES.items():
         if issubclass(component, kind):
             return [*suite(component), *_schema(component)]
-    problems = [] if component.summary() else ["it has no docstring: that is its help"]
-    problems += [f"{each.key}: no help text" for each in component.params() if not each.help.strip()]
+    problems = list(declaration(component, Component))
     required = [each.key for each in component.params() if each.required]
     if required and not _example(component):
         return [*problems, f"no default for {', '.join(required)}"]

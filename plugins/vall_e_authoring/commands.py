@@ -9,7 +9,7 @@ import click
 
 from vall_e_core import PluginError
 from vall_e_core.cli import sampler_facts, state_of
-from vall_e_core.plugins import OURS, find, kept_stdout
+from vall_e_core.plugins import BUILT_IN_COMMANDS, OURS, find, kept_stdout
 
 from .check import check
 from .new import TRIALS, Names, write_plugin
@@ -58,10 +58,11 @@ def new_plugin(ctx: click.Context, name: str, parent: Path, kind: str) -> None:
     state = state_of(ctx)
     ours = [record for record in state.registry.records if record.distribution == OURS]
     plurals = ("tasks", "commands") if kind == "task" else (f"{kind}s",)
+    taken = {each for record in ours for plural in plurals for each in record.provides.get(plural, ())}
     names = Names.of(
         name,
         kind=kind,
-        taken={each for record in ours for plural in plurals for each in record.provides.get(plural, ())},
+        taken=taken | set(BUILT_IN_COMMANDS if kind == "task" else ()),
         packages={"vall_e_core", *(each.target.partition(":")[0] for each in find() if each.ours)},
     )
     folder, written = write_plugin(names, parent)

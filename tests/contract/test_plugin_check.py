@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vall_e_authoring.check import check
+from vall_e_core.cli import main
 
 
 @pytest.mark.parametrize("name", ["constraints", "hf"])
@@ -48,3 +49,50 @@ def test_a_required_parameter_that_nothing_is_known_of_needs_examples(
         _, report = check(name)
         sys.modules.pop(name)
         assert report.problems == said
+
+
+FAULTY = '''
+from dataclasses import dataclass
+from vall_e_core import Codec, ModelError, Phonemizer, hookimpl
+
+@dataclass(frozen=True)
+class Missing(Codec):
+    """A codec whose weights are elsewhere."""
+    name = "missing"
+
+    def build(self, ctx):
+        raise ModelError("its weights aren't on this machine", try_="fetch them")
+
+@dataclass(frozen=True)
+class Mute(Phonemizer):
+    """Says nothing."""
+    name = "mute"
+
+    def build(self, ctx):
+        return object()
+
+@hookimpl
+def vall_e_codecs():
+    return [Missing]
+
+@hookimpl
+def vall_e_phonemizers():
+    return [Mute]
+'''
+
+
+def test_every_kind_with_a_suite_is_put_through_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    try:
+        _, missing, mute = check("faulty")
+        assert main(["plugins", "check", "faulty"]) == 4
+    finally:
+        del sys.modules["faulty"]
+    untried = "missing can't be built on this machine: its weights aren't on this machine (fetch them)"
+    assert (missing.problems, missing.note) == ((), untried)
+    assert any("has no method `phonemize`" in each for each in mute.problems)
+    out = capsys.readouterr().out
+    assert f"ok   codec missing\n     - not tried: {untried}\nFAIL phonemizer mute\n" in out

@@ -48,7 +48,7 @@ def test_one_sampler_of_several_that_has_no_test_is_found(pytester: pytest.Pytes
     path.write_text(text)
     done = pytester.runpytest_subprocess(*STRICT)
     done.assert_outcomes(passed=2, failed=1)
-    done.stdout.fnmatch_lines(["sampler nameless breaks the contract*", "- it has no docstring*"])
+    done.stdout.fnmatch_lines(["sampler nameless breaks the contract*", "- *Nameless has no docstring*"])
 
 
 def test_a_heavy_registration_and_one_that_fails_are_told(pytester: pytest.Pytester, plugin: Path) -> None:
@@ -77,3 +77,26 @@ def test_other_tests_and_other_conftests_are_left_alone(pytester: pytest.Pyteste
     (inner / "test_one.py").write_text("def test_one():\n    pass\n")
     pytester.runpytest_subprocess(*STRICT).assert_outcomes(passed=3)
     pytester.runpytest_subprocess(*STRICT, "tests/inner").assert_outcomes(passed=1)
+
+
+def test_what_this_machine_lacks_is_skipped_with_the_reason(pytester: pytest.Pytester, plugin: Path) -> None:
+    path = plugin / "vall_e_near_best" / "__init__.py"
+    codec = """
+@dataclass(frozen=True)
+class Missing(Codec):
+    \"\"\"A codec whose weights are elsewhere.\"\"\"
+
+    name = "missing"
+
+    def build(self, ctx):
+        raise ModelError("no weights here")
+
+
+@hookimpl
+def vall_e_codecs():
+    return [Missing]
+"""
+    path.write_text(path.read_text().replace("import BuildContext,", "import BuildContext, Codec, ModelError,") + codec)
+    done = pytester.runpytest_subprocess(*STRICT, "-rs")
+    done.assert_outcomes(passed=2, skipped=1)
+    done.stdout.fnmatch_lines(["*missing can't be built on this machine: no weights here*"])

@@ -375,3 +375,16 @@ def test_a_sampler_is_told_the_size_of_the_vocabulary() -> None:
 
     right = transform(halve, removes=False, build=lambda self, ctx: Tables(halve))
     assert not [each for each in check_sampler(right) if "raises" in each]
+
+
+def test_a_forgotten_dataclass_is_caught() -> None:
+    class Forgotten(Sampler):
+        """A sampler for this test."""
+
+        name = "forgotten"
+        strength: float = param(0.5, help="how strong")
+
+        def build(self, ctx: BuildContext) -> Made:
+            return Made(halve)
+
+    assert any("lacks @dataclass(frozen=True)" in each for each in check_sampler(Forgotten))

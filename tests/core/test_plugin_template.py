@@ -34,17 +34,45 @@ def test_it_writes_exactly_these_files(tmp_path: Path, capsys: pytest.CaptureFix
     assert [each.name for each in tmp_path.iterdir()] == ["near-best"], "nothing else is left behind"
 
 
+KINDS = ("sampler", "codec", "phonemizer", "normalizer", "task")
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_each_kind_has_files_of_its_own(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "plugins", "new", "near-best", "--kind", kind, "--dir", str(tmp_path)]) == 0
+    written = json.loads(capsys.readouterr().out)["files"]
+    own = {f"vall_e_near_best/{kind}.py"}
+    assert set(written) == FILES - {"vall_e_near_best/transform.py", "vall_e_near_best/notes.md"} | own
+    assert f'description = "The near-best {kind} for vall-e"' in (tmp_path / "near-best" / "pyproject.toml").read_text()
+
+
+def test_a_kind_that_has_no_template_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plugins", "new", "near-best", "--kind", "voice", "--dir", str(tmp_path)]) == 2
+    assert "phonemizer" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("codec", "mini"), ("task", "tts"), ("task", "doctor"), ("task", "plugins")]
+)
+def test_a_name_of_ours_is_refused_within_its_kind(kind: str, name: str, tmp_path: Path) -> None:
+    assert main(["plugins", "new", name, "--kind", kind, "--dir", str(tmp_path)]) == 2
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_is_the_current_folder_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["plugins", "new", "near-best"]) == 0
     assert (tmp_path / "near-best" / "pyproject.toml").is_file()
 
 
-@pytest.mark.parametrize("name", ["near-best", "none", "class", "sampler", "step", "x", "a1-2-3", "vall-e-near"])
-def test_names_of_all_sorts_give_valid_python(name: str) -> None:
-    names = Names.of(name)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "name", ["near-best", "none", "class", "sampler", "step", "x", "a1-2-3", "vall-e-near", "codec", "task", "session"]
+)
+def test_names_of_all_sorts_give_valid_python(name: str, kind: str) -> None:
+    names = Names.of(name, kind=kind)
     for path, text in contents(names).items():
-        assert re.search(r"\$(name|package|cls|module|distribution|\{cls|\$)", text) is None, path
+        assert re.search(r"\$(name|kind|trial|package|cls|module|distribution|\{cls|\$)", text) is None, path
         if path.endswith(".py"):
             ast.parse(text)
     assert names.cls.isidentifier() and not keyword.iskeyword(names.cls)
@@ -96,8 +124,9 @@ def test_the_exit_codes(tmp_path: Path) -> None:
     assert main(["plugins", "new", "near-best", "--dir", str(tmp_path)]) == 3
 
 
-def test_what_it_writes_is_as_tidy_as_the_rest(tmp_path: Path) -> None:
-    folder, _ = write_plugin(Names.of("near-best"), tmp_path)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_it_writes_is_as_tidy_as_the_rest(kind: str, tmp_path: Path) -> None:
+    folder, _ = write_plugin(Names.of("near-best", kind=kind), tmp_path)
     rules = ["--isolated", "--line-length", "120", "--select", "E,F,I,UP,B,SIM,RUF,ANN"]
     done = subprocess.run([sys.executable, "-m", "ruff", "check", *rules, "."], cwd=folder, capture_output=True)
     assert done.returncode == 0, done.stdout
@@ -106,16 +135,20 @@ def test_what_it_writes_is_as_tidy_as_the_rest(tmp_path: Path) -> None:
 # `plugins check` finds what isn't installed, and what is known by another name
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_its_source_folder_passes_the_check_before_it_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    main(["plugins", "new", "near-best"])
+    main(["plugins", "new", "near-best", "--kind", kind])
     capsys.readouterr()
-    assert main(["plugins", "check", "near-best"]) == 0
-    assert "sampler near-best" in capsys.readouterr().out
-    sys.modules.pop("vall_e_near_best", None)
+    try:
+        assert main(["plugins", "check", "near-best"]) == 0, capsys.readouterr().out
+        assert f"{kind} near-best" in capsys.readouterr().out
+    finally:
+        for name in [each for each in sys.modules if each.startswith("vall_e_near_best")]:
+            del sys.modules[name]
 
 
 def test_entry_points_are_read_from_a_pyproject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..errors import FAILURES
 from ..streams import kept_stdout
 from .loader import OURS, Collector, Found, Provided, check_component, describe, find, resolve_command
-from .registry import Registry
+from .registry import BUILT_IN_COMMANDS, Registry
 
 __all__ = [
+    "BUILT_IN_COMMANDS",
     "FAILURES",
     "OURS",
     "Collector",

@@ -38,7 +38,9 @@ def codec_problems(codec: type[Codec]) -> list[str]:
 def _tried(one: Codec) -> Iterator[str]:
     model = built(one)
     lacking = list(methods(model, "encode", "decode"))
-    numbers: dict[str, type | tuple[type, ...]] = {"sample_rate": int, "frame_rate": (float, int), "levels": int, "codebook_size": int}
+    numbers: dict[str, type | tuple[type, ...]] = {
+        "sample_rate": int, "frame_rate": (float, int), "levels": int, "codebook_size": int,
+    }  # fmt: skip
     lacking += [*named(model, one), *attributes(model, numbers)]
     lacking += [
         f"{type(model).__name__}.{name} is {value}: it must be at least {least}"
