@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         f"vall_e_{name}"
         for name in ("cuda_graph", "models", "onnx", "scorers", "stt", "trace", "tts", "voices")
     ),
-    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval", "packages")),
+    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval", "packages", "serve")),
     frozenset({"vall_e"}),
 )  # fmt: skip
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
@@ -43,6 +43,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_models": ("files",),
     "vall_e_onnx": ("files", "lm"),
     "vall_e_scorers": ("audio", "lm", "stt"),
+    "vall_e_serve": ("audio", "lm", "stt", "text", "trace", "tts", "voices"),
     "vall_e_stt": ("audio", "files", "lm", "trace"),
     "vall_e_tensors": ("files",),
     "vall_e_trace": ("files",),

@@ -1,0 +1,69 @@
+"""The application: routes behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from . import lists, voices
+from .errors import HttpError
+from .guard import Guard
+from .openapi import openapi
+from .server import Server
+from .speech import ROUTE as SPEECH
+from .speech import speech
+from .transcriptions import ROUTE as TRANSCRIPTIONS
+from .transcriptions import transcriptions
+
+
+def create_app(server: Server) -> Starlette:
+    """An ASGI application for a server. It starts the server's worker, and closes it at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        server.worker.start()
+        try:
+            yield
+        finally:
+            server.close()
+
+    app = Starlette(
+        routes=[
+            Route(SPEECH, speech, methods=["POST"]),
+            Route(TRANSCRIPTIONS, transcriptions, methods=["POST"]),
+            Route(voices.ROUTE, voices.listed, methods=["GET"]),
+            Route(voices.ROUTE, voices.add, methods=["POST"]),
+            Route(f"{voices.ROUTE}/{{id}}", voices.remove, methods=["DELETE"]),
+            Route(f"{voices.ROUTE}/{{id}}/preview", voices.preview, methods=["GET"]),
+            Route("/v1/models", lists.models, methods=["GET"]),
+            Route("/v1/models/{id}", lists.model, methods=["GET"]),
+            Route("/v1/audio/models", lists.models, methods=["GET"]),
+            Route("/v1/samplers", lists.samplers, methods=["GET"]),
+            Route("/v1/samplers/explain", lists.explain, methods=["POST"]),
+            Route("/v1/audio/records/{id}", lists.record, methods=["GET"]),
+            Route("/v1/audio/records/{id}/trace", lists.trace, methods=["GET"]),
+            Route("/health", lists.health, methods=["GET"]),
+            Route("/ready", lists.ready, methods=["GET"]),
+            Route("/metrics", lists.metrics, methods=["GET"]),
+            Route("/openapi.json", openapi, methods=["GET"]),
+        ],
+        middleware=[Middleware(Guard, server=server)],
+        exception_handlers={404: _unknown, 405: _wrong_method},
+        lifespan=lifespan,
+    )
+    app.state.server = server
+    return app
+
+
+async def _unknown(_request: Request, _error: Exception) -> Response:
+    return HttpError(404, "there is no such route; try: GET /openapi.json", code="not_found").response()
+
+
+async def _wrong_method(_request: Request, _error: Exception) -> Response:
+    return HttpError(405, "the route doesn't take this method; try: GET /openapi.json", code="wrong_method").response()

@@ -1,0 +1,192 @@
+"""A job for the engine: what it does, and the sound of it on the way to whoever asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from vall_e_audio import Wave
+    from vall_e_core.sampling.running import ChainRequest
+    from vall_e_lm import Progress
+    from vall_e_trace import TraceLog
+    from vall_e_tts import SpeechStream, VallE
+
+MOST_WAITING_SECONDS = 4.0
+"""Sound that may wait for a slow reader; more isn't made."""
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Cancelled(BaseException):
+    """Raised between two steps of the engine to end a job. No `except Exception` may swallow it."""
+
+
+class Work(Protocol):
+    """What the engine does for a job."""
+
+    def begin(self, engine: VallE, progress: Progress) -> Iterator[Wave]:
+        """Waves as they are made; `progress` is called between steps, and what it raises ends the work."""
+
+    def result(self) -> Any:  # noqa: ANN401 - each work has its own
+        """What came of it, once all waves are out."""
+
+
+@dataclass
+class Spoken:
+    """What is known of finished speech."""
+
+    record: dict[str, Any]
+    warnings: tuple[str, ...]
+    trace: TraceLog | None
+
+
+@dataclass
+class Speaking:
+    """Speech from a request that has been checked."""
+
+    request: Any
+    """A prepared speech request (`SpeechRequest.prepare`)."""
+    chains: Mapping[str, ChainRequest] = field(default_factory=dict)
+    early: bool = False
+    """In pieces, before a part is whole."""
+    trace: bool = False
+    _stream: SpeechStream | None = None
+
+    def begin(self, engine: VallE, progress: Progress) -> Iterator[Wave]:
+        """The stream of the speech."""
+        self._stream = engine.speak_stream(
+            self.request, self.chains, progress=progress, early=self.early, trace=self.trace
+        )
+        return self._stream
+
+    def result(self) -> Spoken:
+        """Its record, warnings and trace."""
+        stream = self._stream
+        if stream is None:
+            raise ValueError("the speech hasn't begun")
+        return Spoken(stream.record, stream.warnings, stream.trace())
+
+
+@dataclass
+class Calling:
+    """A call of the engine that gives a result and no sound, such as a transcription."""
+
+    call: Callable[[VallE, Progress], Any]
+    _result: Any = None
+
+    def begin(self, engine: VallE, progress: Progress) -> Iterator[Wave]:
+        """No waves."""
+        self._result = self.call(engine, progress)
+        return iter(())
+
+    def result(self) -> Any:  # noqa: ANN401 - the call's own
+        """What the call returned."""
+        return self._result
+
+
+class Job:
+    """One work in the queue or at the engine. Every method may be called from any thread.
+
+    Whoever asked reads waves (`read`) and is told by `listen`'s callback when there is something new; the engine's
+    thread writes. Of sound that isn't read at most 4 s wait.
+    """
+
+    def __init__(
+        self, work: Work, *, owner: str = "", seed: int | None = None, unread: float | None = MOST_WAITING_SECONDS
+    ) -> None:
+        """Make a job.
+
+        Args:
+            work: what is to be done.
+            owner: the name of the key that asked.
+            seed: the random seed that the work will use, if it uses any.
+            unread: seconds of sound that may wait to be read; None for any length.
+        """
+        self.work, self.owner, self.seed = work, owner, seed
+        self.created = time.monotonic()
+        self.started: float | None = None
+        """When the engine began with it."""
+        self.first: float | None = None
+        """When the first wave was there."""
+        self.ended: float | None = None
+        self.state: State = "queued"
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.cancelled_in: str | None = None
+        """Where it was when it was cancelled: `queue`, `start` or `stream`."""
+        self._unread = unread
+        self._waves: deque[Wave] = deque()
+        self._waiting = 0.0
+        self._lock = threading.Lock()
+        self._told: Callable[[], None] | None = None
+        self._made_room: Callable[[], None] | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked to end it early."""
+        return self.cancelled_in is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is made. Waves may still wait to be read."""
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the engine may go on: little enough waits to be read."""
+        return self._unread is None or self._waiting < self._unread
+
+    def listen(self, told: Callable[[], None]) -> None:
+        """Have `told` called, from any thread, whenever there is something new."""
+        self._told = told
+        told()
+
+    def read(self) -> list[Wave]:
+        """All waves that wait, in order; none where there is nothing new."""
+        with self._lock:
+            found = list(self._waves)
+            self._waves.clear()
+            self._waiting = 0.0
+        if found and self._made_room is not None:
+            self._made_room()
+        return found
+
+    def cancel(self) -> None:
+        """End it at the next step; a job that has finished stays as it is."""
+        if not self.finished and not self.cancelled:
+            begun = "start" if self.first is None else "stream"
+            self.cancelled_in = "queue" if self.state == "queued" else begun
+        if self._made_room is not None:
+            self._made_room()
+
+    # what the engine's thread calls
+
+    def begin(self, made_room: Callable[[], None]) -> None:
+        """The engine takes it on; `made_room` is to be called when it may go on."""
+        self._made_room = made_room
+        self.started, self.state = time.monotonic(), "running"
+        self._tell()
+
+    def put(self, wave: Wave, sample_rate: int) -> None:
+        """The next wave."""
+        with self._lock:
+            self._waves.append(wave)
+            self._waiting += len(wave) / sample_rate
+        if self.first is None:
+            self.first = time.monotonic()
+        self._tell()
+
+    def end(self, state: State, *, result: Any = None, error: BaseException | None = None) -> None:  # noqa: ANN401 - the work's own
+        """Nothing more is made."""
+        self.result, self.error, self.ended = result, error, time.monotonic()
+        self.state = state
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told()
