@@ -79,10 +79,10 @@ class _Tone:
     def _make(self, progress: Any) -> Iterator[Any]:
         engine = self._engine
         try:
-            for _ in range(engine.most if self._text.startswith("lazy") else engine.waves):
+            for wave in range(engine.most if self._text.startswith("lazy") else engine.waves):
                 while not engine.go.acquire(timeout=0.002):
                     progress("level 0", 1, 2)
-                if self._text.startswith("fail"):
+                if self._text.startswith("fail") or (wave and self._text.startswith("break")):
                     raise RuntimeError("a secret of /home/somebody/model.py")
                 yield np.full(round(16_000 * engine.seconds), len(self._text) / 1000, np.float32)
         except BaseException:
