@@ -12,6 +12,7 @@ from vall_e_core import BuildContext, Component, LazyCommand, hookimpl, param
 from .judge import Figure, JointJudgeModel, Judge, Judged, JudgeModel, Recording, Verdict
 
 __all__ = ["Figure", "JointJudgeModel", "Judge", "JudgeModel", "Judged", "Recording", "Verdict"]
+requires = ("stt", "tts", "voices")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from vall_e_core import ScorerModel
 
 
+requires = ("stt",)
+
+
 @dataclass(frozen=True)
 class Length(Scorer):
     """Prefer takes about as long as their text usually is: -|ln(seconds / expected seconds)|, 0 where they agree."""

@@ -28,6 +28,7 @@ else:
         },
     )
 
+requires = ("stt", "trace", "tts", "voices")
 PORT = 8460
 
 

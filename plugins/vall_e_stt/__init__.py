@@ -29,6 +29,9 @@ else:
     )
 
 
+requires = ("trace",)
+
+
 @dataclass(frozen=True)
 class _SttFlags(Component):
     audio: tuple[str, ...] = param(

@@ -37,6 +37,9 @@ else:
     )
 
 
+requires = ("stt", "trace", "voices")
+
+
 @dataclass(frozen=True)
 class Source(Component):
     """What is said, and whose voice says it."""

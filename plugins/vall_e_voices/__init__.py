@@ -24,6 +24,9 @@ else:
     )
 
 
+requires = ("stt",)
+
+
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `voices`."""

@@ -80,6 +80,15 @@ def test_a_package_imports_what_it_declares_from_below_and_by_public_names(packa
     assert above == []
 
 
+def test_a_plugin_says_which_plugins_it_needs() -> None:
+    """What isn't a library can be switched off; who imports it is then listed as broken, with that reason."""
+    plugins = {each.target: each.name for each in find() if each.distribution == OURS}
+    for package, uses in USES.items():
+        needs = {plugins[f"vall_e_{each}"] for each in uses if f"vall_e_{each}" in plugins}
+        if package in plugins:
+            assert set(getattr(import_module(package), "requires", ())) == needs, package
+
+
 def public(module: str) -> frozenset[str]:
     """The public names of a module: `__all__`, or all without an underscore in front."""
     found = import_module(module)

@@ -364,3 +364,49 @@ def test_through_the_program(site: Site, tmp_path: Path) -> None:
     assert "warning: plugin bad (a-bad 1.0) is broken: SystemExit: 3" in samplers.stderr
     without = program("samplers", "list", "--no-plugins")
     assert without.returncode == 0 and "dry-two" not in without.stdout and "bad" not in without.stderr
+
+
+# what a plugin needs of others
+
+NEEDY = 'requires = ("base",)\n' + SAMPLER.format(name="needy", flags="")
+
+
+def site_with_needs(site: Site) -> None:
+    """`top` needs `needy`, which needs `base`."""
+    site.add("a-dist", {"base": "base_plugin"}, {"base_plugin": SAMPLER.format(name="base", flags="")})
+    site.add("b-dist", {"needy": "needy_plugin"}, {"needy_plugin": NEEDY})
+    top = 'requires = "b-dist/needy"\n' + SAMPLER.format(name="top", flags="")
+    site.add("c-dist", {"top": "top_plugin"}, {"top_plugin": top})
+
+
+def test_a_plugin_whose_needs_are_there_works_whatever_the_order(site: Site) -> None:
+    site_with_needs(site)
+    site.add("0-dist", {"early": "early_plugin"}, {"early_plugin": NEEDY.replace("needy", "early")})
+    assert set(statuses(site.registry()).values()) == {"ok"}
+
+
+def test_a_plugin_whose_need_is_disabled_is_broken_and_so_is_what_needs_it(site: Site) -> None:
+    site_with_needs(site)
+    registry = site.registry(environ={"VALL_E_DISABLE": "base"})
+    assert statuses(registry) == {"base": "disabled", "needy": "broken", "top": "broken"}
+    assert [record.error for record in registry.records] == [
+        None,
+        "it needs the plugin base, which is disabled",
+        "it needs the plugin b-dist/needy, which is broken",
+    ]
+    assert list(registry.all(Sampler)) == []
+
+
+def test_a_plugin_whose_need_is_broken_or_not_installed_is_broken(site: Site) -> None:
+    site.add("b-dist", {"needy": "needy_plugin"}, {"needy_plugin": NEEDY})
+    (record,) = site.registry().records
+    assert (record.status, record.error) == ("broken", "it needs the plugin base, which is not installed")
+    site.add("a-dist", {"base": "base_plugin"}, {"base_plugin": "1 / 0"})
+    assert site.registry().records[1].error == "it needs the plugin base, which is broken"
+
+
+def test_those_that_need_each_other_work(site: Site) -> None:
+    site.add("b-dist", {"needy": "needy_plugin"}, {"needy_plugin": NEEDY})
+    base = 'requires = ("needy",)\n' + SAMPLER.format(name="base", flags="")
+    site.add("a-dist", {"base": "base_plugin"}, {"base_plugin": base})
+    assert set(statuses(site.registry()).values()) == {"ok"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import Distribution
@@ -16,6 +16,7 @@ from ..errors import FAILURES, PluginError, UsageError, VallEError, suggestion
 from ..kinds import LazyCommand, Sampler, Task
 from ..owners import Owner, failure, owner_by_module
 from .loader import OURS, Collector, Found, PluginRecord, Provided, describe, find
+from .needs import lacking
 
 BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list", "schema")
 """Commands of the core itself; a plugin's of the same name is reached as `dist/name`."""
@@ -73,7 +74,8 @@ class Registry:
 
         # all kinds are known before anything of a kind is registered
         loaded = [_disabled(each) if disabled_one(each) else made._loaded(each, strict=strict) for each in found]
-        made.records = [made._registered(each, strict=strict) for each in loaded]
+        reasons = lacking({each.found: each.standing for each in loaded})
+        made.records = [made._registered(each, strict=strict, lacks=reasons.get(each.found)) for each in loaded]
         known = {name for each in found for name in (each.name, each.distribution, f"{each.distribution}/{each.name}")}
         for variable, wanted in (("VALL_E_PLUGINS", only), ("VALL_E_DISABLE", disabled)):
             for name in sorted((wanted or frozenset()) - known):
@@ -98,11 +100,13 @@ class Registry:
             return _Loaded(found, record=_broken(found, error, began, strict=strict))
         return _Loaded(found, time.perf_counter() - began, plugin)
 
-    def _registered(self, loaded: _Loaded, *, strict: bool) -> PluginRecord:
+    def _registered(self, loaded: _Loaded, *, strict: bool, lacks: str | None = None) -> PluginRecord:
         if loaded.record is not None:
             return loaded.record
         began = time.perf_counter() - loaded.seconds
         try:
+            if lacks is not None:
+                raise PluginError(lacks)
             return self._register(loaded.found, loaded.plugin, began)
         except FAILURES as error:
             return _broken(loaded.found, error, began, strict=strict)
@@ -276,6 +280,12 @@ class _Loaded:
     seconds: float = 0.0
     plugin: object = None
     record: PluginRecord | None = None
+
+    @property
+    def standing(self) -> tuple[str, Sequence[str]]:
+        """Its status so far, and the plugins that it needs."""
+        needs = getattr(self.plugin, "requires", ())
+        return self.record.status if self.record else "ok", (needs,) if isinstance(needs, str) else needs
 
 
 def _disabled(found: Found) -> _Loaded:
