@@ -1,11 +1,10 @@
-"""The wheel, a third party's sampler package, and a first-party folder lifted out, each installed and used."""
+"""The wheel, a third party's sampler package, and first-party features lifted out, each installed and used."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import site
 import subprocess
 import sys
 import venv
@@ -36,7 +35,8 @@ class Venv:
         venv.create(folder, with_pip=False)
         self.bin = folder / ("Scripts" if os.name == "nt" else "bin")
         (packages,) = folder.glob("**/site-packages")
-        (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
+        there = [each for each in sys.path if each.endswith("site-packages")]
+        (packages / "dependencies.pth").write_text("\n".join(there))
         python = self.bin / "python"
         command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
         # what the running environment has installed, our wheel perhaps among it, is none of this one's
@@ -176,46 +176,62 @@ def test_its_own_tests_pass(with_third_party: Venv, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_first_party_folder_lifts_out(tmp_path: Path) -> None:
-    """Take one feature out of the house, give it ten lines of pyproject, and install both: nothing is missing."""
-    house, alone = tmp_path / "house", tmp_path / "alone"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    packaged = ("vall_e_core/", "plugins/", "pyproject", "README", "LICENSE")
-    files = [name for name in tracked.stdout.split("\0") if name.startswith(packaged)]
-    for name in files:
-        if name.startswith("plugins/vall_e_truncation/"):
-            target = alone / name.removeprefix("plugins/")
-        else:
-            target = house / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
-    pyproject = house / "pyproject.toml"
-    text = pyproject.read_text()
-    kept = [line for line in text.splitlines() if not (line.startswith("truncation") and "vall_e_truncation" in line)]
-    assert len(kept) == len(text.splitlines()) - 1
-    pyproject.write_text("\n".join(kept))
-    (alone / "pyproject.toml").write_text(
-        """
+LIFTED = {"truncation": "samplers", "mini": "codecs", "espeak": "phonemizers", "stt": "tasks"}
+"""Features that are taken out of the house, one of each of these kinds."""
+PYPROJECT = """
 [build-system]
 requires = ["hatchling"]
 build-backend = "hatchling.build"
 [project]
-name = "vall-e-truncation"
+name = "vall-e-{name}"
 version = "0.1.0"
-dependencies = ["vall-e"]
-entry-points.vall_e = { truncation = "vall_e_truncation" }
+dependencies = ["vall-e>=0.2,<0.3"]
+entry-points.vall_e = {{ {name} = "vall_e_{name}" }}
 [tool.hatch.build.targets.wheel]
-packages = ["vall_e_truncation"]
+packages = ["vall_e_{name}"]
 """
-    )
-    wheels = [build_wheel(house, tmp_path / "house-dist"), build_wheel(alone, tmp_path / "alone-dist")]
+
+
+def lift_out(folder: Path) -> list[Path]:
+    """The house without some features, and each of those as a distribution of its own, unchanged: their sources."""
+    house = folder / "house"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    for name in tracked.stdout.split("\0"):
+        if name.startswith(("vall_e_core/", "plugins/", "pyproject", "README", "LICENSE")):
+            feature = name.split("/")[1].removeprefix("vall_e_") if name.startswith("plugins/") else ""
+            target = folder / feature / name.removeprefix("plugins/") if feature in LIFTED else house / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+    lines = (house / "pyproject.toml").read_text().splitlines()
+    kept = [line for line in lines if line not in {f'{name} = "vall_e_{name}"' for name in LIFTED}]
+    assert len(kept) == len(lines) - len(LIFTED)
+    (house / "pyproject.toml").write_text("\n".join(kept))
+    for name in LIFTED:
+        (folder / name / "pyproject.toml").write_text(PYPROJECT.format(name=name))
+    return [house, *(folder / name for name in LIFTED)]
+
+
+def test_features_of_each_kind_lift_out(tmp_path: Path) -> None:
+    """Take a sampler, a codec, a phonemizer and a task out of the house, and install all: nothing is missing."""
+    wheels = [build_wheel(source, tmp_path / "dist" / source.name) for source in lift_out(tmp_path / "source")]
     without = Venv(tmp_path / "without", wheels[0])
-    assert "top-p" not in without.samplers() and "temperature" in without.samplers()
-    both = Venv(tmp_path / "both", *wheels)
-    (plugin,) = [plugin for plugin in both.plugins() if plugin["distribution"] == "vall-e-truncation"]
-    assert plugin["status"] == "ok", plugin
+    there = {plugin["name"]: plugin for plugin in without.plugins()}
+    assert not set(LIFTED) & set(there) and "temperature" in without.samplers()
+    assert there["tts"]["error"] == "it needs the plugin stt, which is not installed"
+
+    together = Venv(tmp_path / "together", *wheels)
+    plugins = {plugin["name"]: plugin for plugin in together.plugins()}
+    assert {plugin["status"] for plugin in plugins.values()} == {"ok"}, plugins
+    for name, kind in LIFTED.items():
+        assert plugins[name]["distribution"] == f"vall-e-{name}" and kind in plugins[name]["provides"]  # type: ignore[operator]
+        checked = together.run("vall-e", "plugins", "check", f"vall-e-{name}")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
     out = tmp_path / "out.wav"
-    flags = ["--seed", "0", "--sampler", "top-p:0.9"]
-    done = both.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
+    flags = ["--seed", "0", "--sampler", "top-p:0.9", "--phonemizer", "espeak"]
+    done = together.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
     assert done.returncode == 0, done.stderr
-    assert out.exists()
+    record = json.loads(Path(f"{out}.json").read_text())
+    assert record["codec"]["name"] == "mini" and record["samplers"]["ar"][0]["name"] == "top-p"
+    heard = together.run("vall-e", "stt", str(out))
+    assert heard.returncode == 0 and heard.stdout.strip(), heard.stderr
