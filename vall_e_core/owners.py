@@ -53,7 +53,7 @@ def failure(what: str, owner: Owner | None, doing: str | None, error: BaseExcept
     return PluginError(
         f"{what} {did}: {type(error).__name__}{f': {shown}' if shown else ''}",
         cause=None if owner is None else f"it comes from {owner.label}",
-        try_="--debug shows where; another one, or a newer version of the plugin",
+        try_="--debug shows where; use another one, or a newer version of the plugin",
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdaptiveP(Sampler):
-    """Prefer tokens whose probability is near a target, which makes up for what was drawn before.
+    """Prefer tokens whose probability is near a target that compensates for earlier draws.
 
     As in llama.cpp (adaptive-p). The logits become 5 - 10·d² / (1 + d), d = |p - a| / 0.3, with the adapted target
     a = 2·target - (mean of the probabilities drawn), between 0 and 1. The mean is exponential, starts at the target,

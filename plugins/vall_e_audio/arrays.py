@@ -35,7 +35,7 @@ def as_wav(samples: Any, sample_rate: int | None, name: str) -> bytes:  # noqa: 
 
     if sample_rate is None:
         raise UsageError(
-            f"{name} has no sample rate", cause="samples alone don't say how fast they are",
+            f"{name} has no sample rate", cause="an array has no sample rate of its own",
             try_="sample_rate=24000 beside them, or a pair (samples, 24000)",
         )  # fmt: skip
     whole = isinstance(sample_rate, int | np.integer) and not isinstance(sample_rate, bool)

@@ -52,7 +52,7 @@ def open_method(name: str, notify: Callable[[str], None]) -> Method | None:
         return Silero()
     if name == "silero":
         raise ImportError(why)
-    notify(f"speech is told from noise by its loudness alone: {why}")
+    notify(f"speech is detected by loudness only: {why}")
     return EnergyGate()
 
 

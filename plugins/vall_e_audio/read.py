@@ -85,7 +85,7 @@ def read_audio(
         seconds = frames / file.samplerate
         _report(file, container, label, frames, more, notify)
         if frames == 0:
-            raise InputError(f"{label} holds no audio", cause="its header is there, its samples aren't")
+            raise InputError(f"{label} holds no audio", cause="it has a header, but no samples")
         if seconds < min_seconds:
             needed = f"at least {min_seconds:g} s are needed"
             raise InputError(f"{label} is too short: {seconds:.2f} s", cause=needed, try_="3-10 s of speech")
@@ -157,7 +157,7 @@ def read_windows(
             pending = np.concatenate([pending, resampler.resample_chunk(np.zeros(0, np.float32), last=True)])
         _report(file, container, label, frames, False, notify)
         if frames == 0:
-            raise InputError(f"{label} holds no audio", cause="its header is there, its samples aren't")
+            raise InputError(f"{label} holds no audio", cause="it has a header, but no samples")
         while len(pending):
             yield clip(pending[:size].copy())
             pending = pending[size:]

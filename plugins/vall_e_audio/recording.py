@@ -149,7 +149,7 @@ def read_reference(
             try_="a recording of 3-10 s of speech; --keep-silence (keep_silence=True) uses this one as it is",
         )  # fmt: skip
     if skipped:
-        notify(f"{clip.source}: its first {skipped:.1f} s, in which nobody speaks, are left out")
+        notify(f"{clip.source}: its first {skipped:.1f} s, without speech, are left out")
     return Spoken(clip, found[0] / sample_rate, found[1] / sample_rate, skipped)
 
 

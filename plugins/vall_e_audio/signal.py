@@ -31,7 +31,7 @@ def check_finite(samples: Samples, source: str) -> None:
     if bad:
         raise InputError(
             f"{source} holds {bad} samples that aren't numbers (NaN or infinity)",
-            cause="the program that wrote it went wrong",
+            cause="the program that wrote it is faulty",
             try_="write the file again, as 16-bit PCM",
         )
 

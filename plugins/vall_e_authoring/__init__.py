@@ -29,10 +29,13 @@ def vall_e_commands() -> Iterable[LazyCommand]:
     """The commands `plugins check`, `plugins new` and `samplers show`."""
     return [
         LazyCommand(
-            "plugins check", "try everything that a plugin brings", "vall_e_authoring.commands:check_plugin", json=True
+            "plugins check", "test a plugin against the contract suites", "vall_e_authoring.commands:check_plugin",
+            json=True,
         ),
-        LazyCommand("plugins new", "write a new plugin that works", "vall_e_authoring.commands:new_plugin", json=True),
-        LazyCommand("samplers show", "show the page of a sampler", "vall_e_authoring.commands:show_sampler", json=True),
+        LazyCommand("plugins new", "create a new plugin", "vall_e_authoring.commands:new_plugin", json=True),
+        LazyCommand(
+            "samplers show", "show the reference page of a sampler", "vall_e_authoring.commands:show_sampler", json=True
+        ),
     ]
 
 

@@ -20,10 +20,10 @@ from .sampler_page import page_of
 @click.argument("package", metavar="PKG")
 @click.pass_context
 def check_plugin(ctx: click.Context, package: str) -> None:
-    """Load one plugin strictly and try everything it brings.
+    """Test a plugin: load it strictly and check everything it brings.
 
-    PKG is the name of a plugin, of a distribution, of a component (such as a sampler), or something that isn't
-    installed as a plugin yet: a folder with a pyproject.toml, or a module. Exits with 4 when something is wrong.
+    PKG is the name of a plugin, a distribution or a component (such as a sampler), or something that isn't installed
+    yet: a folder with a pyproject.toml, or a module. The exit code is 4 if something is wrong.
     """
     console = state_of(ctx).console()
     with kept_stdout():

@@ -17,7 +17,7 @@ _STAGES = {
     "ar": "the AR pass", "nar": "the NAR levels", "len": "the length that some models predict", "stt": "transcription",
 }  # fmt: skip
 _INVARIANCES = {
-    "argmax": "the most probable token stays so",
+    "argmax": "the most probable token stays the most probable",
     "shift": "a constant added to all logits changes nothing",
     "deterministic": "nothing is drawn",
     "compact": "it sees only the tokens that are left",
@@ -57,23 +57,23 @@ def facts(sampler: type[Sampler], known: Iterable[type[Sampler]] = ()) -> list[s
     for other in known:
         if sampler.name in other.conflicts:
             against[other.name] = other.conflicts[sampler.name]
-    found += [f"Not beside `{other}`: {reason}." for other, reason in sorted(against.items())]
+    found += [f"Can't be combined with `{other}`: {reason}." for other, reason in sorted(against.items())]
     if sampler.role != "transform":
-        found.append(f"A chain has one {sampler.role}, behind all transforms.")
+        found.append(f"A chain has one {sampler.role}, after all transforms.")
     if sampler.harmed_by_filters:
-        found.append(f"Warned of behind a filter: {sampler.harmed_by_filters}.")
+        found.append(f"Warns after a filter: {sampler.harmed_by_filters}.")
     if sampler.needs:
-        found.append(f"Needs beside the logits: {', '.join(sorted(sampler.needs)).replace('_', ' ')}.")
+        found.append(f"Needs, besides the logits: {', '.join(sorted(sampler.needs)).replace('_', ' ')}.")
     if sampler.bans:
-        found.append("It may remove the stop token, because that is what is asked of it.")
+        found.append("It may remove the stop token, because you ask for it.")
     elif sampler.filters():
-        found.append("It removes tokens; the stop token comes back, and is never left alone.")
+        found.append("It removes tokens. The stop token is restored, and is never left alone.")
     elif sampler.role == "transform":
         found.append("It removes no token.")
     if sampler.waits:
         found.append("It may wait for the device.")
     kept = [_INVARIANCES.get(each, each) for each in sorted(sampler.invariances)]
-    found += [f"Promises, which the contract suite holds: {'; '.join(kept)}."] if kept else []
+    found += [f"Guaranteed by the contract suite: {'; '.join(kept)}."] if kept else []
     return found
 
 
@@ -81,7 +81,7 @@ def _neighbours(sampler: type[Sampler], known: Iterable[type[Sampler]]) -> str:
     ordered = canonical([sampler, *(each for each in known if each.name != sampler.name)])
     before = [each for each in ordered if precedes(each, sampler)]
     after = [each for each in ordered if precedes(sampler, each)]
-    words = [f"behind `{before[-1].name}`"] if before else []
+    words = [f"after `{before[-1].name}`"] if before else []
     words += [f"before `{after[0].name}`"] if after else []
     return f", {' and '.join(words)}" if words else ""
 
@@ -101,7 +101,7 @@ def _parameters(sampler: type[Sampler]) -> list[str]:
     given = f"{spelled}Without a value `--sampler {sampler.name}` takes the defaults."
     if any(each.required for each in params):
         given = f"{spelled}A value is required."
-    return [*lines, "", given, *(["", "Plain flags, off where absent:", "", *flags] if flags else [])]
+    return [*lines, "", given, *(["", "Plain flags, off by default:", "", *flags] if flags else [])]
 
 
 def _row(param: Param) -> str:

@@ -174,7 +174,7 @@ class _Scripted(Step):
         if label not in self.labels:
             place = len(self.labels)
             if place >= len(self.script):
-                raise UsageError(f"{place + 1} draws were asked for, but {len(self.script)} numbers given")
+                raise UsageError(f"{place + 1} draws were requested, but {len(self.script)} numbers given")
             self.labels[label] = torch.full((self.rows.shape[0],), self.script[place])
         return self.labels[label]
 

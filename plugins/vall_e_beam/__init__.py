@@ -16,16 +16,15 @@ if TYPE_CHECKING:
 class Beam(Sampler):
     """Follow the most probable sequences, `width` of them side by side, instead of drawing tokens.
 
-    A hypothesis is scored by the sum of its tokens' log-probabilities (as the chain leaves them, the selector's
-    truncation included; the stop token counts) over its length to the power of `length_penalty`. Of each step's
-    candidates the best go on; a hypothesis whose stop token is among the best `width` is complete, and the best
-    complete one keeps its row. Where filters left fewer than `width` ways to go on, the stop token has to be among so
-    many: it ends nothing because nothing else was left. The result is the best of all, complete or cut off at the
-    limit.
+    The score of a hypothesis is the sum of its tokens' log-probabilities (after the chain and the selector's
+    truncation, with the stop token) divided by its length to the power of `length_penalty`. The best candidates of
+    each step continue. A hypothesis whose stop token is among the best `width` is complete, and the best complete
+    one keeps its row. If filters left fewer than `width` ways to continue, the stop token must be among that many,
+    so nothing ends because nothing else was left. The result is the best of all, complete or cut off at the limit.
 
-    The search of an utterance ends once `width` hypotheses were completed and none that goes on is ahead of the best of
-    them, or with `early_stop` as soon as they were completed (transformers' `early_stopping`, false and true). Width 1
-    is greedy. Nothing is drawn: the seed has no effect unless a member of the chain draws.
+    The search of an utterance ends once `width` hypotheses are complete and none that continues is ahead of the best
+    of them, or with `early_stop` as soon as they are complete (transformers' `early_stopping`, false and true).
+    Width 1 is greedy. Nothing is drawn: the seed has no effect unless a member of the chain draws.
     """
 
     name = "beam"
@@ -39,11 +38,11 @@ class Beam(Sampler):
 
     width: int = param(
         4, primary=True, min=0, neutral=0, help="how many hypotheses of each utterance are followed; 0 switches it off",
-        flags=(Flag("--beam-width", help="beam search with so many hypotheses; 0 is off"),),
+        flags=(Flag("--beam-width", help="number of hypotheses of a beam search; 0 is off"),),
     )  # fmt: skip
     length_penalty: float = param(
         1.0, min=-10.0, max=10.0,
-        help="exponent of the length that sums are divided by; 0 compares plain sums, below 0 favours short results",
+        help="exponent of the length that sums are divided by; 0 compares plain sums, below 0 favors short results",
     )  # fmt: skip
     early_stop: bool = param(False, help="end as soon as `width` hypotheses are complete")
 

@@ -35,7 +35,7 @@ class LogitBias(Sampler):
     invariances = frozenset({"shift"})
 
     bias: Mapping[int, float] = param(
-        primary=True, min=-math.inf, neutral={}, help="what is added to each id's logit"
+        primary=True, min=-math.inf, neutral={}, help="the number to add to each id's logit"
     )  # fmt: skip
 
     def check(self) -> None:
@@ -54,7 +54,7 @@ class LogitBias(Sampler):
 
 @dataclass(frozen=True)
 class Suppress(Sampler):
-    """Never choose some ids, be it the stop token."""
+    """Never choose some ids, even the stop token."""
 
     name = "suppress"
     place = "bans"
@@ -74,7 +74,7 @@ class Suppress(Sampler):
 
 @dataclass(frozen=True)
 class MinLength(Sampler):
-    """Remove the stop token until the result is some seconds long, a prefix of it that was given included."""
+    """Remove the stop token until the result has a minimum length. A given prefix counts."""
 
     name = "min-length"
     place = "bans"
@@ -88,7 +88,7 @@ class MinLength(Sampler):
     bans = True
     invariances = frozenset({"shift"})
 
-    seconds: float = param(primary=True, min=0.0, neutral=0.0, help="least length; 0 sets none", unit="s")
+    seconds: float = param(primary=True, min=0.0, neutral=0.0, help="minimum length; 0 is off", unit="s")
 
     def least_seconds(self) -> float:
         """As given."""

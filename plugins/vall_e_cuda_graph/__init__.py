@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CudaGraph(Engine):
-    """Whole AR steps in one launch each, for a GPU with CUDA; as eager otherwise. It has yet to run on one."""
+    """Runs whole AR steps in one launch on a CUDA GPU, and everything else as eager. Not yet run on a GPU."""
 
     name = "cuda-graph"
     devices = frozenset({"cuda"})

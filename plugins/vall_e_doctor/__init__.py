@@ -12,6 +12,6 @@ def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `doctor`."""
     return [
         LazyCommand(
-            "doctor", "look at this installation, and say how to mend it", "vall_e_doctor.command:doctor", json=True
+            "doctor", "check this installation and suggest fixes", "vall_e_doctor.command:doctor", json=True
         )
     ]

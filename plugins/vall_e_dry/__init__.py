@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dry(Sampler):
-    """Lower the logits of tokens that would go on with a repetition: x - multiplier · base^(length - allowed_length).
+    """Lower the logits of tokens that would continue a repetition: x - multiplier · base^(length - allowed_length).
 
-    "Don't repeat yourself" (p-e-w, text-generation-webui). `length` is how many tokens at the end of what was generated
-    stood in the same order before this token already; of several places the longest counts. Shorter matches than
-    `allowed_length` are left alone. A breaker ends every match and is never penalised; so does a sequence of breakers
-    once it is complete (llama.cpp), whose ids are penalised like any other.
+    "Don't repeat yourself" (p-e-w, text-generation-webui). `length` is the number of tokens at the end of the
+    history that already occurred, in the same order, before this token. Among several places, the longest counts.
+    Matches shorter than `allowed_length` are left alone. A breaker ends every match and is never penalized. A
+    sequence of breakers also ends a match once it is complete (llama.cpp), but its ids are penalized like any other.
     The exponent stops growing where base^exponent would exceed float32 (llama.cpp).
     """
 
@@ -36,15 +36,15 @@ class Dry(Sampler):
 
     multiplier: float = param(
         0.8, primary=True, neutral=0.0, help="strength; 0 changes nothing",
-        flags=(Flag("--dry-multiplier", help="AR: lower the score of tokens that go on with a repetition; 0 is off"),),
+        flags=(Flag("--dry-multiplier", help="AR: lower the score of tokens that continue a repetition; 0 is off"),),
     )  # fmt: skip
     base: float = param(
-        1.75, min=0.0, exclusive_min=True, help="by how much each further token of the match multiplies the penalty",
+        1.75, min=0.0, exclusive_min=True, help="factor of the penalty for each further token of the match",
         flags=(Flag("--dry-base", help="AR: growth of the DRY penalty with each repeated token"),),
     )  # fmt: skip
     allowed_length: int = param(
-        2, min=0, help="the longest match without a penalty that grows; shorter ones are free", unit="tokens",
-        flags=(Flag("--dry-allowed-length", help="AR: repetitions shorter than this are free of the DRY penalty"),),
+        2, min=0, help="the longest match without a growing penalty; shorter ones are free", unit="tokens",
+        flags=(Flag("--dry-allowed-length", help="AR: shorter repetitions get no DRY penalty"),),
     )  # fmt: skip
     range: int = param(0, min=-1, help="how many of the last tokens are searched; 0 and -1 search all", unit="tokens")
     max_match: int = param(50, min=0, help="longer matches count as this long; 0 sets no limit", unit="tokens")

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncodecCodec(Codec):
-    """EnCodec at 24 kHz and 6 kbps: 8 code books of 1024 entries, 75 frames a second.
+    """EnCodec at 24 kHz and 6 kbps: 8 codebooks of 1024 entries, 75 frames per second.
 
-    The official weights are looked for in the cache that `vall-e models download encodec-24khz` fills, and where
-    PyTorch's hub keeps its own downloads. Building it never touches the network.
+    Looks for the official weights in the cache of `vall-e models download encodec-24khz` and in that of PyTorch's
+    hub. Never uses the network.
     """
 
     name = "encodec"

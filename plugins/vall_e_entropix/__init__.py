@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entropix(Sampler):
-    """Experimental: draw boldly or timidly by the entropy and varentropy of each step's distribution.
+    """Experimental: adapt the draw to the entropy and varentropy of each step's distribution.
 
-    After xjdr's entropix, as far as logits alone go: its attention statistics aren't used, for the attention kernels
-    don't hand them over, and every term in them is left out. Entropy H and varentropy V (the variance of the surprise)
-    are in bits, of what the chain leaves. A sure step (both low) takes the most probable token; a hesitant one (H above
-    the middle, V low) draws at 1.3 times the temperature; a branching one (V high, H not) at 1.2 times; a lost one
-    (both high) at 2 times, at least at 2. In all other steps the temperature grows by 30 % and min-p falls by 50 % for
-    each bit of H + V, and of several candidates drawn the most probable one is taken. Every draw is from the tokens
-    that min-p, top-k and top-p keep at that temperature; the stop token is always among them.
+    After xjdr's entropix, as far as logits alone allow: attention kernels don't return the attention statistics, so
+    every term with them is left out. Entropy H and varentropy V (the variance of the surprise) are in bits, of what
+    the chain leaves. A sure step (both low) takes the most probable token; a hesitant one (H above the middle, V
+    low) draws at 1.3 times the temperature; a branching one (V high, H not) at 1.2 times; a lost one (both high) at
+    2 times, at least at 2. In all other steps the temperature grows by 30 % and min-p falls by 50 % for each bit of
+    H + V, and of several candidates drawn the most probable one is taken. Every draw is from the tokens that min-p,
+    top-k and top-p keep at that temperature; the stop token is always among them.
 
     Under a beam, hypotheses follow that distribution; there are no candidates.
     """

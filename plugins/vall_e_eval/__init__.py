@@ -32,7 +32,8 @@ class Sentences(Judge):
 
 @dataclass(frozen=True)
 class Alignment(Judge):
-    """Is every word there, in order, and the last one too? pocketsphinx's forced alignment, and times that come of it.
+    """Is every word there, in order, and the last one too? pocketsphinx's forced alignment, and the times that it
+    gives.
 
     The last word is there if of all beginnings of the text the whole one fits best.
     """
@@ -56,7 +57,8 @@ class Alignment(Judge):
 
 @dataclass(frozen=True)
 class Mfcc(Judge):
-    """Whose voice is it? Mean and standard deviation of 19 MFCCs: enough to tell voices apart, no speaker model."""
+    """Whose voice is it? Mean and standard deviation of 19 MFCCs: enough to tell voices apart, but not a speaker
+    model."""
 
     name = "mfcc"
     default = True
@@ -90,7 +92,7 @@ class Pitch(Judge):
 
 @dataclass(frozen=True)
 class Signal(Judge):
-    """Pauses, silence, clipping, a constant offset, hiss at the end: what can be told without knowing the words."""
+    """Pauses, silence, clipping, a constant offset, hiss at the end: what can be measured without knowing the words."""
 
     name = "signal"
     default = True
@@ -159,9 +161,9 @@ class Pesq(Judge):
 
 @dataclass(frozen=True)
 class Whisper(Judge):
-    """What words are heard, by Whisper (faster-whisper): the word error rate, after its authors' own normalization.
+    """Which words are heard? The word error rate of Whisper (faster-whisper), after its authors' own normalization.
 
-    English. The weights are no package's: `vall-e eval whisper-weights` puts them together.
+    English. No package contains the weights: `vall-e eval whisper-weights` joins them.
     """
 
     name = "whisper"
@@ -176,10 +178,10 @@ class Whisper(Judge):
 
     model: Path | None = param(
         None, primary=True, metavar="FOLDER",
-        help="a model for faster-whisper; if absent, VALL_E_WHISPER, else what `vall-e eval whisper-weights` has made",
+        help="a model for faster-whisper; default: VALL_E_WHISPER, else the one from `vall-e eval whisper-weights`",
     )  # fmt: skip
 
-    join: bool = param(True, help="hear clips of one voice in windows of 26 s, a second of silence between them")
+    join: bool = param(True, help="join clips of one voice into windows of 26 s, with a second of silence between them")
 
     def build(self, ctx: BuildContext) -> JudgeModel:
         from .whisper import WhisperJudge
@@ -189,7 +191,7 @@ class Whisper(Judge):
 
 @dataclass(frozen=True)
 class Dnsmos(Judge):
-    """How good does it sound, to a network that was taught by listeners? DNSMOS, the three scales of P.835: 1 to 5."""
+    """How good does it sound, to a network trained on listeners' ratings? DNSMOS, the three scales of P.835: 1 to 5."""
 
     name = "dnsmos"
     default = True
@@ -236,4 +238,4 @@ def vall_e_judges() -> Iterable[type[Judge]]:
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `eval`."""
-    return [LazyCommand("eval", "measure how well a model speaks and listens", "vall_e_eval.tasks:evaluate")]
+    return [LazyCommand("eval", "measure how well a model speaks and transcribes", "vall_e_eval.tasks:evaluate")]

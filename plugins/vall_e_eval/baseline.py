@@ -23,7 +23,7 @@ def parse_share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise UsageError(f"--max-regress: not a share: {text!r}", try_="5% or 0.05")
+        raise UsageError(f"--max-regress: not a fraction or a percentage: {text!r}", try_="5% or 0.05")
     return value
 
 

@@ -41,7 +41,7 @@ def need_all(what: str) -> None:
         except ImportError:
             missing.append(module)
     if missing:
-        raise ModelError(f"{what} needs packages that aren't here: {', '.join(missing)}", try_=INSTALL)
+        raise ModelError(f"{what} needs packages that aren't installed: {', '.join(missing)}", try_=INSTALL)
 
 
 def versions(*packages: str) -> dict[str, str]:

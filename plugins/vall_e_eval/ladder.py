@@ -51,7 +51,7 @@ def run(task: EvalLadder, session: Session) -> None:
     against = read_baseline(task, "eval ladder")
     items = [each for each in read_items(task.source) if each.text][: task.number]
     if not items:
-        raise InputError(f"nothing is known of what is said in {task.source}", try_="NAME.txt beside each NAME.wav")
+        raise InputError(f"there are no transcripts for {task.source}", try_="NAME.txt beside each NAME.wav")
     most = task.max_ref_seconds
     voices = (
         references(session.registry, items, most)

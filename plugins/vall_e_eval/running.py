@@ -95,5 +95,5 @@ def resumable(session: Session, folder: Path | None, done: Callable[[], int], to
         yield
     except KeyboardInterrupt:
         if folder is not None:
-            session.notice(f"stopped: {done()} of {total} items are done; the same command goes on")
+            session.notice(f"stopped: {done()} of {total} items are done; run the same command to continue")
         raise

@@ -81,8 +81,8 @@ class SentenceJudge(_Listener):
         found = {words(each): each for each in self._all if self.knows(each)}
         if len(found) < 2:
             raise ModelError(
-                "the judge of sentences needs two of them at least", cause="it knows English words alone",
-                try_="--judge with the names of others",
+                "the judge sentences needs at least two sentences", cause="it knows only English words",
+                try_="choose other judges with --judge",
             )  # fmt: skip
         self.allow(list(found))
         return found

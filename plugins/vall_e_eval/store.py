@@ -40,13 +40,13 @@ class Store:
         wanted = json.loads(json.dumps(settings))
         before = _read(folder / SETTINGS)
         if before is None and any(not each.name.startswith(".") for each in folder.iterdir()):
-            raise UsageError(f"the folder isn't empty, and holds no evaluation: {folder}", try_="another one")
+            raise UsageError(f"the folder isn't empty and has no evaluation in it: {folder}", try_="another one")
         if before is not None and before != wanted:
             changed = sorted(key for key in {*before, *wanted} if before.get(key) != wanted.get(key))
             if not overwrite:
                 raise UsageError(
                     f"{folder} holds a run with other settings", cause=f"they differ in {', '.join(changed)}",
-                    try_="-y to start anew there, or another folder",
+                    try_="-y to clear it, or another folder",
                 )  # fmt: skip
             _clear(folder)
             before = None

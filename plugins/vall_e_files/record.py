@@ -68,7 +68,7 @@ def check_unchanged(record: Mapping[str, Any], path: Path) -> None:
             raise InputError(
                 f"the reference has changed since {path.name} was written: {name}",
                 cause=f"its sha256 isn't {expected[:12]}…",
-                try_="give the reference that is meant, with --ref",
+                try_="name the right reference with --ref",
             )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IpaPhonemizer(Phonemizer):
-    """Take the text as IPA: check that it is, change nothing but spaces."""
+    """Reads the text as IPA: checks it and normalizes only spaces."""
 
     name = "ipa"
     reads = "phonemes"

@@ -28,7 +28,7 @@ def choose_engine(registry: Registry, options: ModelOptions, device: str) -> Eng
     if name == EAGER:
         if options.quantize != AS_IT_IS:
             raise UsageError(
-                f"the engine eager runs weights as they are, not {options.quantize}", try_="--engine auto"
+                f"the engine eager can't quantize to {options.quantize}", try_="--engine auto"
             )
         return None
     if name == AUTO:

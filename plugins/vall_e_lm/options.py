@@ -20,12 +20,12 @@ class ModelOptions(Component):
 
     model: str | None = param(
         None, metavar="FILE",
-        help="checkpoint file (.sft, .safetensors), or a name from `vall-e models list`; the embedded voice if absent",
+        help="checkpoint file (.sft, .safetensors), or a name from `vall-e models list`; default: the embedded voice",
     )  # fmt: skip
-    yaml: Path | None = param(None, help="model from a YAML config; wins over --model", metavar="FILE")
+    yaml: Path | None = param(None, help="model from a YAML config; takes precedence over --model", metavar="FILE")
     lora: tuple[Path, ...] = param((), help="LoRA file to add to the model; repeatable", metavar="FILE", multiple=True)
     tokenizer: Path | None = param(
-        None, help="tokenizer.json, for a checkpoint that carries no phoneme table", metavar="FILE"
+        None, help="tokenizer.json, for a checkpoint without a phoneme table", metavar="FILE"
     )
     set: tuple[str, ...] = param(
         (), help=f"override how a checkpoint is read, such as layout=era ({', '.join(SWITCHES)}); repeatable",
@@ -33,24 +33,24 @@ class ModelOptions(Component):
     )  # fmt: skip
     allow_pickle: bool = param(False, help="allow .pth checkpoints, which are pickles (still read with weights_only)")
     codec: str | None = param(
-        None, help="audio codec, NAME[:k=v,…]; the one the checkpoint was trained on if absent", metavar="NAME"
+        None, help="audio codec, NAME[:k=v,…]; default: the one that the checkpoint was trained on", metavar="NAME"
     )
     device: str = param("auto", help="auto, cpu, cuda, cuda:1 or mps")
     dtype: str = param(
-        "float32", choices=("float32", "bfloat16", "float16"), help="number format of the model's weights and states"
+        "float32", choices=("float32", "bfloat16", "float16"), help="number format of weights and activations"
     )
     engine: str = param(
         "auto", metavar="NAME",
-        help="what runs the model's layers: auto, eager, or one of `vall-e engines list`; auto takes what is quickest",
+        help="what runs the model's layers: auto, eager, or one of `vall-e engines list`; auto takes the fastest",
     )  # fmt: skip
     quantize: str = param(
         "none", choices=("none", "int8", "int4"),
         help="round the weights to 8 or 4 bits, for speed on a CPU; int8 changes results little, int4 more",
     )  # fmt: skip
     threads: int | None = param(
-        None, min=1, max=4096, help="CPU threads; if absent one for a small model, torch's own choice for others"
+        None, min=1, max=4096, help="CPU threads; default: one for a small model, torch's own choice for others"
     )
-    offline: bool = param(False, help="never touch the network (nothing but `vall-e models download` does)")
+    offline: bool = param(False, help="never use the network (only `vall-e models download` does)")
 
 
 def parse_overrides(items: Sequence[str]) -> dict[str, object]:

@@ -180,12 +180,12 @@ def _checked(vocabulary: object, where: str) -> dict[str, int]:
     if not isinstance(vocabulary, Mapping) or not vocabulary:
         raise CheckpointError(f"{where} is not a vocabulary", cause="an object of pieces and ids is expected")
     if len(vocabulary) > MAX_PIECES:
-        raise CheckpointError(f"{where} has {len(vocabulary)} pieces, which is absurd")
+        raise CheckpointError(f"{where} has {len(vocabulary)} pieces, which is too many")
     pieces: dict[str, int] = {}
     for piece, i in vocabulary.items():
         if not isinstance(piece, str) or not piece or isinstance(i, bool) or not isinstance(i, int):
             raise CheckpointError(f"{where} has a piece that isn't text with a whole number: {piece!r}: {i!r}")
         if not 0 <= i < MAX_PIECES:
-            raise CheckpointError(f"{where} gives the piece {piece!r} the id {i}, which is absurd")
+            raise CheckpointError(f"{where} gives the piece {piece!r} the id {i}, which is too large")
         pieces[piece] = i
     return pieces

@@ -20,7 +20,7 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class MiniCodec(Codec):
-    """The embedded codec: 16 kHz, 6 code books of 512 entries, 31.25 frames a second (1.7 kbps). For speech alone."""
+    """The embedded codec: 16 kHz, 6 codebooks of 512 entries, 31.25 frames per second (1.7 kbps). For speech only."""
 
     name = "mini"
 
@@ -33,7 +33,7 @@ class MiniCodec(Codec):
 
 @dataclass(frozen=True)
 class MiniModel(ModelSource):
-    """The embedded AR + NAR + STT model: English, learnt from four synthetic voices."""
+    """The embedded AR + NAR + STT model: English, trained on four synthetic voices."""
 
     name = "mini"
     title = "VALL-E mini, the embedded voice"

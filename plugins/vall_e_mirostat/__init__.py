@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mirostat(Sampler):
-    """Draw from the most probable tokens, as many as hold the mean surprise at tau bits.
+    """Draw from the most probable tokens, as many as keep the mean surprise at tau bits.
 
     Basu et al., "Mirostat" (arXiv 2007.14966). Each row has a largest surprise μ of its own, which starts at 2·tau and
     after every token moves by eta · (tau - surprise); under a beam it follows its hypothesis. Version 1 estimates
@@ -43,12 +43,12 @@ class Mirostat(Sampler):
 
     tau: float = param(
         5.0, primary=True, min=0.0, max=1e30, neutral=0.0, unit="bits",  # float32 holds twice that
-        help="the surprise aimed at; 0 switches it off",
+        help="the target surprise; 0 is off",
         flags=(Flag("--mirostat-tau", help="target surprise of mirostat (version 1), in bits; 0 is off"),),
     )  # fmt: skip
     eta: float = param(
-        0.1, min=0.0, help="how fast the largest surprise follows",
-        flags=(Flag("--mirostat-eta", help="how fast mirostat's largest surprise follows; 0.1 if absent"),),
+        0.1, min=0.0, help="learning rate",
+        flags=(Flag("--mirostat-eta", help="learning rate of mirostat; default: 0.1"),),
     )  # fmt: skip
     version: int = param(1, choices=(1, 2), help="1 estimates Zipf's exponent, 2 cuts at the largest surprise")
     variant: Literal["paper", "llama.cpp"] = param("paper", help="whose arithmetic")

@@ -69,4 +69,4 @@ def vall_e_models() -> Iterable[type[ModelSource]]:
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `models`."""
-    return [LazyCommand("models", "list, download and check models", "vall_e_models.commands:models")]
+    return [LazyCommand("models", "list, download and verify models", "vall_e_models.commands:models")]

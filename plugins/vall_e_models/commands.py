@@ -39,9 +39,9 @@ as_json = click.option("--json", "json_", is_flag=True, help="print the result a
 
 @click.group()
 def models() -> None:
-    """List the known models, download them, and check what has been downloaded.
+    """List, download and verify models.
 
-    Nothing but `download` touches the network. Files go to a cache folder; VALL_E_HOME names another one.
+    Only `download` uses the network. Files go to a cache folder; VALL_E_HOME sets another one.
     """
 
 
@@ -49,7 +49,7 @@ def models() -> None:
 @as_json
 @click.pass_obj
 def list_models(state: State, json_: bool) -> None:
-    """Show the known models, and which of them are on this machine."""
+    """List the known models, and which of them are on this machine."""
     facts = [_facts(name, source) for name, source in _sources(state).items()]
     if _as_json(state, json_):
         _print_json(facts)
@@ -67,7 +67,7 @@ def list_models(state: State, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def info(state: State, name: str, json_: bool) -> None:
-    """Show all that is known of a model."""
+    """Show everything about a model."""
     found, source = _find(state, name)
     facts = _facts(found, source)
     if _as_json(state, json_):
@@ -90,12 +90,12 @@ def info(state: State, name: str, json_: bool) -> None:
 
 @models.command()
 @click.argument("name")
-@click.option("--offline", is_flag=True, help="refuse, as VALL_E_OFFLINE=1 does")
-@click.option("--force", is_flag=True, help="fetch it again even if it is here")
+@click.option("--offline", is_flag=True, help="refuse to download, as with VALL_E_OFFLINE=1")
+@click.option("--force", is_flag=True, help="download it again even if it is here")
 @as_json
 @click.pass_obj
 def download(state: State, name: str, offline: bool, force: bool, json_: bool) -> None:
-    """Fetch a model into the cache. What was interrupted goes on where it stopped."""
+    """Download a model into the cache. An interrupted download is resumed."""
     found, source = _find(state, name)
     console = state.console()
     fetched = False
@@ -128,7 +128,7 @@ def download(state: State, name: str, offline: bool, force: bool, json_: bool) -
 @click.argument("name")
 @click.pass_obj
 def path(state: State, name: str) -> None:
-    """Print where a model's file lies."""
+    """Print the path of a model's file."""
     click.echo(_require(*_find(state, name)))
 
 
@@ -137,7 +137,7 @@ def path(state: State, name: str) -> None:
 @as_json
 @click.pass_obj
 def verify(state: State, name: str | None, json_: bool) -> None:
-    """Check the files that are here against their hashes: all of them, or one."""
+    """Check the hashes of the files on this machine: of all models, or of one."""
     chosen = _sources(state) if name is None else dict([_find(state, name)])
     verdicts: dict[str, Verdict] = {}
     for each, source in chosen.items():

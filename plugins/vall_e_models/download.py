@@ -82,7 +82,7 @@ def fetch(
     variable = offline_variable()
     if offline or variable is not None:
         raise DownloadError(
-            f"offline, so {destination.name} can't be fetched",
+            f"offline, so {destination.name} can't be downloaded",
             cause=f"{variable} is set" if variable is not None and not offline else "--offline was given",
             try_=f"put the file at {destination}",
         )
@@ -148,9 +148,9 @@ class _Transfer:
             except _Interrupted as error:
                 if attempt + 1 == attempts:
                     raise DownloadError(
-                        f"the transfer of {self.destination.name} broke off {attempts} times",
+                        f"the transfer of {self.destination.name} was interrupted {attempts} times",
                         cause=str(error),
-                        try_="the same command again: it goes on from where it stopped",
+                        try_="run the same command again to resume",
                     ) from error
                 time.sleep(pause * 2**attempt)
             except OSError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NoRepeatNgram(Sampler):
-    """Remove every token that would complete a sequence of n tokens which was generated before.
+    """Remove every token that would complete a sequence of n tokens that was generated before.
 
     Paulus et al., "A Deep Reinforced Model for Abstractive Summarization" (arXiv 1705.04304), as in transformers.
     Where every token would, nothing is removed.

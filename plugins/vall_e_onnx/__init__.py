@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Onnx(Engine):
-    """Steps in ONNX Runtime, weights as they are or of 8 or 4 bits; needs `pip install vall-e[fast]`."""
+    """Runs decoding steps in ONNX Runtime, with float32, 8-bit or 4-bit weights; needs `pip install vall-e[fast]`."""
 
     name = "onnx"
     devices = frozenset({"cpu"})
@@ -50,4 +50,4 @@ def vall_e_engines() -> Iterable[type[Engine]]:
 
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
-    return [LazyCommand("engines", "show the engines, and clear what they keep", f"{__name__}.commands:engines")]
+    return [LazyCommand("engines", "list engines, delete converted weights", f"{__name__}.commands:engines")]

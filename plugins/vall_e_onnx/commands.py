@@ -25,9 +25,9 @@ class State(Protocol):
 
 @click.group()
 def engines() -> None:
-    """Show what can run a model's layers, and remove the weights that were converted for it.
+    """List what can run a model's layers, and delete converted weights.
 
-    Converted weights are kept in the cache folder (VALL_E_HOME names another one); without them they are made again.
+    Converted weights are in the cache folder (VALL_E_HOME sets another one) and are made again when needed.
     """
 
 
@@ -35,7 +35,7 @@ def engines() -> None:
 @click.option("--json", "json_", is_flag=True, help="print the result as JSON")
 @click.pass_obj
 def list_engines(state: State, json_: bool) -> None:
-    """Show the engines, what they run on and whether they are ready."""
+    """List the engines, their devices, and whether they are ready."""
     rows: list[dict[str, object]] = [
         {
             "name": "eager", "devices": ["cpu", "cuda", "mps"], "dtypes": ["bfloat16", "float16", "float32"],
@@ -63,7 +63,7 @@ def list_engines(state: State, json_: bool) -> None:
 
 @engines.command()
 def clear() -> None:
-    """Remove all converted weights."""
+    """Delete all converted weights."""
     removed, size, stuck = 0, 0, list[OSError]()
     for each in files():
         try:

@@ -18,7 +18,7 @@ PASSED_ON = {"ignore_unknown_options": True}
 @click.command(context_settings=PASSED_ON)
 @click.argument("packages", metavar="PACKAGE...", nargs=-1, required=True, type=click.UNPROCESSED)
 def install(packages: tuple[str, ...]) -> None:
-    """Install PACKAGE beside vall-e: the name of a distribution, a wheel, a folder, an address.
+    """Install PACKAGE next to vall-e: the name of a distribution, a wheel, a folder or a URL.
 
     Options of pip, such as -U or -e, are passed on.
     """

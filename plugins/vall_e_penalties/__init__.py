@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class RepetitionPenalty(Sampler):
     """Lower the logits of tokens that were already chosen: x / θ where x > 0, else x · θ.
 
-    Keskar et al., "CTRL" (arXiv 1909.05858), with the sign rule that keeps a penalty a penalty. At
-    distance d (1 is the last token) the strength θ is 1 + (penalty - 1) · d^-decay; a token that occurs several times
-    counts once, at its strongest occurrence, which is the latest one.
-    Only what was generated is looked at, never the reference's codes.
+    Keskar et al., "CTRL" (arXiv 1909.05858), with the sign rule that makes it a penalty for any sign. At distance d
+    (1 is the last token) the strength θ is 1 + (penalty - 1) · d^-decay; a token that occurs several times counts
+    once, at its strongest occurrence, which is the latest one. Only what was generated is looked at, never the
+    reference's codes.
     """
 
     name = "repetition-penalty"
@@ -36,11 +36,11 @@ class RepetitionPenalty(Sampler):
     penalty: float = param(
         1.2, primary=True, min=1e-30, max=1e30, neutral=1.0,  # float32 holds a logit divided by either
         help="strength; 1 changes nothing, below 1 rewards",
-        flags=(Flag("--repetition-penalty", help="AR: lower the score of tokens already heard; 1 is off"),),
+        flags=(Flag("--repetition-penalty", help="AR: lower the score of tokens already used; 1 is off"),),
     )  # fmt: skip
     decay: float = param(
         0.0, min=0.0, help="how fast the strength falls with distance; 0 keeps it",
-        flags=(Flag("--repetition-penalty-decay", help="AR: weaken the repetition penalty with distance; 0 doesn't"),),
+        flags=(Flag("--repetition-penalty-decay", help="AR: weaken the repetition penalty with distance; 0 is off"),),
     )  # fmt: skip
     window: int = param(75, min=-1, help="how many of the last tokens count; -1 counts all", unit="tokens")
 
@@ -62,7 +62,7 @@ class RepetitionPenalty(Sampler):
 
 @dataclass(frozen=True)
 class FrequencyPresence(Sampler):
-    """Lower the logits of tokens that were already chosen, by their number: x - frequency · count - presence.
+    """Lower the logits of tokens that were already chosen, by their count: x - frequency · count - presence.
 
     The penalties of OpenAI's interface, as in llama.cpp. Below 0 they reward.
     """
@@ -75,8 +75,8 @@ class FrequencyPresence(Sampler):
     removes = False
     invariances = frozenset({"shift"})
 
-    frequency: float = param(0.2, primary=True, neutral=0.0, help="how much for each time that the token was chosen")
-    presence: float = param(0.0, neutral=0.0, help="how much for a token that was chosen at all")
+    frequency: float = param(0.2, primary=True, neutral=0.0, help="penalty for each time that the token was chosen")
+    presence: float = param(0.0, neutral=0.0, help="penalty for a token that was chosen at all")
     window: int = param(75, min=-1, help="how many of the last tokens count; -1 counts all", unit="tokens")
 
     def is_neutral(self) -> bool:
@@ -110,7 +110,7 @@ class LengthPenalty(Sampler):
     removes = False
 
     factor: float = param(
-        0.5, primary=True, help="strength; what changes nothing is 0, for exponential 1",
+        0.5, primary=True, help="strength; 0 changes nothing, for exponential 1",
         flags=(Flag("--length-penalty", help="AR: change the stop token's score with the length; above 0 lengthens"),),
     )  # fmt: skip
     mode: Literal["log", "power", "exponential"] = param("log", help="the formula")

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RepetitionAware(Sampler):
-    """Draw from a nucleus; a token that fills too much of the recent past is drawn again, from all tokens.
+    """Draw from a nucleus; if the token is too frequent in the recent past, draw again from all tokens.
 
-    Chen et al., "VALL-E 2" (arXiv 2406.05370), with CosyVoice's parameters: if the token drawn from the top_p nucleus
-    (at most top_k tokens) makes up at least `threshold` of the last `window` tokens, a second draw replaces it. The
-    second draw is from everything that the chain's filters left, without the repeated token if `mask_before_resample`
-    says so (CosyVoice). Where nothing but the stop token would be left to it, the first draw stands. The nucleus never
-    lacks the stop token.
+    Chen et al., "VALL-E 2" (arXiv 2406.05370), with CosyVoice's parameters: if the token drawn from the top_p
+    nucleus (at most top_k tokens) makes up at least `threshold` of the last `window` tokens, a second draw replaces
+    it. The second draw is from everything that the chain's filters left, without the repeated token if
+    `mask_before_resample` says so (CosyVoice). If only the stop token would be left, the first draw stands. The
+    nucleus always contains the stop token.
 
     Under a beam, hypotheses are scored by the probability that these two draws together give a token.
     """
@@ -36,10 +36,10 @@ class RepetitionAware(Sampler):
 
     window: int = param(10, primary=True, min=1, unit="tokens", help="how far back repetitions count")
     threshold: float = param(
-        0.1, min=0.0, max=1.0, exclusive_min=True, help="the share of the window from which a token is repeated"
+        0.1, min=0.0, max=1.0, exclusive_min=True, help="the share of the window from which a token counts as repeated"
     )
-    top_p: float = param(0.8, min=0.0, max=1.0, help="the probability of the first draw's nucleus; 1 takes all")
-    top_k: int = param(25, min=0, help="how many tokens the nucleus may hold; 0 is no limit")
+    top_p: float = param(0.8, min=0.0, max=1.0, help="probability of the first draw's nucleus; 1 takes all")
+    top_k: int = param(25, min=0, help="maximum size of the nucleus; 0 is no limit")
     mask_before_resample: bool = param(True, help="the second draw can't give the repeated token again")
 
     @classmethod

@@ -17,11 +17,11 @@ requires = ("stt",)
 
 @dataclass(frozen=True)
 class Length(Scorer):
-    """Prefer takes about as long as their text usually is: -|ln(seconds / expected seconds)|, 0 where they agree."""
+    """Prefer takes with the usual length of their text: -|ln(seconds / expected seconds)|, 0 if they agree."""
 
     name = "length"
     default = True
-    weight: float = param(0.25, primary=True, min=0.0, help="what its score is multiplied by")
+    weight: float = param(0.25, primary=True, min=0.0, help="weight of its score")
 
     def build(self, ctx: BuildContext) -> ScorerModel:
         from .plain import LengthModel
@@ -31,11 +31,11 @@ class Length(Scorer):
 
 @dataclass(frozen=True)
 class LogProbability(Scorer):
-    """Prefer takes that the AR pass finds probable: its log-probability for each frame; nothing where there is none."""
+    """Prefer takes that the AR pass finds probable: its log-probability per frame; no score without that pass."""
 
     name = "log-probability"
     default = True
-    weight: float = param(0.1, primary=True, min=0.0, help="what its score is multiplied by")
+    weight: float = param(0.1, primary=True, min=0.0, help="weight of its score")
 
     def build(self, ctx: BuildContext) -> ScorerModel:
         from .plain import LogProbabilityModel
@@ -45,14 +45,14 @@ class LogProbability(Scorer):
 
 @dataclass(frozen=True)
 class Stt(Scorer):
-    """Prefer takes in which the model itself hears what was to be said: minus the phoneme error rate.
+    """Prefer takes in which the model itself hears the text: minus the phoneme error rate.
 
     Only letters count, not stress, length, punctuation or spaces. For models that can transcribe.
     """
 
     name = "stt"
     default = True
-    weight: float = param(1.0, primary=True, min=0.0, help="what its score is multiplied by")
+    weight: float = param(1.0, primary=True, min=0.0, help="weight of its score")
 
     def build(self, ctx: BuildContext) -> ScorerModel:
         from .hearing import SttModel

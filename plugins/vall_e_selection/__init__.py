@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Multinomial(Sampler):
     """Draw a token from the softmax of the logits. The default.
 
-    The draw inverts the cumulated distribution at a number that depends only on the seed, the utterance and the step:
-    the same utterance gets the same draws whatever batch it is in.
+    The draw inverts the cumulated distribution at a number that depends only on the seed, the utterance and the
+    step: the same utterance gets the same draws in any batch.
     """
 
     name = "multinomial"
@@ -37,7 +37,7 @@ class Multinomial(Sampler):
 
 @dataclass(frozen=True)
 class Greedy(Sampler):
-    """Take the most probable token, the lowest id among equals. What a temperature of 0 means."""
+    """Take the most probable token, the lowest id among ties. This is what a temperature of 0 means."""
 
     name = "greedy"
     role = "selector"

@@ -40,11 +40,11 @@ class _SttFlags(Component):
     output_dir: Path | None = param(
         None, help="write NAME.txt (.json, .ipa) into this folder instead of printing", metavar="DIR", aliases=("-o",)
     )
-    format: str = param("txt", choices=("txt", "json", "ipa"), help="text, everything known, or one bare line of IPA")
+    format: str = param("txt", choices=("txt", "json", "ipa"), help="text, everything as JSON, or one line of IPA")
     trace: Path | None = param(
-        None, metavar="FILE", help="write what every stage of the sampling chain did at every step, as JSON lines"
+        None, metavar="FILE", help="write what each sampler did at each step, as JSON lines"
     )
-    overwrite: bool = param(False, help="replace files that exist", aliases=("-y",))
+    overwrite: bool = param(False, help="replace existing files", aliases=("-y",))
     task: str = param("stt", choices=("stt",), help="this task, for scripts that name it")
 
 

@@ -94,7 +94,7 @@ def outputs_of(task: Stt) -> Mapping[str, Path | None]:
         return dict.fromkeys(task.audio)
     if task.output_dir.suffix.lower() in _OF_FILES and not task.output_dir.is_dir():
         raise UsageError(
-            f"-o takes a folder, and {task.output_dir} is a file's name",
+            f"-o takes a folder, but {task.output_dir} is a file name",
             try_=f"vall-e stt … > {task.output_dir}, or -o FOLDER, in which each result is a file",
         )  # fmt: skip
     try:
@@ -107,7 +107,7 @@ def outputs_of(task: Stt) -> Mapping[str, Path | None]:
         stem = "stdin" if name == STDIN else Path(name).stem
         path = task.output_dir / f"{stem}{SUFFIXES[task.format]}"
         if path in found.values():
-            raise UsageError(f"two inputs would be written to {path}", try_="rename one, or transcribe them apart")
+            raise UsageError(f"two inputs would be written to {path}", try_="rename one, or transcribe them separately")
         check_file(path, overwrite=task.overwrite, inputs=[Path(each) for each in task.audio])
         found[name] = path
     return found

@@ -17,31 +17,33 @@ class HearingOptions(Component):
 
     name = "hearing options"
 
-    language: str = param("en", help="language spoken: the condition of models trained with one")
+    language: str = param("en", help="spoken language, for models trained with one")
     window: float | None = param(
         None, min=1.0, max=60.0, unit="s",
-        help="longest piece transcribed at once, long audio is cut where it is quiet; if absent as the checkpoint "
-        "advises, else 10",
+        help="longest piece to transcribe at once; long audio is cut at quiet places; default: the checkpoint's "
+             "advice, else 10",
     )  # fmt: skip
     vad: str = param(
         "auto", choices=("auto", "silero", "energy", "off"),
-        help="what finds the speech in a recording: Silero's network, loudness (auto, where the network isn't "
-        "installed), or nothing: then whatever sounds is transcribed",
+        help="how speech is found: silero is a neural network, energy is loudness, off transcribes everything; "
+             "auto is silero if it is installed, else energy",
     )  # fmt: skip
-    max_steps: int | None = param(None, min=1, help="most phonemes of one piece; from its length if absent")
-    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, for a chain that draws; 0 if absent")
-    layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (if trained for it)")
+    max_steps: int | None = param(None, min=1, help="maximum number of phonemes per piece; default: by its length")
+    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, for a chain that draws; default: 0")
+    layer_skip: bool = param(
+        False, help="early exit: skip layers when the model is sure enough (if it was trained for it)"
+    )
     layer_skip_exit_layer: int | None = param(
-        None, min=0, help="last layer that may be used, from 0, never below half the stack; the last if absent"
+        None, min=0, help="last layer to use, from 0, at least half of them; default: the last"
     )
     layer_skip_entropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits", help="leave early when the entropy is at most this"
+        0.1, min=0.0, max=float("inf"), unit="bits", help="exit early if the entropy is at most this"
     )
     layer_skip_varentropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits²", help="leave early when the varentropy is at most this"
+        0.1, min=0.0, max=float("inf"), unit="bits²", help="exit early if the varentropy is at most this"
     )
     batch_size: int = param(
-        8, min=1, max=1024, help="pieces worked on together; in float32 it doesn't change the result"
+        8, min=1, max=1024, help="pieces processed together; doesn't change the result in float32"
     )
 
     def check(self) -> None:

@@ -160,11 +160,11 @@ class _Run:
         config = engine.loaded.config
         not_learnt = engine.not_learnt(how.language)
         if not_learnt is not None:
-            self.warnings.append(f"{not_learnt}: what it hears in {how.language} will hardly be right")
+            self.warnings.append(f"{not_learnt}: its transcription of {how.language} will hardly be right")
         row, known = language_id(how.language, config.langs)
         self.language = row if config.lang_mode else None
         if config.lang_mode and not known:
-            self.warnings.append(f"the model wasn't trained on the language {how.language}; it is told English")
+            self.warnings.append(f"the model wasn't trained on the language {how.language}; it gets English instead")
         ctx = BuildContext(
             engine.device.name, engine.options.dtype, threads=engine.threads, vocab_size=config.phoneme_tokens,
             stop_token=self.model.stop_token(Target("stt")), frame_rate=self.codec.frame_rate, stage="stt",

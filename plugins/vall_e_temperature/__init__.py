@@ -21,7 +21,7 @@ LEAST, MOST = 1e-30, 1e30
 
 @dataclass(frozen=True)
 class Temperature(Sampler):
-    """Divide the logits by t: below 1 the probable tokens become more so, above 1 less; 0 takes the most probable."""
+    """Divide the logits by t: below 1 probable tokens become more probable, above 1 less; 0 takes the most probable."""
 
     name = "temperature"
     place = "temperature"
@@ -68,7 +68,7 @@ class Temperature(Sampler):
 
 @dataclass(frozen=True)
 class DynamicTemperature(Sampler):
-    """A temperature between min and max, by how sure the model is at each step.
+    """A temperature between min and max, depending on how sure the model is at each step.
 
     In mode `confidence`, T = max - (max - min) / (1 + exp(-k (p - center))) with p the probability of the best token:
     sure steps get the minimum. In mode `entropy`, T = min + (max - min) (H / ln n)^exponent with H the entropy of the
@@ -81,17 +81,17 @@ class DynamicTemperature(Sampler):
     removes = False
     invariances = frozenset({"argmax", "compact"})
 
-    mode: Literal["confidence", "entropy"] = param("confidence", help="what says how sure the model is")
+    mode: Literal["confidence", "entropy"] = param("confidence", help="how certainty is measured")
     min: float = param(
-        0.5, min=0.0, help="the temperature of a sure step",
+        0.5, min=0.0, help="the temperature if the model is sure",
         flags=(
             Flag("--min-ar-temp", ("--min-ar-temperature",),
-                 help="dynamic AR temperature: between this, where the model is sure, and --ar-temp"),
+                 help="dynamic AR temperature: this if the model is sure, up to --ar-temp if it isn't"),
             Flag("--min-nar-temp", ("--min-nar-temperature",), "nar",
-                 help="dynamic NAR temperature: between this, where the model is sure, and --nar-temp"),
+                 help="dynamic NAR temperature: this if the model is sure, up to --nar-temp if it isn't"),
         ),
     )  # fmt: skip
-    max: float = param(1.0, min=LEAST, max=MOST, help="the temperature of an unsure step")
+    max: float = param(1.0, min=LEAST, max=MOST, help="the temperature if the model is unsure")
     exponent: float = param(1.0, min=0.0, help="entropy mode: above 1 it stays near min for longer")
     k: float = param(10.0, help="confidence mode: steepness of the change")
     center: float = param(0.5, help="confidence mode: the probability of the best token halfway between min and max")

@@ -98,7 +98,7 @@ def find_normalizers(registry: Registry, specs: Sequence[str], language: str) ->
         return [(name, each()) for name, each in registry.all(Normalizer).items() if each.serves(language)]
     if NONE in specs:
         if len(specs) > 1:
-            raise UsageError(f"--normalizer {NONE} stands beside another", try_="leave out one")
+            raise UsageError(f"--normalizer {NONE} stands beside another", try_="leave one out")
         return []
     found = []
     for spec in specs:

@@ -44,7 +44,7 @@ def _checked(name: str, model: NormalizerModel, text: str, language: str) -> lis
             problem = _problem(each, last, len(text))
             if problem is not None:
                 raise PluginError(
-                    f"the normalizer {name} gave a replacement that can't be used: {each!r}", cause=problem,
+                    f"the normalizer {name} returned an invalid replacement: {each!r}", cause=problem,
                     try_=f"--normalizer none, or VALL_E_DISABLE={name}",
                 )  # fmt: skip
             found.append(each)

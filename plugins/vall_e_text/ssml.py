@@ -150,7 +150,8 @@ class _Reader:
         if element.name == "phoneme" and given.get("ph", "").strip():
             if given.get("alphabet", "ipa").lower() != "ipa":
                 raise InputError(
-                    f"a phoneme in the alphabet {given['alphabet']!r}", cause="only ipa is known", try_='alphabet="ipa"'
+                    f"a phoneme in the alphabet {given['alphabet']!r}", cause="only ipa is supported",
+                    try_='alphabet="ipa"'
                 )
             return [IPA(given["ph"].strip(), start, end, written, element.rate)]
         if element.name == "say-as":
@@ -200,5 +201,5 @@ def _rate(given: str, around: float) -> float:
         number = float(match.group(2)) / (100 if match.group(3) else 1)
         factor = {"+": 1 + number, "-": 1 - number, "": number}[match.group(1)]
     if not SLOWEST <= around * factor <= FASTEST:
-        raise InputError(f"a rate of {given!r}", cause=f"{SLOWEST:g} to {FASTEST:g} times the usual pace can be made")
+        raise InputError(f"a rate of {given!r}", cause=f"{SLOWEST:g} to {FASTEST:g} times the usual pace is possible")
     return around * factor

@@ -27,7 +27,7 @@ else:
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `samplers plot`."""
-    return [LazyCommand("samplers plot", "draw what a chain did", "vall_e_trace.command:plot", json=True)]
+    return [LazyCommand("samplers plot", "plot what a chain did", "vall_e_trace.command:plot", json=True)]
 
 
 __all__ = [

@@ -21,12 +21,14 @@ from vall_e_core.cli import state_of
     help="the picture to write (.png .svg .pdf)",
 )
 @click.option("-y", "--overwrite", is_flag=True, help="replace the picture if it exists")
-@click.option("--stage", type=click.Choice(["ar", "nar", "stt"]), help="the pass to show; ar or stt if there is one")
+@click.option(
+    "--stage", type=click.Choice(["ar", "nar", "stt"]), help="the pass to show; default: ar or stt if there is one"
+)
 @click.option(
     "--part", type=click.IntRange(0), default=0, show_default=True, help="part of the text, or piece of audio, from 0"
 )
-@click.option("--level", type=click.IntRange(0), help="the level; the lowest of the pass if absent")
-@click.option("--candidate", type=click.IntRange(0), help="a candidate by its number, from 0; the kept one if absent")
+@click.option("--level", type=click.IntRange(0), help="the level; default: the lowest of the pass")
+@click.option("--candidate", type=click.IntRange(0), help="number of the candidate, from 0; default: the kept one")
 @click.pass_context
 def plot(
     ctx: click.Context,
@@ -38,7 +40,7 @@ def plot(
     level: int | None,
     candidate: int | None,
 ) -> None:
-    """Draw what the chain did: entropy, tokens kept, p(stop), and where each stage bit.
+    """Plot what the chain did: entropy, tokens kept, p(stop), and the effect of each stage.
 
     TRACE comes from `vall-e tts … --trace FILE`, or from `vall-e stt`. Needs matplotlib: pip install "vall-e[plot]".
     """
@@ -57,7 +59,7 @@ def plot(
     log = read_trace(trace)
     lines = selected(log, stage=stage, part=part, level=level, candidate=candidate)
     if not lines:
-        raise InputError("the trace holds nothing of what is to be shown", try_="another --stage, --part or --level")
+        raise InputError("the trace has nothing for this selection", try_="another --stage, --part or --level")
     data = picture(log, lines, suffix)
     write_atomic(output, lambda file: file.write(data), overwrite=overwrite)
     state_of(ctx).console().notice(f"{output}: {len(lines)} choices, {PASSES.get(lines[0].step.stage, 'another pass')}")

@@ -68,7 +68,7 @@ def read_trace(path: Path) -> TraceLog:
             objects = _objects(path, file)
             head = next(objects, {})
             if not isinstance(head.get("trace"), int):
-                raise InputError(f"not a trace: {path}", cause="its first line says nothing about one", try_=_HOW)
+                raise InputError(f"not a trace: {path}", cause="its first line isn't the header of a trace", try_=_HOW)
             if head["trace"] > FORMAT:
                 raise InputError(
                     f"can't use the trace {path}",

@@ -130,7 +130,8 @@ class TopH(Truncation):
     after = _ORDER[:1]
 
     h: float = param(0.4, primary=True, min=0.0, max=1.0, neutral=1.0, help="share of the entropy; 1 keeps all top_n")
-    top_n: int = param(100, min=0, neutral=0, help="how many tokens are looked at, the others go; 0 looks at all")
+    top_n: int = param(100, min=0, neutral=0, help="number of tokens to look at, the others are removed; 0 looks "
+                                                   "at all")
 
     def build(self, ctx: BuildContext) -> Transform:
         """Return the transform."""
@@ -207,7 +208,7 @@ class Epsilon(Truncation):
     name = "epsilon"
     after = _ORDER[:8]
 
-    epsilon: float = param(3e-4, primary=True, min=0.0, max=1.0, neutral=0.0, help="least probability; 0 keeps all")
+    epsilon: float = param(3e-4, primary=True, min=0.0, max=1.0, neutral=0.0, help="minimum probability; 0 keeps all")
 
     def build(self, ctx: BuildContext) -> Transform:
         """Return the transform."""

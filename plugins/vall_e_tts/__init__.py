@@ -48,11 +48,14 @@ class Source(Component):
         (), positional=True, multiple=True, metavar="TEXT [REF]",
         help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav)",
     )  # fmt: skip
-    text: str | None = param(None, help="text to speak, by name; then no TEXT")
-    file: Path | None = param(None, help="a file with the text (UTF-8); then no TEXT", metavar="FILE", aliases=("-f",))
-    ref: tuple[str, ...] = param((), help="reference audio; repeatable; then no REF", metavar="FILE", multiple=True)
+    text: str | None = param(None, help="text to speak, instead of TEXT")
+    file: Path | None = param(
+        None, help="read the text from a file (UTF-8), instead of TEXT", metavar="FILE", aliases=("-f",)
+    )
+    ref: tuple[str, ...] = param((), help="reference audio, instead of REF; repeatable", metavar="FILE", multiple=True)
     voice: str | None = param(
-        None, help="a voice of `vall-e voices list`; then no REF", metavar="NAME", complete="vall_e_voices:saved_names"
+        None, help="a voice from `vall-e voices list`, instead of REF", metavar="NAME",
+        complete="vall_e_voices:saved_names",
     )
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
 
@@ -64,25 +67,24 @@ class _TtsFlags(Source):
         help="text to speak (- reads standard input), reference audio (several: a.wav;b.wav), file to write",
     )  # fmt: skip
     output: str | None = param(
-        None, help="file to write (.wav .flac .ogg .opus .mp3), or - for standard output; then no OUT", metavar="FILE",
-        aliases=("-o", "--out-path"),
+        None, help="file to write (.wav .flac .ogg .opus .mp3), or - for standard output, instead of OUT",
+        metavar="FILE", aliases=("-o", "--out-path"),
     )  # fmt: skip
     overwrite: bool = param(False, help="replace OUT if it exists", aliases=("-y",))
     format: str | None = param(
         None, choices=("wav", "flac", "ogg", "opus", "mp3", "pcm_s16le", "pcm_f32le"),
-        help="what to write; the file's suffix chooses if absent, pcm_* are raw samples",
+        help="output format; default: by the file's suffix; pcm_* are raw samples",
     )  # fmt: skip
     no_sidecar: bool = param(False, help="don't write the record OUT.wav.json beside the audio")
     stream: bool = param(
         False,
-        help="write speech before a part of it is whole, so that with -o - it is heard at once; what has been heard "
-        "isn't tried again",
+        help="write audio as it is generated, so that -o - plays at once; audio already written is not retried",
     )  # fmt: skip
     trace: Path | None = param(
-        None, metavar="FILE", help="write what every stage of the sampling chains did at every step, as JSON lines"
+        None, metavar="FILE", help="write what each sampler did at each step, as JSON lines"
     )
     repeat: Path | None = param(
-        None, help="take everything from a record (OUT.wav.json) and repeat that run; further flags change it",
+        None, help="repeat the run of a record (OUT.wav.json); further flags change it",
         metavar="RECORD", aliases=("--from",),
     )  # fmt: skip
     task: str = param(
@@ -90,14 +92,14 @@ class _TtsFlags(Source):
         help="tts speaks; ns takes noise off the reference and sr takes speech off it (TEXT is what it says), with "
         "models trained for it; stt is `vall-e stt`",
     )  # fmt: skip
-    strict: bool = param(False, help="end with exit code 6 when a part never stopped by itself")
+    strict: bool = param(False, help="exit with code 6 if a part never stopped by itself")
 
 
 @dataclass(frozen=True)
 class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
     """Speak TEXT in the voice of REF and write it to OUT.
 
-    With --ref or --voice the arguments are TEXT [OUT]. Long text is split into sentences and joined into one file.
+    With --ref or --voice the arguments are TEXT [OUT]. Long texts are split into parts and joined into one file.
     """
 
     name = "tts"
@@ -114,20 +116,20 @@ class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
 class _SweepFlags(Source):
     vary: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME.PARAM=V,V,…",
-        help="a sampler's parameter, or an option by its name (seed=1,2), and the values to try; repeatable",
+        help="a sampler's parameter or an option (seed=1,2), and the values to try; repeatable",
     )  # fmt: skip
     output: Path | None = param(
-        None, metavar="DIR", aliases=("-o",), help="write what each setting sounds like into this folder"
+        None, metavar="DIR", aliases=("-o",), help="write the audio of each setting into this folder"
     )
-    overwrite: bool = param(False, help="replace files that exist", aliases=("-y",))
+    overwrite: bool = param(False, help="replace existing files", aliases=("-y",))
 
 
 @dataclass(frozen=True)
 class Sweep(ModelOptions, SpeechOptions, _SweepFlags, Task):
-    """Speak TEXT with many settings, and print a table of them, best first.
+    """Speak TEXT with many settings and rank them.
 
-    All settings get the same seed. With --candidates N each is judged by the mean of N takes; the scorers are those of
-    --scorer, or all that suit the model.
+    All settings use the same seed. With --candidates N, each is rated by the mean of N takes. The scorers are those
+    of --scorer, by default all that suit the model.
     """
 
     name = "sweep"
@@ -150,7 +152,7 @@ def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `samplers explain`."""
     return [
         LazyCommand(
-            "samplers explain", "show the chain that flags make", "vall_e_tts.explain:explain_command", json=True
+            "samplers explain", "show the chain that flags build", "vall_e_tts.explain:explain_command", json=True
         )
     ]
 

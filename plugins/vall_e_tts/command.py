@@ -84,7 +84,7 @@ def run(task: Tts, session: Session) -> None:
             try_="another --seed, or --max-tries 10",
         )  # fmt: skip
     if task.strict and not speech.stopped:
-        raise BatchError("a part of the speech never stopped by itself", try_="another --seed, or a shorter text")
+        raise BatchError("a part never stopped by itself", try_="another --seed, or a shorter text")
 
 
 def request_of(session: Session, stage: str) -> ChainRequest:

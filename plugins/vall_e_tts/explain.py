@@ -22,18 +22,18 @@ _WHERE = {"ar": "AR pass", "nar": "NAR levels", "stt": "transcription"}
 
 @dataclass(frozen=True)
 class Explain(Task):
-    """Show the chain that flags make: what each member does, what is left out and why, and what is unusual.
+    """Show the chain that flags build: its members, what is left out and why, and warnings.
 
-    Takes --sampler and the plain sampler flags as `vall-e tts` does, with --stage stt as `vall-e stt`. Of the model
-    nothing is read but its advice.
+    Takes --sampler and the plain sampler flags of `vall-e tts`, or with --stage stt those of `vall-e stt`. Only the
+    model's advice is read.
     """
 
     name = "explain"
     sampler_stages = ("ar", "nar")
 
-    stage: str | None = param(None, choices=("ar", "nar", "stt"), help="one stage only; ar and nar if absent")
+    stage: str | None = param(None, choices=("ar", "nar", "stt"), help="show only this stage; default: ar and nar")
     model: str | None = param(
-        None, metavar="FILE|NAME", help="whose advice counts where nothing is said; the embedded voice if absent"
+        None, metavar="FILE|NAME", help="the model whose advice is used; default: the embedded voice"
     )
 
     def run(self, session: Session) -> None:

@@ -23,96 +23,102 @@ class SpeechOptions(Component):
 
     name = "speech options"
 
-    language: str = param("en", help="language of the text, also the model's condition; auto detects it")
+    language: str = param("en", help="language of the text; auto detects it")
     phonemizer: str | None = param(
-        None, metavar="NAME", help="turns text into phonemes, NAME[:k=v,…]; espeak if absent, ipa for text that is IPA",
+        None, metavar="NAME",
+        help="converts the text to phonemes, NAME[:k=v,…]; default: espeak; ipa is for text that is IPA",
     )  # fmt: skip
     normalizer: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME[:k=v,…]",
-        help="reads numbers, abbreviations and symbols as words; repeatable, in the order given; none for none; those "
-        "that serve the language if absent",
+        help="writes numbers, abbreviations and symbols as words; repeatable, in the order given; none is off; "
+             "default: all for the language",
     )  # fmt: skip
     markup: str = param(
         "auto", choices=("auto", "text", "markdown", "html", "ssml"),
         former={"strip-markup": "--markup html, or ssml"},
-        help="what the text is written in; auto takes SSML for a <speak>, Markdown and HTML for files named so, else "
-        "text",
+        help="markup of the text; auto detects SSML by <speak>, Markdown and HTML by the file's suffix, else text",
     )  # fmt: skip
     lexicon: Path | None = param(
-        None, metavar="FILE", help="words, each with a respelling or its /IPA/: TSV, or YAML by its suffix"
+        None, metavar="FILE", help="file of words with a respelling or /IPA/: TSV, or YAML by its suffix"
     )
     speed: float = param(
-        1.0, min=0.25, max=4.0, help="pace of the speech, at the same pitch: 2 is twice as fast as the voice speaks"
+        1.0, min=0.25, max=4.0, help="pace of the speech at the same pitch; 2 is twice as fast"
     )
     unk: str = param(
-        "error", choices=("error", "skip"), help="phonemes that the model doesn't know: stop with a list, or skip them"
+        "error", choices=("error", "skip"), help="if the model doesn't know a phoneme: stop with a list, or skip it"
     )
     modality: str = param(
         "auto", choices=MODALITIES,
-        help="how the first level is made: ar step by step, nar-len at once from a predicted length; auto takes ar if "
-        "the model has it",
+        help="how the first level is generated: ar token by token, nar-len all at once for a predicted length; "
+             "auto uses ar if the model has it",
     )  # fmt: skip
     max_ar_steps: str = param(
         "12s", metavar="N|12s", aliases=("--max-duration",),
-        help="longest utterance, in steps (900) or seconds (12s); 2.5 times the text's usual length bounds it too",
+        help="longest utterance, in steps (900) or seconds (12s); 2.5 times the usual length of the text is a "
+             "limit too",
     )  # fmt: skip
     max_nar_levels: int | None = param(
-        None, min=0, help="how many NAR levels to run; all if absent, 0 for level 0 alone", aliases=("--max-levels",)
+        None, min=0, help="number of NAR levels to run; default: all; 0 uses level 0 alone", aliases=("--max-levels",)
     )
     input_prompt_length: float = param(
         3.0, min=0.0, max=3600.0, unit="s",
-        help="longest part of the reference that is used; about 6 is fine, longer is slower; 0 uses all",
+        help="use at most this much of the reference; about 6 is fine, longer is slower; 0 uses all",
     )  # fmt: skip
     input_prompt_repeat: bool = param(False, help="repeat a reference that is shorter than --input-prompt-length")
     input_prompt_prefix: bool = param(
         False, help="AR only: start the response with the reference; needs --ref-text, which is put before the text"
     )
-    max_ref_seconds: float = param(30.0, min=0.5, max=3600.0, unit="s", help="read no more than this of each reference")
-    keep_silence: bool = param(False, help="keep silence at a reference's ends; more than 0.3 s is left out otherwise")
+    max_ref_seconds: float = param(30.0, min=0.5, max=3600.0, unit="s", help="use at most this much of each reference")
+    keep_silence: bool = param(False, help="keep silence of more than 0.3 s at the ends of a reference")
     follow_pitch: bool = param(
         False,
-        help="move speech that misses the reference's median pitch by 1 to 7 semitones there; no early sound",
+        help="move the pitch of the speech to that of the reference if it is 1 to 7 semitones off; parts are then "
+             "written whole",
     )  # fmt: skip
-    layer_skip: bool = param(False, help="leave the model's stack early where it is sure enough (if trained for it)")
+    layer_skip: bool = param(
+        False, help="early exit: skip layers when the model is sure enough (if it was trained for it)"
+    )
     layer_skip_exit_layer: int | None = param(
-        None, min=0, help="last layer that may be used, from 0, never below half the stack; the last if absent"
+        None, min=0, help="last layer to use, from 0, at least half of them; default: the last"
     )
     layer_skip_entropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits", help="leave early when the entropy is at most this"
+        0.1, min=0.0, max=float("inf"), unit="bits", help="exit early if the entropy is at most this"
     )
     layer_skip_varentropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits²", help="leave early when the varentropy is at most this"
+        0.1, min=0.0, max=float("inf"), unit="bits²", help="exit early if the varentropy is at most this"
     )
     refine_on_stop: bool = param(
         False, help="AR only: take the sequence again from the final step's logits and keep the more probable one"
     )
     cfg_strength: float | None = param(
-        None, min=0.0, max=100.0, help="classifier-free guidance, 0 is off; if absent off, but 2.5 for nar-len"
+        None, min=0.0, max=100.0, help="classifier-free guidance; 0 is off; default: off, for nar-len 2.5"
     )
     cfg_rescale: float | None = param(
-        None, min=0.0, max=1.0, help="how far guidance's spread is brought back; 0.7, for nar-len 0.75, if absent"
+        None, min=0.0, max=1.0,
+        help="how far guidance is rescaled to the original spread; default: 0.7, for nar-len 0.75",
     )
     steps: int = param(DEMASKING_STEPS, min=1, max=1000, help="nar-len: demasking steps")
-    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, 0 is one; chosen and printed if absent")
+    seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed; default: a random one, which is printed")
     max_tries: int = param(
         3, min=1, max=100,
-        help="tries for an utterance that loops, ends at once or never: new noise, then ras, then a lower temperature",
+        help="tries for an utterance that loops, stops at once or never stops: new noise, then ras, then a lower "
+             "temperature",
     )  # fmt: skip
     listen: str = param(
         "auto", choices=("auto", "on", "off"),
-        help="the model transcribes each take, and one in which words are missing is made again; auto: where the model "
-        "is known to hear well enough, in languages that it learnt; not with --stream",
+        help="transcribe each take, and retry if words are missing; auto: if the model is known to transcribe the "
+             "language well enough; not with --stream",
     )  # fmt: skip
     candidates: int = param(
         1, min=1, max=1000,
-        help="takes of each part, each with noise of its own; the one that the scorers like best is kept",
+        help="takes of each part, with different noise; the scorers choose the best",
     )  # fmt: skip
     scorer: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME[:WEIGHT|k=v,…]",
-        help="a judge of finished takes, repeatable; with --candidates all that suit the model if absent",
+        help="a scorer of finished takes; repeatable; default with --candidates: all that suit the model",
     )  # fmt: skip
     batch_size: int = param(
-        8, min=1, max=1024, help="utterances worked on together; in float32 it doesn't change the result"
+        8, min=1, max=1024, help="utterances processed together; doesn't change the result in float32"
     )
     pause: float = param(0.1, min=0.0, max=60.0, unit="s", help="silence between the parts of a long text")
 

@@ -49,23 +49,23 @@ def material(task: Source, *, behind: int) -> tuple[str | None, tuple[Path, ...]
     words = list(task.words)
     sources = [name for name, given in (("--text", task.text is not None), ("--file", task.file is not None)) if given]
     if len(sources) > 1:
-        raise UsageError(f"{' and '.join(sources)} both give the text", try_="leave out one")
+        raise UsageError(f"{' and '.join(sources)} both give the text", try_="leave one out")
     if not sources and not words:
         raise UsageError("no text to speak", try_='vall-e tts "Hello." REF.wav OUT.wav')
     word = None if sources else words.pop(0)
     if word is not None and _is_file(word):
         raise UsageError(
-            f"the text is the name of a file: {word}", cause="TEXT REF OUT are in this order",
-            try_=f"-f {word} to read it aloud, or --text {word} to say its name",
+            f"the text is the name of a file: {word}", cause="the order is TEXT REF OUT",
+            try_=f"-f {word} to read the file, or --text {word} to speak the name",
         )  # fmt: skip
     references = [Path(each) for given in task.ref for each in split_references(given)]
     if task.voice is not None and references:
-        raise UsageError("--voice and --ref both give the reference", try_="leave out one")
+        raise UsageError("--voice and --ref both give the reference", try_="leave one out")
     if not references and task.voice is None:
         if len(words) <= behind:
             raise UsageError(
                 f"no reference audio, or no output: one of them is {words[0]}" if words else "no reference audio",
-                cause="a voice to speak with is needed",
+                cause="a reference voice is needed",
                 try_="TEXT REF OUT, --ref FILE, or --voice NAME",
             )
         references = [Path(each) for each in split_references(words.pop(0))]
@@ -86,7 +86,7 @@ def refuse(words: Sequence[str], instead: Mapping[str, object]) -> None:
         given = [name for name, value in instead.items() if value]
         takes = "take" if len(given) > 1 else "takes"
         raise UsageError(
-            f"one argument too many: {words[0]!r}",
+            f"too many arguments: {words[0]!r}",
             cause=f"{' and '.join(given)} {takes} the place of an argument" if given else None,
             try_="quote a text that has spaces; vall-e tts --help",
         )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class VocosCodec(Codec):
     """EnCodec's codes, decoded by Vocos (charactr/vocos-encodec-24khz); encoding is left to the codec `encodec`.
 
-    The weights are looked for in the cache that `vall-e models download vocos-encodec-24khz` fills, and in Hugging
-    Face's. Building it never touches the network.
+    Looks for the weights in the cache of `vall-e models download vocos-encodec-24khz` and in that of Hugging Face.
+    Never uses the network.
     """
 
     name = "vocos"

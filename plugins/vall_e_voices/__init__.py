@@ -30,7 +30,7 @@ requires = ("stt",)
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
     """The command `voices`."""
-    return [LazyCommand("voices", "keep voices by name, list, play and remove them", "vall_e_voices.commands:voices")]
+    return [LazyCommand("voices", "save, list, play and remove voices", "vall_e_voices.commands:voices")]
 
 
 __all__ = [

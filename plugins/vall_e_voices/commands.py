@@ -49,10 +49,10 @@ on_device = click.option("--device", default="auto", show_default=True, help="au
 
 @click.group()
 def voices() -> None:
-    """Keep voices under a name, for `vall-e tts --voice NAME`.
+    """Save voices under a name, for `vall-e tts --voice NAME`.
 
-    A voice is a recording's codes with what is known of it, in one file; the recording isn't needed any more. The files
-    lie in a folder of yours, which `list` shows; VALL_E_VOICES names another one.
+    A voice is one file with the codes of a recording and what is known about it; the recording is no longer needed.
+    `list` shows the folder; VALL_E_VOICES sets another one.
     """
 
 
@@ -60,7 +60,7 @@ def voices() -> None:
 @as_json
 @click.pass_obj
 def list_voices(state: State, json_: bool) -> None:
-    """Show your voices and the packaged ones."""
+    """List your voices and the packaged ones."""
     found = all_voices(state.registry)
     for each in found:
         if "plugin" in each:
@@ -73,7 +73,7 @@ def list_voices(state: State, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def show(state: State, name: str, json_: bool) -> None:
-    """Show all that is known of a voice."""
+    """Show everything about a voice."""
     voice = find_voice(state.registry, name)
     facts = own_facts(voice) if isinstance(voice, SavedVoice) else packaged_facts(name, voice)
     _print(state, json_, facts, page(facts))
@@ -83,19 +83,19 @@ def show(state: State, name: str, json_: bool) -> None:
 @click.argument("name")
 @click.argument("ref", metavar="REF", type=click.Path(path_type=Path))
 @click.option("--text", "--transcript", metavar="TEXT", help="what the recording says")
-@click.option("--transcribe", is_flag=True, help="have the model note the phonemes that it hears, instead of --text")
+@click.option("--transcribe", is_flag=True, help="let the model transcribe it, instead of --text")
 @click.option("--language", default="en", show_default=True, help="language of the recording")
-@click.option("--note", metavar="TEXT", help="anything to remember: licence, consent, where it is from")
-@click.option("--model", metavar="FILE|NAME", help="the model to make it for; the embedded one if absent")
-@click.option("--codec", metavar="NAME", help="the codec to encode with, NAME[:k=v,…]; the model's if absent")
+@click.option("--note", metavar="TEXT", help="a note, such as its license, consent or origin")
+@click.option("--model", metavar="FILE|NAME", help="the model to make it for; default: the embedded one")
+@click.option("--codec", metavar="NAME", help="the codec to encode with, NAME[:k=v,…]; default: the model's")
 @on_device
 @click.option(
     "--max-ref-seconds", type=click.FloatRange(0.5, 3600), default=30.0, show_default=True, metavar="SECONDS",
-    help="use no more than this of the recording",
+    help="use at most this much of the recording",
 )  # fmt: skip
-@click.option("--keep-silence", is_flag=True, help="keep silence at its ends; more than 0.3 s is left out otherwise")
-@click.option("--keep-audio", is_flag=True, help="keep its samples too, so that models with other codecs can use it")
-@click.option("--force", is_flag=True, help="replace a voice of that name; yours then goes before a packaged one")
+@click.option("--keep-silence", is_flag=True, help="keep silence of more than 0.3 s at its ends")
+@click.option("--keep-audio", is_flag=True, help="keep the recording too, so that models with other codecs can use it")
+@click.option("--force", is_flag=True, help="replace a saved voice, or override a packaged one")
 @as_json
 @click.pass_obj
 def add(
@@ -103,14 +103,14 @@ def add(
     model: str | None, codec: str | None, device: str, max_ref_seconds: float, keep_silence: bool, keep_audio: bool,
     force: bool, json_: bool,
 ) -> None:  # fmt: skip
-    """Encode the recording REF and keep it as the voice NAME.
+    """Encode the recording REF and save it as the voice NAME.
 
-    3 to 10 seconds of one speaker, without music or noise, are best. With --text the voice also knows its pace.
+    3 to 10 seconds of one speaker, without music or noise, are best. With --text, the voice also has a pace.
     """
     console = state.console()
     name = _free(state.registry, name, force=force)
     if text is not None and transcribe:
-        raise UsageError("--text and --transcribe both say what the recording says", try_="leave out one")
+        raise UsageError("--text and --transcribe both say what the recording says", try_="leave one out")
     # what is wrong with the file is said before a model is read; where in it somebody speaks is seen later
     read_audio(ref.expanduser(), max_seconds=max_ref_seconds, allow_silence=True)
     options = ModelOptions(model=model, codec=codec, device=device)
@@ -138,12 +138,14 @@ def add(
 @as_json
 @click.pass_obj
 def rm(state: State, names: tuple[str, ...], yes: bool, json_: bool) -> None:
-    """Remove voices of yours. Packaged ones can't be removed."""
+    """Remove saved voices. Packaged voices can't be removed."""
     folder = VoiceFolder()
     paths = [_own_file(state.registry, folder, name) for name in names]  # all of them, before the first is gone
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("nobody is there to be asked", try_="--yes to remove without asking")
+            raise UsageError(
+                "can't ask for confirmation: standard input isn't a terminal", try_="--yes to remove without asking"
+            )
         click.confirm(f"remove {', '.join(str(path) for path in paths)}?", abort=True, err=True)
     removed = [str(folder.remove(name)) for name in dict.fromkeys(each.lower() for each in names)]
     _print(state, json_, {"removed": removed}, "\n".join(f"removed {path}" for path in removed))
@@ -157,7 +159,7 @@ def rm(state: State, names: tuple[str, ...], yes: bool, json_: bool) -> None:
 @on_device
 @click.pass_obj
 def play(state: State, name: str, output: str | None, overwrite: bool, codec: str | None, device: str) -> None:
-    """Play a voice: its recording if that is here, else what its codes sound like."""
+    """Play a voice: its recording if it was kept, else its decoded codes."""
     from .sound import sound_of
 
     voice = find_voice(state.registry, name)

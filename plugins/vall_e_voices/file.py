@@ -104,7 +104,7 @@ def _read(path: Path, audio: bool) -> SavedVoice:
         raise ValueError(f"a code in it lies outside 0..{origin.codebook_size - 1}")
     warnings = info.get("warnings", [])
     if not isinstance(warnings, list) or not all(isinstance(each, str) for each in warnings[:_MOST_WARNINGS]):
-        raise ValueError("its warnings aren't texts")
+        raise ValueError("its warnings aren't text")
     rate, channels = _given(info, "recording_rate", *_RATES), _given(info, "recording_channels", 1, 1024)
     return SavedVoice(
         codes, origin, path.stem.lower(), transcript=_text(info, "transcript"), phonemes=_text(info, "phonemes"),
@@ -120,10 +120,10 @@ def _read(path: Path, audio: bool) -> SavedVoice:
 def _parsed(text: str | None) -> dict[str, Any]:
     found: Any = None if text is None else json.loads(text)
     if not isinstance(found, dict):
-        raise ValueError("its metadata aren't a voice's")
+        raise ValueError("its metadata isn't that of a voice")
     number = found.get("format")
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError("its metadata aren't a voice's")
+        raise ValueError("its metadata isn't that of a voice")
     if number > FORMAT:
         raise ValueError(f"its format is {number}, and this program reads up to {FORMAT}")
     return found

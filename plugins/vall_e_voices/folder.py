@@ -191,7 +191,7 @@ def check_voice_name(name: str) -> str:
     found = name.strip().lower()
     if not _NAME.fullmatch(found) or _RESERVED.fullmatch(found):
         raise UsageError(
-            f"{name!r} can't be a voice's name", cause="it is to be a file's name on any system",
+            f"{name!r} can't be a voice's name", cause="it must be a valid file name on every system",
             try_="at most 64 of the letters a-z, digits, dashes, underscores and dots, a letter or digit first",
         )  # fmt: skip
     return found

@@ -74,7 +74,7 @@ def model_codec(
 
         place = find_model(registry, options)
         if place.path is None:
-            raise UsageError("which codec the model of a YAML file has isn't known", try_="--codec NAME")
+            raise UsageError("the codec of a model from a YAML file is unknown", try_="--codec NAME")
         config, container = inspect_model(place.path, allow_pickle=options.allow_pickle)
         spec = codec_name(config, container.config, container, None)
     from vall_e_lm import choose_device
@@ -131,7 +131,7 @@ def make_voice(
     if stop - start < len(clip.samples):
         notify(f"{clip.source}: {(len(clip.samples) - len(samples)) / codec.sample_rate:.1f} s of silence left out")
     if seconds < FEW_SECONDS:
-        warn(f"{clip.source}: {seconds:.2f} s is little to know a voice by; 3-10 s give a better one")
+        warn(f"{clip.source}: {seconds:.2f} s is short for a voice; 3-10 s work better")
     if spoken is not None and not _PLAUSIBLE[0] < seconds / max(estimate_seconds(spoken), 0.1) < _PLAUSIBLE[1]:
         usual = estimate_seconds(spoken)
         warn(f"{clip.source} has {seconds:.1f} s, its text usually takes {usual:.1f} s: is it what the recording says?")

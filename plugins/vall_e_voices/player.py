@@ -49,7 +49,7 @@ def play(wave: NDArray[np.float32], sample_rate: int, *, players: Sequence[Seque
             failures.append(f"{command[0]}: {said}")
     names = ", ".join(command[0] for command in players)
     raise InputError(
-        "nothing here can play audio",
+        "no program that plays audio was found",
         cause="; ".join(failures) or f"neither the package sounddevice nor a program was found ({names})",
         try_="-o FILE.wav to write it",
     )

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Xtc(Sampler):
-    """With some probability, remove every token that is likely enough but the least likely of them.
+    """With some probability, remove all tokens that are likely enough except the least likely of them.
 
-    "Exclude top choices" (p-e-w, text-generation-webui). The candidates are the tokens with a probability of at least
-    `threshold`, without the stop token and the protected ids, which always stay; where there are fewer than two,
-    nothing happens. It changes which token is the most probable, so `greedy` behind it isn't the model's first choice.
+    "Exclude top choices" (p-e-w, text-generation-webui). The candidates are the tokens with a probability of at
+    least `threshold`, without the stop token and the protected ids, which always stay; if there are fewer than two,
+    nothing happens. It changes which token is the most probable, so `greedy` behind it isn't the model's first
+    choice.
     """
 
     name = "xtc"
@@ -31,8 +32,9 @@ class Xtc(Sampler):
     probability: float = param(
         0.5, primary=True, min=0.0, max=1.0, neutral=0.0, help="how often it acts; 0 is never"
     )  # fmt: skip
-    threshold: float = param(0.1, min=0.0, max=1.0, help="least probability of a candidate; above 0.5 nothing happens")
-    protect: tuple[int, ...] = param((), min=0, help="ids that are no candidates, beside the stop token")
+    threshold: float = param(0.1, min=0.0, max=1.0, help="minimum probability of a candidate; above 0.5 nothing "
+                                                         "happens")
+    protect: tuple[int, ...] = param((), min=0, help="ids that are no candidates, besides the stop token")
 
     def is_neutral(self) -> bool:
         """At probability 0, and where no two tokens can reach the threshold."""

@@ -235,7 +235,7 @@ def test_not_a_model_at_all(tmp_path: Path, write: Write) -> None:
     refused(tmp_path / "nothing.sft", "no such model file")
     (tmp_path / "model.sft").touch()
     refused(tmp_path / "modle.sft", "did you mean")
-    refused(tmp_path, "not a model file by its name")
+    refused(tmp_path, "not the suffix of a model file")
     folder = tmp_path / "folder.sft"
     folder.mkdir()
     refused(folder, "not a file")

@@ -141,7 +141,7 @@ def test_an_unexpected_error_of_ours_is_1_and_asks_for_a_report(run: Run, monkey
     done = run("plugins", "list")
     assert (done.code, done.out) == (1, "") and "Traceback" not in done.err
     assert "internal error: RuntimeError: the throat is sore" in done.err
-    assert "--debug, and report what it prints" in done.err
+    assert "--debug, and report the output" in done.err
 
 
 @pytest.mark.parametrize("args", [("--debug", "shout"), ("shout", "--debug")])
@@ -242,10 +242,10 @@ def test_what_is_missing_may_be_a_broken_or_a_disabled_plugins(
     run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.add("a-guest", {"guest": "guest_plugin"}, {"guest_plugin": BROKEN})
-    assert "broken plugins may have brought it: guest" in run("tts", "--sampler", "zzz").err
-    assert "broken plugins may have brought it: guest" in run("sing").err
+    assert "broken plugins may provide it: guest" in run("tts", "--sampler", "zzz").err
+    assert "broken plugins may provide it: guest" in run("sing").err
     monkeypatch.setenv("VALL_E_DISABLE", "guest,tts")
-    assert "disabled plugins may have brought it: tts, guest" in run("tts", "a", "b.wav", "c.wav").err
+    assert "disabled plugins may provide it: tts, guest" in run("tts", "a", "b.wav", "c.wav").err
 
 
 def test_variables_and_flags_choose_plugins(run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

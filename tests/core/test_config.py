@@ -106,7 +106,7 @@ def test_the_file_may_be_named_before_the_command_and_name_the_task(
         ("max-words: 3\nmax-words: 4\n", "isn't valid YAML", "key 'max-words' is given twice"),
         ("sampler: [top-q]\n", "no sampler is called 'top-q'", "did you mean top-p?"),
         ("sampler: [{top-p: 0.9, top-k: 3}]\n", "expected NAME", ""),
-        ("- a\n- list\n", "must hold keys and values", "one flag on each line"),
+        ("- a\n- list\n", "must contain keys and values", "one flag on each line"),
         ("word: [\n", "isn't valid YAML", ""),
         ("word: !!python/object/apply:os.getcwd []\n", "isn't valid YAML", ""),
     ],

@@ -72,7 +72,7 @@ def test_a_cut_transfer_goes_on_where_it_stopped(web: Any, place: Path, calls: i
     web.cuts = [300_000]
     if calls == 2:
         error = failed(web, place, attempts=1)
-        assert "broke off" in error.message and "300000 of 700000" in str(error.cause) and not place.exists()
+        assert "was interrupted" in error.message and "300000 of 700000" in str(error.cause) and not place.exists()
     get(web, place, sha256=SHA256)
     assert place.read_bytes() == DATA and left(place) == [NAME] and len(web.asked) == 2
     assert (web.asked[1]["Range"], web.asked[1]["If-Range"]) == ("bytes=300000-", '"one"')
@@ -203,7 +203,7 @@ def test_nobody_answers(web: Any, tmp_path: Path) -> None:
 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(DownloadError, match="broke off 2 times"):
+        with pytest.raises(DownloadError, match="was interrupted 2 times"):
             fetch(f"http://127.0.0.1:{unused.getsockname()[1]}/x", tmp_path / "x", attempts=2, pause=0)
     with pytest.raises(DownloadError, match="not an http or https address"):
         fetch("file:///etc/passwd", tmp_path / "x")

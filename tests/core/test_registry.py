@@ -272,7 +272,7 @@ def test_unknown_names_get_a_suggestion(site: Site) -> None:
     with pytest.raises(UsageError) as caught:
         registry.sampler("top-q")
     assert caught.value.message == "no sampler is called 'top-q'"
-    assert caught.value.cause == "broken plugins may have brought it: bad"
+    assert caught.value.cause == "broken plugins may provide it: bad"
     assert caught.value.try_ is not None and "did you mean top-p?" in caught.value.try_
     assert registry.sampler("top_p") is registry.sampler("top-p")
     with pytest.raises(UsageError, match="no kind of component is called 'samplr'"):

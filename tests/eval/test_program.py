@@ -252,7 +252,7 @@ def test_what_isnt_known_of_recordings_is_said(evaluate: Run, tmp_path: Path, re
     folder = tmp_path / "clips"
     folder.mkdir()
     shutil.copy(registry.get("voice", "slt")().audio_path(), folder / "a.wav")  # type: ignore[attr-defined]
-    assert "nothing is known of what is said" in evaluate("stt", folder).err
+    assert "there are no transcripts" in evaluate("stt", folder).err
     assert evaluate("ladder", folder).code == 3
     (folder / "a.txt").write_text("The train to the coast was late, so we sat in the sun and talked about our plans.")
     alone = evaluate("ladder", folder)

@@ -152,7 +152,7 @@ def test_a_cut_download_is_taken_up_again(run: Run, home: Path, web: Any, monkey
     monkeypatch.setattr("vall_e_models.download.time.sleep", lambda seconds: None)
     web.cuts = [1_000] * 4
     done = models(run, "download", "sure-b-8", code=4)
-    assert "broke off 4 times" in done.err and "4000 of 7000" in done.err and "goes on from where" in done.err
+    assert "was interrupted 4 times" in done.err and "4000 of 7000" in done.err and "to resume" in done.err
     assert not place(home, "sure-b-8").exists()
     models(run, "download", "sure-b-8")
     assert place(home, "sure-b-8").read_bytes() == DATA and web.asked[-1]["Range"] == "bytes=4000-"

@@ -59,7 +59,7 @@ def test_a_third_party_s_sampler_changes_the_meaning_of_no_flag_wherever_it_stan
 
 def test_only_what_sets_a_temperature_stands_in_the_way_of_the_temperature_s_flag() -> None:
     warm = placed("warm", "filters", sets_temperature=True)
-    with pytest.raises(UsageError, match="--ar-temp can't accompany --sampler"):
+    with pytest.raises(UsageError, match="--ar-temp can't be combined with --sampler"):
         chain_from_flags([*FIRST_PARTY, warm], {"ar-temp": 0.7}, "ar", explicit=[warm()])
 
 

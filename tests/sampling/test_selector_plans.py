@@ -49,7 +49,7 @@ def test_a_neutral_selector_or_search_is_off_in_an_explicit_chain() -> None:
 def test_two_flags_that_each_ask_for_a_selector_are_refused_by_their_names(stage: str) -> None:
     with pytest.raises(UsageError) as caught:
         described({"ar-temp": 0.0, "mirostat-tau": 3.0}, stage)
-    assert str(caught.value) == "--ar-temp 0 can't accompany --mirostat-tau 3"
+    assert str(caught.value) == "--ar-temp 0 can't be combined with --mirostat-tau 3"
     assert "greedy" in str(caught.value.cause) and "mirostat" in str(caught.value.cause)
     assert described({"ar-temp": 0.0, "mirostat-tau": 0.0}, stage) == ["greedy"]
 

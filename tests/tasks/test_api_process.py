@@ -142,7 +142,7 @@ def test_keywords_do_what_the_flags_do(tts: Any, engine: VallE, reference: Path)
         ({"top_p": 7}, UsageError, "top_p"), ({"top_p": "much"}, UsageError, "top_p"),
         ({"sampler": ["nope"]}, UsageError, "no sampler"), ({"sampler": [3]}, UsageError, "not a sampler"),
         ({"sampler": ["greedy"], "ar": ["greedy"]}, TypeError, "AR chain twice"),
-        ({"sampler": ["greedy"], "top_p": 0.9}, UsageError, "can't accompany"),
+        ({"sampler": ["greedy"], "top_p": 0.9}, UsageError, "can't be combined with"),
     ],
 )  # fmt: skip
 def test_keywords_that_cannot_be_meant_are_named(

@@ -224,7 +224,7 @@ def test_a_length_that_is_none_is_refused(tts: Any, given: str) -> None:
         (("--layer-skip-exit-layer", 2), "layer-skip"),
         (("--layer-skip", "--layer-skip-exit-layer", 9), "last layer is 3"), (("--device", "gpu"), "unknown device"),
         (("--dtype", "int8"), "float32"), (("--engine", "onyx"), "onnx"), (("--quantize", "int3"), "int4"),
-        (("--engine", "eager", "--quantize", "int8"), "as they are"),
+        (("--engine", "eager", "--quantize", "int8"), "quantize to int8"),
         (("--engine", "onnx", "--dtype", "float16"), "takes weights of float32"),
         (("--quantize", "int8", "--dtype", "bfloat16"), "float32"), (("--set", "layout=up"), "layout"),
         (("--set", "colour=red"), "colour"), (("--set", "layout"), "KEY=VALUE"), (("--seed", -1), "at least 0"),

@@ -131,7 +131,7 @@ def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path / "out.wav")]
     done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, check=True)
-    assert done.stdout == "3 free some space, or another folder\n" and list(tmp_path.iterdir()) == []
+    assert done.stdout == "3 free some disk space, or another folder\n" and list(tmp_path.iterdir()) == []
 
 
 def test_d2_a_run_on_a_full_disk_says_so_and_leaves_nothing(
@@ -146,7 +146,7 @@ def test_d2_a_run_on_a_full_disk_says_so_and_leaves_nothing(
     )  # fmt: skip
     before = sorted(tmp_path.iterdir())
     done = subprocess.run(arguments, env=environment, preexec_fn=limited, capture_output=True, text=True, check=False)
-    assert done.returncode == 3 and "free some space" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 3 and "free some disk space" in done.stderr and "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
 
 

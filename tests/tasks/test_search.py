@@ -66,7 +66,7 @@ def test_a_wider_beam_finds_a_likelier_sequence(tts: Any) -> None:
     ("flags", "says"),
     [
         (("--sampler", "mirostat", "--sampler", "ras"), "two selectors"),
-        (("--ar-temp", 0, "--mirostat-tau", 3), "--ar-temp 0 can't accompany --mirostat-tau 3"),
+        (("--ar-temp", 0, "--mirostat-tau", 3), "--ar-temp 0 can't be combined with --mirostat-tau 3"),
         (("--nar-sampler", "beam:3"), "NAR levels"), (("--nar-sampler", "mirostat"), "NAR levels"),
         (("--sampler", "top-k:4", "--beam-width", 3), "--beam-width"), (("--beam-width", 2.5), "beam-width"),
         (("--beam-width", -1), "at least 0"), (("--mirostat-tau", -1), "at least 0"),

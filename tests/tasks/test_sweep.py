@@ -92,7 +92,7 @@ def test_words_are_understood_as_by_tts(cli: Any, model_path: Path, reference: P
     common = ("--model", model_path, "--phonemizer", "letters", "--device", "cpu")
     assert "score" in cli("sweep", TEXT, reference, *common).stdout
     assert "no reference audio" in cli("sweep", TEXT, *common, code=2).stderr
-    assert "one argument too many" in cli("sweep", TEXT, reference, "out.wav", *common, code=2).stderr
+    assert "too many arguments" in cli("sweep", TEXT, reference, "out.wav", *common, code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_picture_of_one_step_and_of_strange_text(log: Path) -> None:
 
 def test_what_can_t_be_drawn_is_said(cli: Any, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "can't draw" in cli("samplers", "plot", log, "-o", tmp_path / "t.gif", code=2).stderr
-    assert "holds nothing" in cli("samplers", "plot", log, "-o", tmp_path / "t.png", "--part", 9, code=3).stderr
+    assert "has nothing" in cli("samplers", "plot", log, "-o", tmp_path / "t.png", "--part", 9, code=3).stderr
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = cli("samplers", "plot", log, "-o", tmp_path / "t.png", code=4)
     assert 'pip install "vall-e[plot]"' in done.stderr and not (tmp_path / "t.png").exists()

@@ -152,7 +152,7 @@ def _unexpected(error: Exception) -> VallEError:
         where = error.filename or "standard output"
         what = "no space left" if error.errno == errno.ENOSPC else "no file may be as large as this one has to be"
         cause = f"can't write {where}: {error.strerror}"
-        return InputError(what, cause=cause, try_="free some space; ulimit -f, quota")
+        return InputError(what, cause=cause, try_="free some disk space, or check ulimit -f and quotas")
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         name = str(error.filename or "")
         return InputError(f"a file's name is too long: {name[:40]}…", cause=f"it has {len(name)} characters")
@@ -160,7 +160,7 @@ def _unexpected(error: Exception) -> VallEError:
     return VallEError(
         f"internal error: {type(error).__name__}{f': {text}' if text else ''}",
         cause="this is a bug in vall-e or in one of its plugins",
-        try_="the same command with --debug, and report what it prints",
+        try_="run the command again with --debug, and report the output",
     )
 
 

@@ -23,7 +23,7 @@ def load_command(command: LazyCommand, state: State) -> click.Command:
         if not isinstance(found, click.Command) and callable(found):
             found = found(state)
     if not isinstance(found, click.Command):
-        raise PluginError(f"the command {command.name} is no click command")
+        raise PluginError(f"the command {command.name} isn't a click command")
     return found
 
 

@@ -134,7 +134,7 @@ def common_parameters(*, json: bool = True) -> list[click.Parameter]:
     ]
     without = click.Option(
         ["--no-plugins"], is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins,
-        help="load no third-party plugin",
+        help="don't load third-party plugins",
     )  # fmt: skip
     return [*made, without]
 
@@ -143,7 +143,7 @@ def config_parameter() -> click.Parameter:
     """`--config FILE`."""
     return click.Option(
         ["--config"], metavar="FILE", expose_value=False, callback=_config, is_eager=True,
-        help="a YAML file with the same keys as the flags; the command line wins over it",
+        help="YAML file with the same keys as the flags; the command line takes precedence",
     )  # fmt: skip
 
 

@@ -13,13 +13,13 @@ from .state import state_of
 
 @click.group(cls=OpenGroup)
 def plugins() -> None:
-    """List plugins, check one, and begin a new one."""
+    """List, check, create and install plugins."""
 
 
 @plugins.command("list")
 @click.pass_context
 def list_plugins(ctx: click.Context) -> None:
-    """Show every plugin, good or broken, what it brings and how long loading it took."""
+    """List every plugin, working or broken, with its components and load time."""
     state = state_of(ctx)
     registry, console = state.registry, state.console()
     for line in registry.notes:
@@ -42,5 +42,5 @@ def _line(record: PluginRecord) -> str:
     if record.status != "disabled":
         words.append(f"{record.ms:.1f} ms")
     if record.slow:
-        words.append(f"slow: over {SLOW_MS:.0f} ms, felt by every command")
+        words.append(f"slow: over {SLOW_MS:.0f} ms, at every start")
     return "  ".join(words)

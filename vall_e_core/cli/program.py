@@ -18,9 +18,9 @@ from .task import TaskCommand
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
     for each in (
-        LazyCommand("plugins", "list plugins, check one, begin a new one", "vall_e_core.cli.plugins:plugins"),
-        LazyCommand("samplers", "list the samplers and their parameters", "vall_e_core.cli.samplers:samplers"),
-        LazyCommand("schema", "print the JSON schema of a component", "vall_e_core.cli.schema:schema"),
+        LazyCommand("plugins", "list, check, create and install plugins", "vall_e_core.cli.plugins:plugins"),
+        LazyCommand("samplers", "list, show, explain and plot samplers", "vall_e_core.cli.samplers:samplers"),
+        LazyCommand("schema", "print the JSON Schema of a component", "vall_e_core.cli.schema:schema"),
     )
 }
 DEFAULT_TASK = "tts"
@@ -170,7 +170,7 @@ def make_program() -> Program:
             *common_parameters(),
             config_parameter(),
             click.Option(
-                ["--task"], metavar="NAME", expose_value=False, help="the task to run, instead of a command's name"
+                ["--task"], metavar="NAME", expose_value=False, help="the task to run, instead of a command"
             ),
             click.Option(
                 ["--version"],

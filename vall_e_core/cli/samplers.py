@@ -15,13 +15,13 @@ from .state import state_of
 
 @click.group(cls=OpenGroup)
 def samplers() -> None:
-    """List the samplers, show what is known of one, explain a chain, draw what one did."""
+    """List samplers, show one, explain a chain, plot a trace."""
 
 
 @samplers.command("list")
 @click.pass_context
 def list_samplers(ctx: click.Context) -> None:
-    """Show every sampler in canonical order: what it does, its parameters and defaults, its plain flags."""
+    """List every sampler in canonical order, with its parameters, defaults and plain flags."""
     state = state_of(ctx)
     console = state.console()
     state.warn_of_broken(console)

@@ -16,10 +16,10 @@ from .state import state_of
 @click.argument("name", metavar="NAME")
 @click.pass_context
 def schema(ctx: click.Context, kind: str, name: str) -> None:
-    """Print the JSON schema (draft 2020-12) of a component's parameters.
+    """Print the JSON Schema (draft 2020-12) of a component's parameters.
 
-    KIND is sampler, codec, phonemizer, normalizer, task, model, voice, scorer, judge or engine. For a task it is the
-    schema of the file that --config takes.
+    KIND is sampler, codec, phonemizer, normalizer, task, model, voice, scorer, judge or engine. For a task, it is
+    the schema of a --config file.
     """
     registry = state_of(ctx).registry
     component = registry.get(kind, name)

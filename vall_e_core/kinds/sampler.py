@@ -50,9 +50,10 @@ class Sampler(Component):
     bans: ClassVar[bool] = False
     """Whether it may remove even the stop token, because that is what the user asks of it."""
     invariances: ClassVar[frozenset[str]] = frozenset()
-    """What holds for it: `argmax` (the most probable token stays so), `shift` (a constant added to all logits changes
-    nothing else), `deterministic` (a selector that takes the most probable token), `compact` (it sees nothing but the
-    logits that are left, in the order of their ids: without the removed tokens it does the same with the others)."""
+    """What holds for it: `argmax` (the most probable token stays the most probable), `shift` (a constant added to
+    all logits changes nothing else), `deterministic` (a selector that takes the most probable token), `compact` (it
+    sees nothing but the logits that are left, in the order of their ids: without the removed tokens it does the same
+    with the others)."""
     waits: ClassVar[bool] = False
     """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
     conflicts: ClassVar[Mapping[str, str]] = {}

@@ -22,7 +22,7 @@ class Scorer(Component):
     default: ClassVar[bool] = False
     """Whether it judges where no scorer is named. One whose `build` raises ModelError is then left out."""
 
-    weight: float = param(1.0, primary=True, min=0.0, help="what its score is multiplied by")
+    weight: float = param(1.0, primary=True, min=0.0, help="weight of its score")
 
     if TYPE_CHECKING:
 

@@ -242,7 +242,7 @@ class Registry:
         for status in ("broken", "disabled"):
             names = [each.name for each in self.records if each.status == status]
             if names:
-                parts.append(f"{status} plugins may have brought it: {', '.join(names)}")
+                parts.append(f"{status} plugins may provide it: {', '.join(names)}")
         return "; ".join(parts) or None
 
     def get(self, kind: str, name: str) -> type[Component]:

@@ -189,7 +189,7 @@ def read_file(path: Path) -> dict[str, object]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise UsageError(f"{path} must hold keys and values", try_="one flag on each line, such as   top-p: 0.9")
+        raise UsageError(f"{path} must contain keys and values", try_="one flag on each line, such as   top-p: 0.9")
     return {str(key): value for key, value in loaded.items()}
 
 

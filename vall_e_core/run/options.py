@@ -51,11 +51,11 @@ def _common(name: str, item: type, default: object, help: str, *spellings: str) 
 
 
 COMMON: tuple[Option, ...] = (
-    _common("verbose", int, 0, "say more: the effective chain, timings", "-v", "--verbose"),
-    _common("quiet", bool, False, "say nothing but errors", "-q", "--quiet"),
+    _common("verbose", int, 0, "show more: the sampling chain, timings", "-v", "--verbose"),
+    _common("quiet", bool, False, "show only errors", "-q", "--quiet"),
     _common("json", bool, False, "print the result as JSON", "--json"),
-    _common("no_progress", bool, False, "show no progress bar", "--no-progress"),
-    _common("debug", bool, False, "show the trace of an error", "--debug"),
+    _common("no_progress", bool, False, "don't show a progress bar", "--no-progress"),
+    _common("debug", bool, False, "show the traceback of an error", "--debug"),
 )
 """What every command takes, before or after its name."""
 

@@ -41,7 +41,7 @@ def check_plain(text: str) -> None:
         if depth > DEEPEST:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
         if total > MOST_NODES:
-            raise ValueError(f"it unfolds to more than {MOST_NODES} values")
+            raise ValueError(f"it expands to more than {MOST_NODES} values")
 
 
 def load_plain(text: str, loader: Any) -> Any:  # noqa: ANN401 - whatever a document holds

@@ -56,9 +56,9 @@ def _one_selector(
         for each in selectors[:2]
     ]
     raise UsageError(
-        f"{said[0]} can't accompany {said[1]}",
+        f"{said[0]} can't be combined with {said[1]}",
         cause=f"the one asks for {selectors[0].name}, the other for {selectors[1].name}; a chain has one selector",
-        try_="leave out one",
+        try_="leave one out",
     )
 
 
@@ -127,7 +127,7 @@ def _flags_of(
 def _refuse(made: Sampler, names: Sequence[str], cause: str) -> None:
     flags = ", ".join(f"--{name}" for name in names)
     spelling = f"--sampler {_spelled(made, names)} in its place"
-    raise UsageError(f"{flags} can't accompany --sampler", cause=cause, try_=spelling)
+    raise UsageError(f"{flags} can't be combined with --sampler", cause=cause, try_=spelling)
 
 
 def _spelled(made: Sampler, names: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ class Maker:
         told = "" if error is None else f": {type(error).__name__}{f': {said}' if (said := _line(error)) else ''}"
         return PluginError(
             f"the sampler {self.name} {did}{told}", cause=f"it comes from {self.plugin}",
-            try_=f"leave it out; its author sees what is wrong with: vall-e plugins check {self.name}",
+            try_=f"leave it out; its author can run: vall-e plugins check {self.name}",
         )  # fmt: skip
 
     def raised(self, method: str, error: BaseException) -> BaseException:

@@ -163,7 +163,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
     certain = next((each for each in working if each.takes_maximum()), None)
     if certain is not None and selectors and not greedy and not selectors[0].default:
         raise UsageError(
-            f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave out one"
+            f"{certain.to_spec()} takes the most probable token, {selectors[0].name} draws one", try_="leave one out"
         )
     searching = any(each.role == "search" for each in working)
     last = max((at for at, each in enumerate(samplers) if _moves_the_maximum(each)), default=-1)
@@ -173,7 +173,7 @@ def compile_chain(samplers: Sequence[Sampler], stage: str, available: Collection
         if each.is_neutral():
             off = "neutral"
         elif each.role == "transform" and greedy and not searching and at > last:
-            off = f"the most probable token stays so, and {selectors[0].name} takes it"
+            off = f"the most probable token stays the most probable, and {selectors[0].name} takes it"
         elif each.role == "selector" and certain is not None and not greedy:
             off = f"{certain.to_spec()} takes the most probable token"
         members.append(Member(each, off))
@@ -202,7 +202,7 @@ def _check_roles(samplers: Sequence[Sampler]) -> None:
         found = [each.name for each in samplers if each.role == role]
         if len(found) > 1:
             raise UsageError(
-                f"two {plural} in one chain: {', '.join(found)}", cause=f"a chain has one {role}", try_="leave out one"
+                f"two {plural} in one chain: {', '.join(found)}", cause=f"a chain has one {role}", try_="leave one out"
             )
     last = [each.name for each in samplers if each.role != "transform"]
     behind = next(
@@ -218,7 +218,7 @@ def _check_roles(samplers: Sequence[Sampler]) -> None:
         ends = [each.to_spec() for each in samplers if each.role != "transform"]
         raise UsageError(
             f"{behind} stands behind {last[0]}",
-            cause="what chooses the token comes last, so it would have no effect",
+            cause="the selector comes last, so it would have no effect",
             try_=" ".join(f"--sampler {each}" for each in ordered + ends),
         )
 

@@ -153,7 +153,7 @@ def parse_metadata(stored: object) -> dict[str, Any]:
 
 def damaged(path: Path, cause: str) -> CheckpointError:
     """The error for a file that isn't what its name says."""
-    return CheckpointError(f"not a valid safetensors file: {path}", cause=cause, try_="fetch the file again")
+    return CheckpointError(f"not a valid safetensors file: {path}", cause=cause, try_="download the file again")
 
 
 def _read(path: Path, file: RawIOBase, name: str, info: TensorInfo) -> Tensor:

@@ -69,7 +69,7 @@ def check_fit(
     for name in extra:
         if OURS.match(name) and not STRAY.match(name):
             raise CheckpointError(
-                f"{path}: tensor {name} belongs to no model that is known here",
+                f"{path}: tensor {name} doesn't belong to any known model",
                 cause=f"expected no such tensor, found {shape(container.tensors[names[name]].shape)}",
             )
     return extra
@@ -86,7 +86,7 @@ def check_finite(path: object, name: str, values: Tensor) -> None:
             raise CheckpointError(
                 f"{path}: tensor {name} holds {float(flat[place])} at position {place}",
                 cause="expected finite numbers",
-                try_="fetch the file again",
+                try_="download the file again",
             )
 
 

@@ -142,7 +142,7 @@ def open_container(path: Path, *, allow_pickle: bool) -> Container:
 
         return read_pickle(path, allow_pickle=allow_pickle)
     known = ", ".join(sorted(SAFETENSORS | PICKLES))
-    raise CheckpointError(f"not a model file by its name: {path}", cause=f"expected one of {known}")
+    raise CheckpointError(f"not the suffix of a model file: {path}", cause=f"expected one of {known}")
 
 
 def merged(stored: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
     if version < SAFE_SINCE:
         raise CheckpointError(
             f"torch {torch.__version__} can't open a pickle safely",
-            cause="its restricted loading is known to be circumvented",
+            cause="its restricted loading has known holes",
             try_=f"torch {'.'.join(map(str, SAFE_SINCE))} or later, or the .sft file of the same model",
         )
     _require_unpacked(path)
@@ -74,7 +74,7 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> PickledContainer:
     except pickle.UnpicklingError as e:
         raise CheckpointError(f"{path} holds more than tensors and plain values", cause=first_line(e)) from e
     except (RuntimeError, ValueError, OSError, EOFError, KeyError, TypeError, IndexError, AttributeError) as e:
-        raise CheckpointError(f"can't read {path}", cause=first_line(e), try_="fetch the file again") from e
+        raise CheckpointError(f"can't read {path}", cause=first_line(e), try_="download the file again") from e
     if not isinstance(stored, dict):
         raise CheckpointError(f"{path} doesn't hold a model", cause=f"it holds a {type(stored).__name__}")
     module = stored.get("module", stored.get("lora", stored))
@@ -95,7 +95,7 @@ def _require_unpacked(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             size = sum(each.file_size for each in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
-        raise CheckpointError(f"can't read {path}", cause=first_line(e), try_="fetch the file again") from e
+        raise CheckpointError(f"can't read {path}", cause=first_line(e), try_="download the file again") from e
     if size > path.stat().st_size:
         raise CheckpointError(
             f"{path} unpacks to more than it holds", cause=f"{size} bytes from {path.stat().st_size}"
