@@ -150,7 +150,7 @@ def open_output(path: Path, *, overwrite: bool = False) -> Iterator[Output]:
     except OSError as error:
         at = path if out is None else out.at
         full = error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-        hint = "free some space, or another folder" if full else None
+        hint = "free some disk space, or another folder" if full else None
         raise InputError(f"can't write {at}", cause=error.strerror or str(error), try_=hint) from error
 
 

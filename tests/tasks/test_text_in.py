@@ -162,6 +162,6 @@ def test_a_file_in_the_place_of_the_text_is_not_said_by_name(tts: Any, tmp_path:
     notes = tmp_path / "notes.txt"
     notes.write_text("hello there", "utf-8")
     done = tts.cli("tts", notes, tts.reference, tmp_path / "o.wav", "--model", tts.model, code=2)
-    assert f"-f {notes} to read it aloud" in done.stderr and not (tmp_path / "o.wav").exists()
+    assert f"-f {notes} to read the file" in done.stderr and not (tmp_path / "o.wav").exists()
     swapped = tts.cli("tts", tts.reference, "Hello.", tmp_path / "o.wav", "--model", tts.model, code=2)
     assert "the order is TEXT REF OUT" in swapped.stderr
