@@ -5,7 +5,6 @@
         \"\"\"Keep the k most probable tokens.\"\"\"
 
         name = "top-k"
-        order = 70
         k: int = param(40, primary=True, min=0, neutral=0, help="how many tokens to keep; 0 keeps all",
                        flags=(Flag("--top-k"),))
 
