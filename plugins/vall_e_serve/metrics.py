@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -68,10 +67,14 @@ class _Now(Collector):
 
 
 def resident() -> int:
-    """Bytes of memory in use; where the system doesn't tell, the most that ever were."""
+    """Bytes of memory in use; on macOS the most that ever were, and 0 on Windows, where Python doesn't tell."""
+    if sys.platform == "win32":
+        return 0
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
+        import resource
+
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

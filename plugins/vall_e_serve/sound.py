@@ -11,6 +11,7 @@ import numpy as np
 from vall_e_audio import Wave, encode_wave, pcm16_bytes, prepared, resample, stream_header
 
 from .errors import HttpError
+from .ogg import Renumbered
 
 TYPES = {
     "mp3": "audio/mpeg", "opus": "audio/ogg; codecs=opus", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
@@ -161,6 +162,7 @@ class _Encoded(Encoder):
         self._file: Any = soundfile.SoundFile(
             self._sink, "w", samplerate=rate, channels=1, format=container, subtype=subtype, **more
         )
+        self._pages = Renumbered() if format == "opus" else None
         if format == "opus":  # a page may otherwise hold a whole second back
             library, ffi = soundfile._snd, soundfile._ffi
             library.sf_command(self._file._file, _PAGE_LATENCY, ffi.new("double*", _PAGE_MS), ffi.sizeof("double"))
@@ -168,11 +170,15 @@ class _Encoded(Encoder):
     def _encode(self, wave: Wave) -> bytes:
         self._file.write(np.clip(prepared(wave), -1, 1))
         self._file.flush()
-        return self._sink.take()
+        return self._taken()
 
     def _end(self) -> bytes:
         self._file.close()
-        return self._sink.take()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        data = self._sink.take()
+        return data if self._pages is None else self._pages.write(data)
 
 
 class _Aac(Encoder):

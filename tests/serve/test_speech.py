@@ -68,7 +68,10 @@ def test_it_is_the_speech_of_the_engine_itself(served: Running, engine: VallE) -
     assert np.array_equal(samples, np.round(np.clip(made.wave, -1, 1) * 32767).astype(np.int16))
 
 
-@pytest.mark.parametrize("fields", [{}, {"response_format": "pcm"}, {"stream_format": "sse", "response_format": "mp3"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"response_format": each} for each in TYPES] + [{"stream_format": "sse", "response_format": "opus"}],
+)
 def test_equal_requests_give_equal_bytes(served: Running, fields: dict[str, object]) -> None:
     assert served.speak(TEXT, seed=7, **fields).body == served.speak(TEXT, seed=7, **fields).body
 
