@@ -5,17 +5,16 @@ Nothing here imports numpy or torch: a target is checked before any work starts,
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from vall_e_core import InputError, UsageError, writing_stdout
 
@@ -155,13 +154,6 @@ def write_stdout(data: bytes, to: TextIO | None = None) -> None:
         for start in range(0, len(view), 1 << 16):
             stream.write(view[start : start + (1 << 16)])
         stream.flush()
-
-
-def in_memory(write: Callable[[BinaryIO], object]) -> bytes:
-    """The bytes that `write` puts into a file object."""
-    buffer = io.BytesIO()
-    write(buffer)
-    return buffer.getvalue()
 
 
 def _check_name(path: Path) -> None:

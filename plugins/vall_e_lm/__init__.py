@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from .chains import ar_only, check_version, plan_chain
     from .checkpoint.load import Loaded, codec_name, empty_model, inspect_model, load_model
     from .checkpoint.save import save_model
-    from .decode.ar import ArPass, generate_ar, stream_ar
+    from .decode.ar import ArPass, generate_ar, speech_job, stream_ar
     from .decode.demask import DEFAULT_GUIDANCE, Demasking, generate_nar_len
     from .decode.guidance import Guidance
     from .decode.length import predict_length
     from .decode.nar import generate_nar
-    from .decode.nar_window import GrowingLevels, Schedule
+    from .decode.nar_window import GrowingLevels, Schedule, Settled
+    from .decode.rows import Written
+    from .decode.sequences import joins
+    from .decode.shared import SharedLoop
+    from .decode.steppers import Job
     from .decode.stt import foreseen, transcribe
     from .decode.types import Progress, Utterance, continue_prompt
     from .device import (
@@ -70,12 +74,16 @@ else:
             ".chains": ("ar_only", "check_version", "plan_chain"),
             ".checkpoint.load": ("Loaded", "codec_name", "empty_model", "inspect_model", "load_model"),
             ".checkpoint.save": ("save_model",),
-            ".decode.ar": ("ArPass", "generate_ar", "stream_ar"),
+            ".decode.ar": ("ArPass", "generate_ar", "speech_job", "stream_ar"),
             ".decode.demask": ("DEFAULT_GUIDANCE", "Demasking", "generate_nar_len"),
             ".decode.guidance": ("Guidance",),
             ".decode.length": ("predict_length",),
             ".decode.nar": ("generate_nar",),
-            ".decode.nar_window": ("GrowingLevels", "Schedule"),
+            ".decode.nar_window": ("GrowingLevels", "Schedule", "Settled"),
+            ".decode.rows": ("Written",),
+            ".decode.sequences": ("joins",),
+            ".decode.shared": ("SharedLoop",),
+            ".decode.steppers": ("Job",),
             ".decode.stt": ("foreseen", "transcribe"),
             ".decode.types": ("Progress", "Utterance", "continue_prompt"),
             ".device": (
@@ -135,6 +143,7 @@ __all__ = [
     "GrowingLevels",
     "Guidance",
     "Inputs",
+    "Job",
     "KVCache",
     "Loaded",
     "Model",
@@ -145,11 +154,14 @@ __all__ = [
     "Progress",
     "Runtime",
     "Schedule",
+    "Settled",
+    "SharedLoop",
     "StepRecorder",
     "StepRecording",
     "Target",
     "Tokenizer",
     "Utterance",
+    "Written",
     "adopt_engine",
     "advised_seconds",
     "ar_only",
@@ -178,6 +190,7 @@ __all__ = [
     "in_batches",
     "in_pieces",
     "inspect_model",
+    "joins",
     "language_id",
     "learnt_languages",
     "listens",
@@ -193,6 +206,7 @@ __all__ = [
     "set_library_defaults",
     "settle_keywords",
     "shown",
+    "speech_job",
     "stream_ar",
     "suitable_threads",
     "torch_state",

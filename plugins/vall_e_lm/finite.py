@@ -12,26 +12,44 @@ from torch import Tensor, nn
 from vall_e_core import VallEError
 
 
+class FiniteStates:
+    """Looks at every state [N, T, D] that a model hands out, until it is closed.
+
+    The verdict is gathered on the device, and fetched when somebody asks.
+    """
+
+    def __init__(self, model: nn.Module, stage: str) -> None:
+        self._stage = stage
+        self._verdict: Tensor | None = None
+        self._handle = model.register_forward_hook(self._look)
+
+    def require(self) -> None:
+        """Raises VallEError that names the stage where a state wasn't finite; waits for the device."""
+        if self._verdict is not None and not bool(self._verdict):
+            raise not_finite(self._stage)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._handle.remove()
+
+    def _look(self, _module: nn.Module, _given: Any, states: object) -> None:  # noqa: ANN401 - whatever forward takes
+        if isinstance(states, Tensor) and states.is_floating_point():
+            good = torch.isfinite(states).all()
+            self._verdict = good if self._verdict is None else self._verdict & good
+
+
 @contextmanager
 def finite_states(model: nn.Module, stage: str) -> Iterator[None]:
     """Look at every state [N, T, D] that `model` hands out in the block; raise at its end if one wasn't finite.
 
-    The verdict is gathered on the device and fetched once, at the end. Raises VallEError that names the `stage`.
+    Raises VallEError that names the `stage`.
     """
-    verdict: list[Tensor] = []
-
-    def look(_module: nn.Module, _given: Any, states: object) -> None:  # noqa: ANN401 - whatever forward takes
-        if isinstance(states, Tensor) and states.is_floating_point():
-            good = torch.isfinite(states).all()
-            verdict[:] = [good if not verdict else verdict[0] & good]
-
-    handle = model.register_forward_hook(look)
+    watch = FiniteStates(model, stage)
     try:
         yield
     finally:
-        handle.remove()
-    if verdict and not bool(verdict[0]):
-        raise not_finite(stage)
+        watch.close()
+    watch.require()
 
 
 def require_finite(values: Tensor, stage: str) -> Tensor:

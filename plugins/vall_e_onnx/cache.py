@@ -54,9 +54,9 @@ class RoundedCache(KVCache):
 
     def __init__(
         self, layers: int, rows: int, heads: int, max_length: int, head_width: int, *, scales: Scales,
-        device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, bucket: int | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(layers, rows, heads, max_length, head_width, device=device, dtype=torch.int8)
+        super().__init__(layers, rows, heads, max_length, head_width, device=device, dtype=torch.int8, bucket=bucket)
         self.scales = scales
 
     def write(self, layer: int, keys: Tensor, values: Tensor, positions: Tensor) -> None:

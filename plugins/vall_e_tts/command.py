@@ -63,6 +63,7 @@ def run(task: Tts, session: Session) -> None:
     with ShownProgress(session) as show:
         speech = engine.speak_stream(
             request.with_options(options), chains, progress=show, trace=task.trace is not None, early=task.stream,
+            patient=not task.stream and target.path is not None,
             arguments={**arguments_of(session, words, options), "markup": request.reading.markup},
         )  # fmt: skip
         with open_speech(target, speech.sample_rate, at_once=speech.at_once) as out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from vall_e_voices import SavedVoice
 
     from .synthesis.results import Speech
-    from .synthesis.run import Run
     from .synthesis.stream import SpeechStream
 
 
@@ -95,12 +95,12 @@ class VallE(Runtime):
         `early`: made in pieces as `stream` makes it, and put together. `level0` [T] are codes of level 0 that are known
         already: then only the further levels are made.
         """
-        from .synthesis.speech import whole_speech
-        from .synthesis.stream import SpeechStream
-
         with self.ready():
-            run = self._run(request, chains, progress, trace)
-            return whole_speech(SpeechStream(run, early=early, given=level0, keep_parts=True))
+            stream = self._stream(
+                request, chains, progress=progress, trace=trace, given=level0, early=early, keep_parts=True,
+                patient=True,
+            )  # fmt: skip
+            return stream.whole()
 
     def stream(
         self,
@@ -139,13 +139,19 @@ class VallE(Runtime):
         progress: Progress | None = None,
         trace: bool = False,
         early: bool = False,
+        patient: bool = False,
         arguments: Mapping[str, object] | None = None,
     ) -> SpeechStream:
-        """As `stream`, from a request; `arguments` go into the record."""
-        from .synthesis.stream import SpeechStream
+        """As `stream`, from a request.
 
+        Args:
+            patient: nobody listens before all of it is there, so that work is better gathered than done soon.
+            arguments: they go into the record.
+        """
         with self.ready():
-            return SpeechStream(self._run(request, chains, progress, trace), early=early, arguments=arguments)
+            return self._stream(
+                request, chains, progress=progress, trace=trace, early=early, patient=patient, arguments=arguments
+            )
 
     def make_voice(
         self,
@@ -223,20 +229,34 @@ class VallE(Runtime):
 
         return [each.scorer.name for each in judges(self, (), 2)]
 
-    def _run(
+    def _stream(
         self,
         request: SpeechRequest | PreparedSpeech,
         chains: Mapping[str, ChainRequest] | None,
-        progress: Progress | None,
-        trace: bool,
-    ) -> Run:
-        from .synthesis.run import Run
+        *,
+        progress: Progress | None = None,
+        trace: bool = False,
+        early: bool = False,
+        patient: bool = False,
+        given: Tensor | None = None,
+        keep_parts: bool = False,
+        arguments: Mapping[str, object] | None = None,
+    ) -> SpeechStream:
+        from .synthesis.chains import Chains
+        from .synthesis.planning import plan_speech
+        from .synthesis.run import Clock, SpeechRun
+        from .synthesis.scheduler import Scheduler
+        from .synthesis.stream import SpeechStream
         from .synthesis.traces import Traces
 
+        began, clock = time.perf_counter(), Clock()
         prepared = request
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.registry, notify=self.notify)
-        return Run(self, prepared, {} if chains is None else chains, progress, Traces() if trace else None)
+        plan = plan_speech(self, prepared, chains or {}, clock, Chains(self), early=early, traced=trace)
+        run = SpeechRun(plan, clock, progress, Traces() if trace else None, patient, given)
+        scheduler = Scheduler(self, rows=plan.passes.batch_size)
+        return SpeechStream(run, scheduler, began=began, keep_parts=keep_parts, arguments=arguments)
 
     def require_stt(self) -> None:
         """That the model can transcribe. Raises ModelError."""

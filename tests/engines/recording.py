@@ -78,7 +78,7 @@ class InPlace:
             self.still, self.places = loop.pace.still, mine
         assert mine == self.places
         held = {each.data_ptr() for each in states.tensors(self.still)}
-        records = (loop.step, loop.rows, loop.state)
+        records = (loop.lane.step, loop.lane.rows, loop.lane.state)
         assert all(each.data_ptr() in held for each in states.tensors(records)), "the loop holds on to something else"
 
 

@@ -16,7 +16,7 @@ from vall_e_core.sampling import StatelessSelector, Step
 from vall_e_core.sampling.running import Chain
 from vall_e_lm import BaseModel, GrowingLevels, Guidance, ModelConfig, Schedule, Utterance, generate_nar
 from vall_e_lm.model.version7 import Model7
-from vall_e_tts.synthesis.streaming import Piece, WaveStream, stream_part
+from vall_e_tts.synthesis.streaming import PartStream, Piece, WaveStream
 
 from .conftest import SMALL, Make
 
@@ -84,7 +84,17 @@ def grown(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any
 
 def streamed(model: BaseModel, codes: Tensor, sizes: Iterable[int], **settings: Any) -> list[Piece]:
     given: dict[str, Any] = {"seed": 0, "schedule": SHORT, "codec": Smear()} | settings
-    return list(stream_part(parts(codes, sizes), model, spoken(), chain(), given.pop("codec"), **given))
+    return list(pieces_of(parts(codes, sizes), PartStream(model, spoken(), chain(), given.pop("codec"), **given)))
+
+
+def pieces_of(level0: Iterable[Tensor], stream: PartStream) -> Iterator[Piece]:
+    for chunk in level0:
+        stream.push(chunk)
+        while stream.due:
+            yield stream.piece()
+    stream.push(torch.zeros(0, dtype=torch.long), True)
+    while stream.due:
+        yield stream.piece()
 
 
 def whole(model: BaseModel, codes: Tensor, **settings: Any) -> Tensor:
@@ -142,7 +152,7 @@ def test_a_piece_comes_as_soon_as_what_it_needs_is_there(make: Make) -> None:
             given.append(1)
             yield each
 
-    pieces = stream_part(written(), make(), spoken(), chain(), Smear(), seed=0, schedule=SHORT)
+    pieces = pieces_of(written(), PartStream(make(), spoken(), chain(), Smear(), seed=0, schedule=SHORT))
     assert len(next(pieces).codes) == 4
     assert len(given) == 4 + 3
     next(pieces)
@@ -161,7 +171,7 @@ def test_how_many_levels(make: Make, levels: int | None, expected: int) -> None:
 def test_a_model_without_further_levels(make: Make) -> None:
     model = make(capabilities=frozenset({"ar"}), nar_levels=0)
     given = parts(level0(), [30, 30])
-    pieces = list(stream_part(given, model, spoken(), None, Smear(), seed=0, levels=0, schedule=SHORT))
+    pieces = list(pieces_of(given, PartStream(model, spoken(), None, Smear(), seed=0, levels=0, schedule=SHORT)))
     assert torch.equal(torch.cat([each.codes for each in pieces]), level0()[:, None])
     with pytest.raises(UsageError, match="need a chain"):
         GrowingLevels(make(), spoken(), None, seed=0)

@@ -25,9 +25,10 @@ from vall_e_core import (
     VallE,
     hookimpl,
 )
-from vall_e_tts.synthesis.takes import BEST_FIRST, Take, Wanted, best_takes
+from vall_e_tts.synthesis.takes import BEST_FIRST, Steps, Take, Wanted, best_take
 
 from .conftest import tiny_plugin
+from .steps import result_of
 
 TEXT = "The first sentence stands here. The second one is there, and longer."
 
@@ -181,23 +182,18 @@ def _kept(record: dict[str, Any]) -> list[int]:
 # tries
 
 
-def make(lengths: list[list[int]]) -> Any:
-    """What `best_takes` calls: each call of an item gives the next of its lengths; 0 stops at once."""
-    waiting = [iter(each) for each in lengths]
-    asked: list[list[int]] = []
+@pytest.mark.parametrize(
+    ("lengths", "verdict", "tries"), [([0, 90], "ok", 2), ([100], "ok", 1), ([0, 80], "ok", 2), ([9, 9], "short", 2)]
+)
+def test_a_candidate_is_tried_again_until_it_is_good_or_repeats_itself(
+    lengths: list[int], verdict: str, tries: int
+) -> None:
+    def make(attempt: int, seed: int) -> Steps[Take]:
+        yield
+        return Take(torch.arange(lengths[attempt]) ** 2 % 97, "stop", seed)
 
-    def takes(items: Any, attempt: int, seed: int) -> list[Take]:
-        asked.append(list(items))
-        return [Take(torch.arange(next(waiting[i])) ** 2 % 97, "stop", seed) for i in items]
-
-    return takes, asked
-
-
-def test_candidates_are_tried_again_each_for_itself() -> None:
-    takes, asked = make([[0, 90], [100], [0, 80], [9, 9]])
-    found = best_takes(takes, [Wanted(100.0, 300, False)] * 4, 50.0, seed=0, max_tries=3)
-    assert asked == [[0, 1, 2, 3], [0, 2, 3]]
-    assert [(each.verdict, each.tries) for each in found] == [("ok", 2), ("ok", 1), ("ok", 2), ("short", 2)]
+    found = result_of(best_take(make, Wanted(100.0, 300, False), 50.0, seed=0, max_tries=3))
+    assert (found.verdict, found.tries) == (verdict, tries)
 
 
 def test_a_part_without_speech_in_any_candidate_is_silent(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from vall_e_core import InputError, Registry, VallE
 from vall_e_lm import in_batches
 from vall_e_tts.synthesis import limits
 from vall_e_tts.synthesis.loops import find_loop
-from vall_e_tts.synthesis.takes import Take, Wanted, best_takes, retry_seed
+from vall_e_tts.synthesis.takes import Steps, Take, Wanted, best_take, retry_seed
+
+from .steps import result_of
 
 RATE = 50.0
+WANTED = Wanted(100.0, 300, False)
 
 
 def test_e1_a_model_that_never_stops_ends_at_the_bound_and_it_is_said(tts: Any, make_model: Any) -> None:
@@ -69,12 +72,13 @@ def test_e3_a_looping_take_is_taken_again() -> None:
     loop = torch.arange(7).repeat(40)
     good = torch.arange(100)
 
-    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
-        return [Take(loop if seed == 3 else good, "stop", seed)]
+    def make(attempt: int, seed: int) -> Steps[Take]:
+        yield
+        return Take(loop if seed == 3 else good, "stop", seed)
 
-    (take,) = best_takes(make, [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
+    take = result_of(best_take(make, WANTED, RATE, seed=3, max_tries=3))
     assert torch.equal(take.codes, good) and take.tries == 2 and take.verdict == "ok"
-    (take,) = best_takes(lambda parts, n, _: make(parts, n, 3), [Wanted(100.0, 300, False)], RATE, seed=3, max_tries=3)
+    take = result_of(best_take(lambda n, _: make(n, 3), WANTED, RATE, seed=3, max_tries=3))
     assert take.verdict == "loop" and take.tries == 2 and "repeats itself" in take.findings[0]  # nothing is drawn
 
 
@@ -141,22 +145,15 @@ def test_e7_seed_zero_is_a_seed(tts: Any) -> None:
     assert tts(seed=1)["parts"][0]["codes_sha256"] != first["parts"][0]["codes_sha256"]
 
 
-def takes(lengths: Sequence[int], stops: Sequence[str]) -> Any:
-    """What `best_takes` calls: each call of a part gives the next of these."""
-    calls = iter(zip(lengths, stops, strict=True))
+def takes(lengths: Sequence[int], stops: Sequence[str]) -> Callable[[int, int], Steps[Take]]:
+    """What `best_take` calls: each attempt gives the next of these."""
 
-    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
-        found = []
-        for _ in parts:
-            length, stop = next(calls)
-            generator = torch.Generator().manual_seed(length)
-            found.append(Take(torch.randint(0, 1024, (length,), generator=generator), stop, seed))
-        return found
+    def make(attempt: int, seed: int) -> Steps[Take]:
+        yield
+        generator = torch.Generator().manual_seed(lengths[attempt])
+        return Take(torch.randint(0, 1024, (lengths[attempt],), generator=generator), stops[attempt], seed)
 
     return make
-
-
-WANTED = [Wanted(100.0, 300, False)]
 
 
 @pytest.mark.parametrize(
@@ -168,20 +165,20 @@ WANTED = [Wanted(100.0, 300, False)]
     ],
 )  # fmt: skip
 def test_the_best_take_is_kept(lengths: list[int], stops: list[str], kept: int, tries: int) -> None:
-    (take,) = best_takes(takes(lengths, stops), WANTED, RATE, seed=0, max_tries=3)
+    take = result_of(best_take(takes(lengths, stops), WANTED, RATE, seed=0, max_tries=3))
     assert len(take.codes) == kept and take.tries == tries
 
 
-def test_only_parts_that_failed_are_taken_again() -> None:
-    asked: list[tuple[list[int], int]] = []
+def test_each_try_has_a_seed_of_its_own() -> None:
+    asked: list[tuple[int, int]] = []
 
-    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
-        asked.append((list(parts), seed))
-        again = len(asked) > 1
-        return [Take(torch.arange(100 if again or part != 1 else 0) % 997, "stop", seed) for part in parts]
+    def make(attempt: int, seed: int) -> Steps[Take]:
+        yield
+        asked.append((attempt, seed))
+        return Take(torch.arange(100 if attempt else 0) % 997, "stop", seed)
 
-    found = best_takes(make, WANTED * 3, RATE, seed=7, max_tries=3)
-    assert asked == [([0, 1, 2], 7), ([1], retry_seed(7, 1))] and [take.tries for take in found] == [1, 2, 1]
+    assert result_of(best_take(make, WANTED, RATE, seed=7, max_tries=3)).tries == 2
+    assert asked == [(0, 7), (1, retry_seed(7, 1))]
     assert retry_seed(0, 0) == 0 and len({retry_seed(0, i) for i in range(100)}) == 100
 
 

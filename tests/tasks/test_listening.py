@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,11 @@ import torch
 
 from vall_e_core import UsageError, VallE
 from vall_e_stt.transcription import hear_codes
-from vall_e_tts.synthesis import listening
+from vall_e_tts.synthesis import work
 from vall_e_tts.synthesis.missing import compare
-from vall_e_tts.synthesis.takes import Take, Wanted, best_takes
+from vall_e_tts.synthesis.takes import Steps, Take, Wanted, best_take
+
+from .steps import result_of
 
 TEXT = "The morning train was late again, and nobody knew why."
 WANTED = Wanted(100.0, 300, False)
@@ -65,7 +67,7 @@ def test_a_take_that_lost_its_half_is_made_again(voice: VallE, monkeypatch: pyte
                           language, batch)  # fmt: skip
 
     calls: list[int] = []
-    monkeypatch.setattr(listening, "hear_codes", first_is_half)
+    monkeypatch.setattr(work, "hear_codes", first_is_half)
     again = voice.synthesize(TEXT, voice="slt", seed=1)
     part = again.record["parts"][0]
     assert part["tries"] == 2 and part["verdict"] == "ok" and part["seed"] != 1
@@ -96,17 +98,18 @@ def test_a_stream_says_that_it_does_not_listen(voice: VallE, monkeypatch: pytest
     assert any("aren't listened to" in each for each in said)
 
 
-def takes_of(lengths: Sequence[int]) -> Any:
-    def make(parts: Sequence[int], attempt: int, seed: int) -> list[Take]:
+def takes_of(lengths: Sequence[int]) -> Callable[[int, int], Steps[Take]]:
+    def make(attempt: int, seed: int) -> Steps[Take]:
+        yield
         codes = torch.arange(lengths[attempt]) % 997 + attempt
-        return [Take(codes, "stop", seed, rung=f"rung {attempt}")]
+        return Take(codes, "stop", seed, rung=f"rung {attempt}")
 
     return make
 
 
 @pytest.mark.parametrize("lengths", [[30, 12, 17], [12, 30, 17], [12, 17, 30]])
 def test_of_bad_takes_the_least_bad_of_all_rungs_is_kept(lengths: list[int]) -> None:
-    (take,) = best_takes(takes_of(lengths), [WANTED], 50.0, seed=0, max_tries=3)
+    take = result_of(best_take(takes_of(lengths), WANTED, 50.0, seed=0, max_tries=3))
     assert len(take.codes) == 30 and take.verdict == "short" and take.tries == 3
     assert take.rung == f"rung {lengths.index(30)}"
     assert [each["rung"] for each in take.attempts] == ["rung 0", "rung 1", "rung 2"]
@@ -115,10 +118,11 @@ def test_of_bad_takes_the_least_bad_of_all_rungs_is_kept(lengths: list[int]) -> 
 def test_of_takes_that_lost_words_the_one_that_lost_fewest_is_kept() -> None:
     shares = {0: 0.6, 1: 0.4, 2: 0.5}
 
-    def listen(items: Sequence[int], takes: Sequence[Take]) -> list[Take]:
-        return [replace(each, verdict="lost", badness=shares[int(each.rung[-1])]) for each in takes]
+    def listen(take: Take) -> Steps[Take]:
+        yield
+        return replace(take, verdict="lost", badness=shares[int(take.rung[-1])])
 
-    (take,) = best_takes(takes_of([90, 91, 92]), [WANTED], 50.0, seed=0, max_tries=3, listen=listen)
+    take = result_of(best_take(takes_of([90, 91, 92]), WANTED, 50.0, seed=0, max_tries=3, listen=listen))
     assert take.rung == "rung 1" and take.verdict == "lost"
 
 

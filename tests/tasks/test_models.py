@@ -107,12 +107,12 @@ def test_a_model_of_version_7_speaks_all_levels_at_once(
 def test_what_a_model_of_version_7_cannot_do_is_refused_before_it_works(
     tts: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[object, ...], says: str
 ) -> None:
-    from vall_e_tts.synthesis import run
+    from vall_e_tts.synthesis import planning
 
     def never(*args: object, **settings: object) -> None:
         raise AssertionError("the text was prepared before the plan was refused")
 
-    monkeypatch.setattr(run, "make_parts", never)
+    monkeypatch.setattr(planning, "make_parts", never)
     model = make_model(
         tmp_path / "seven.sft", version=7, layout="later", capabilities=frozenset({"ar", "nar"}), final_norm=False,
         noncausal_masks=True,

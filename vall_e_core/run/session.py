@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from ..component import BuildContext
 from ..console import Console, Progress
 from ..kinds import Sampler, Task
 from ..plugins.registry import Registry
@@ -116,11 +114,6 @@ class Session:
             if members is not None:
                 found[f"{stage}-sampler" if several else "sampler"] = [member.to_spec() for member in members]
         return found
-
-    def build_context(self, **known: Any) -> BuildContext:  # noqa: ANN401 - BuildContext's own fields
-        """A BuildContext whose notices reach the user, and which finds components in this run's registry."""
-        ours = {"component": self.registry.get, "owner": self.registry.owner}
-        return BuildContext(**{"notify": self.console.notice, **ours, **known})
 
     def notice(self, line: str) -> None:
         """A line on stderr, unless quiet."""

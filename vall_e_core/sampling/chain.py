@@ -65,6 +65,7 @@ class Chain:
         self._row = RowPath(
             self.stages, self._members.narrowing, self.selector, self.compact_selector, self._members.chooses
         )
+        self._even = False
         self.search = search
         self.trace = trace
         self.needs = needs
@@ -82,6 +83,12 @@ class Chain:
         """The same chain under the eyes of a trace; None takes it away."""
         made = copy(self)
         made.trace = trace
+        return made
+
+    def evenly(self) -> Chain:
+        """The same chain, which goes through a single row as through several, so that rounding is the same."""
+        made = copy(self)
+        made._even = True
         return made
 
     def init(
@@ -148,7 +155,8 @@ class Chain:
 
     def _one_row(self, logits: Tensor, step: Step, state: ChainState) -> Row | None:
         """What all stages leave of a single ordinary row on a CPU, else None."""
-        alone = self._row.pays and self.trace is None and logits.shape[0] == 1 and logits.device.type == "cpu"
+        pays = self._row.pays and not self._even
+        alone = pays and self.trace is None and logits.shape[0] == 1 and logits.device.type == "cpu"
         return self._row.left(logits, step, state.stages, state.watch) if alone else None
 
     def _left(self, logits: Tensor, step: Step, state: ChainState) -> Tensor | Candidates:

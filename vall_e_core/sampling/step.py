@@ -16,9 +16,10 @@ from .noise import Ahead, Noise, utterance_key
 class Step:
     """One step of N rows (N = utterances × width; for NAR levels utterances × frames).
 
-    Tensors live on the device of the logits and keep their shapes through a run. `history` [N, L] is allocated once:
-    row n holds its tokens so far in `[:lengths[n]]`, oldest first, and anything behind. `index` ([] or [N]) counts the
-    steps, `rows` [N] holds the utterance keys (see `utterance_key`), `frame` [N] the frame of each row of a NAR level.
+    Tensors live on the device of the logits and keep their shapes through a run. `noise` is that of the first row where
+    rows have seeds of their own: `keys` holds each row's. `history` [N, L] is allocated once: row n holds its tokens so
+    far in `[:lengths[n]]`, oldest first, and anything behind. `index` ([] or [N]) counts the steps, `rows` [N] holds
+    the utterance keys (see `utterance_key`), `frame` [N] the frame of each row of a NAR level.
     """
 
     stage: str
@@ -46,7 +47,7 @@ class Step:
         identities: Sequence[int | str],
         *,
         stage: str = "ar",
-        seed: int | Noise = 0,
+        seed: int | Noise | Sequence[int] = 0,
         capacity: int = 0,
         level: int = 0,
         stop_token: int | None = None,
@@ -56,7 +57,8 @@ class Step:
     ) -> Step:
         """The step before the first token of N autoregressive rows, one for each identity.
 
-        `capacity` is L, the longest history there will be; `prefixes` are tokens [P] that the histories begin with.
+        `seed` is one for all rows, or one for each; `capacity` is L, the longest history there will be; `prefixes` are
+        tokens [P] that the histories begin with.
         """
         count = len(identities)
         history = torch.zeros(count, capacity, dtype=torch.long, device=device)
@@ -65,12 +67,16 @@ class Step:
             if prefix is not None:
                 history[row, : prefix.shape[0]] = prefix.to(history)
                 lengths[row] = prefix.shape[0]
-        return cls(
-            stage, torch.zeros((), dtype=torch.long, device=device), history, lengths,
-            seed if isinstance(seed, Noise) else Noise(seed),
-            torch.tensor([utterance_key(each) for each in identities], dtype=torch.long, device=device),
-            level, stop_token, frame_rate,
+        rows = torch.tensor([utterance_key(each) for each in identities], dtype=torch.long, device=device)
+        seeds = list(seed) if isinstance(seed, Sequence) else [seed]
+        noises = [each if isinstance(each, Noise) else Noise(each) for each in seeds] or [Noise(0)]
+        step = cls(
+            stage, torch.zeros((), dtype=torch.long, device=device), history, lengths, noises[0], rows, level,
+            stop_token, frame_rate,
         )  # fmt: skip
+        if len(set(noises)) > 1:
+            step.keys = torch.cat([each.keys(rows[at : at + 1]) for at, each in enumerate(noises)])
+        return step
 
     @classmethod
     def parallel(

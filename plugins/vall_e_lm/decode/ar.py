@@ -46,7 +46,9 @@ def speech_inputs(utterance: Utterance) -> Callable[[Tensor], Inputs]:
     return inputs
 
 
-def speech_job(utterance: Utterance, limit: int, device: torch.device, frame: tuple[int, ...] = ()) -> Job:
+def speech_job(
+    utterance: Utterance, limit: int, device: torch.device, frame: tuple[int, ...] = (), *, seed: int = 0
+) -> Job:
     """The AR pass's job for one utterance; ``frame`` is the shape of one step's tokens."""
     nothing = torch.zeros((0, *frame), dtype=torch.long, device=device)
     return Job(
@@ -56,6 +58,7 @@ def speech_job(utterance: Utterance, limit: int, device: torch.device, frame: tu
         start=nothing,
         prefix=nothing if utterance.prefix is None else utterance.prefix.to(device).long(),
         null=speech_inputs(utterance.unconditional()),
+        seed=seed,
     )
 
 
@@ -96,7 +99,6 @@ class ArPass:
             raise UsageError("refining on stop isn't for models that write all levels at once")
         return Settings(
             "ar",
-            seed=self.seed,
             cache=self.cache,
             guidance=UNGUIDED if within else active,
             early_exit=self.early_exit,
@@ -141,7 +143,7 @@ def generate_ar(
     device = next(model.parameters()).device
     together = model.config.version >= 7
     frame = (model.config.levels,) if together else ()
-    jobs = [speech_job(u, limit, device, frame) for u, limit in zip(utterances, limits, strict=True)]
+    jobs = [speech_job(u, limit, device, frame, seed=seed) for u, limit in zip(utterances, limits, strict=True)]
     written = (write_frames if together else write_sequences)(model, target, jobs, chain, how.settings(together))
     results = [_result(each) for each in written]
     if refine_on_stop:
@@ -164,7 +166,7 @@ def stream_ar(
     """
     if how.refine_on_stop or how.chain.search is not None or model.config.version >= 7:
         raise UsageError("level 0 can't be handed out while it is written", cause="it is chosen at its end")
-    job = speech_job(utterance, max_steps, next(model.parameters()).device)
+    job = speech_job(utterance, max_steps, next(model.parameters()).device, seed=how.seed)
     return _result((yield from follow_sequence(model, Target("ar"), job, how.chain, how.settings(False), every)))
 
 

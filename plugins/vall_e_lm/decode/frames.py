@@ -11,7 +11,7 @@ from torch import Tensor
 from vall_e_core import UsageError
 from vall_e_core.sampling import Step
 
-from .loop import CHECK_PERIODS, DEFAULT_CHECK_PERIOD, Settings
+from .loop import Settings, check_period
 from .rows import Written
 from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 
@@ -57,12 +57,12 @@ def _write(
     device, levels, stop = jobs[0].prefix.device, model.config.levels, model.stop_token(target)
     last, period = max(job.limit for job in jobs), settings.check_period
     if period is None:
-        period = CHECK_PERIODS.get(device.type, DEFAULT_CHECK_PERIOD)
+        period = check_period(device)
     steps = [
         Step.start(
             [job.key for job in jobs],
             stage=settings.stage,
-            seed=settings.seed,
+            seed=[job.seed for job in jobs],
             capacity=max(len(job.prefix) + job.limit for job in jobs),
             level=level,
             stop_token=stop,

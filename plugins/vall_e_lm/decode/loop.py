@@ -11,22 +11,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from vall_e_core.sampling import Step
-from vall_e_core.sampling import state as states
-
+from .lane import Lane, LaneSettings
 from .pace import pace_of
-from .rows import Rows, Written
+from .rows import Written
 from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 from .types import Progress
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling.running import Chain, ChainState
+    from vall_e_core.sampling.running import Chain
 
     from ..model import BaseModel, EarlyExit, Target
     from .guidance import Guidance
@@ -41,7 +39,6 @@ class Settings:
     """How sequences are written."""
 
     stage: str
-    seed: int = 0
     cache: bool = True
     guidance: Guidance | None = None
     early_exit: EarlyExit | None = None
@@ -54,12 +51,13 @@ class Settings:
     """None: as the device suggests."""
 
 
-class Loop:
-    """One batch from prefill to the last stop.
+def check_period(device: torch.device) -> int:
+    """Steps between two looks at who has stopped."""
+    return CHECK_PERIODS.get(device.type, DEFAULT_CHECK_PERIOD)
 
-    With a search, the rows of an utterance lie together, best first, and its first row is the result; it ends when all
-    its rows are finished.
-    """
+
+class Loop:
+    """One batch of known jobs, by one chain, from prefill to the last stop."""
 
     def __init__(
         self,
@@ -74,12 +72,10 @@ class Loop:
         """``longest``: tokens that any job has at the beginning; None: no cache. ``rows``: jobs at the same time, which
         without `can_join` are all."""
         self.settings, self.chain, self.jobs, self.width = settings, chain, jobs, chain.width
-        self.stop = model.stop_token(target)
         self.device = jobs[0].prefix.device
         period = settings.check_period
-        self.period = CHECK_PERIODS.get(self.device.type, DEFAULT_CHECK_PERIOD) if period is None else period
+        self.period = check_period(self.device) if period is None else period
         self.last = max(job.limit for job in jobs)
-        self.capacity = max(len(job.prefix) for job in jobs) + self.last
         self.waiting = deque(range(rows, len(jobs)))
         self.staggered = len(jobs) > rows
         self.most = self.last + -(-sum(job.limit for job in jobs[rows:]) // rows)
@@ -93,26 +89,15 @@ class Loop:
         else:
             room = longest + self.last + (self.period if self.staggered else 0)  # rows go on until the next look
             self.stepper = CachedStepper(model, target, first, settings.guidance, settings.early_exit, room)
-        self.step, self.rows, self.state = self._fresh(range(rows))
+        capacity = max(len(job.prefix) for job in jobs) + self.last
+        likeliest = self.last if settings.keep_likeliest else 0
+        stop = model.stop_token(target)
+        self.lane = Lane(
+            chain, LaneSettings(settings.stage, stop, self.device, capacity, settings.frame_rate, likeliest)
+        )
+        self.lane.begin(self.lane.fresh(first, range(rows)))
         self.results: dict[int, Written] = {}
         self.pace = pace_of(self, model.recorder)
-
-    def _fresh(self, places: Sequence[int]) -> tuple[Step, Rows, ChainState]:
-        """The beginnings of the jobs at ``places``, ``width`` rows for each."""
-        places = [i for i in places for _ in range(self.width)]
-        members = [self.jobs[i] for i in places]
-        step = Step.start(
-            [job.key for job in members],
-            stage=self.settings.stage,
-            seed=self.settings.seed,
-            capacity=self.capacity,
-            stop_token=self.stop,
-            frame_rate=self.settings.frame_rate,
-            prefixes=[job.prefix for job in members],
-            device=self.device,
-        )
-        rows = Rows.start(members, places, self.device, likeliest=self.last if self.settings.keep_likeliest else 0)
-        return step, rows, self.chain.init(len(members), step)
 
     def run(self) -> list[Written]:
         """All of it -> what was written, in the order of the jobs."""
@@ -131,7 +116,7 @@ class Loop:
             yield done
             freed: list[int] = []
             if done % self.period == 0 or done >= self.until:
-                alive = (~self.rows.finished).view(-1, self.width).any(1).repeat_interleave(self.width)
+                alive = (~self.lane.rows.finished).view(-1, self.width).any(1).repeat_interleave(self.width)
                 count = self._count(alive)
                 if count == 0 and not self.waiting:
                     break
@@ -142,13 +127,13 @@ class Loop:
             self.pace.go_on(self)
             if freed:
                 self._admit(freed, done)
-        self._collect(torch.arange(len(self.rows.job), device=self.device))
+        self._collect(torch.arange(len(self.lane.rows.job), device=self.device))
 
     def _count(self, alive: Tensor) -> int:
         """How many rows go on; what the chain kept of its members' faults on the device is looked at as well."""
         if self.device.type == "cpu":
             return int(alive.sum())
-        count, found = torch.stack((alive.sum(), self.state.faults.amax())).tolist()
+        count, found = torch.stack((alive.sum(), self.lane.state.faults.amax())).tolist()
         if found:
             raise self.chain.fault(found)
         return int(count)
@@ -166,91 +151,37 @@ class Loop:
         """Hand in what is finished -> its rows, as many as are wanted; the others are kept from growing on."""
         over = (~alive).nonzero()[:, 0]
         self._collect(over)
-        self.rows.job.index_fill_(0, over, -1)
+        self.lane.rows.job.index_fill_(0, over, -1)
         self.stepper.park(over)
         return over.tolist()[: len(self.waiting)]
 
     def _admit(self, freed: Sequence[int], done: int) -> None:
         """Begin the next jobs in the rows ``freed``."""
         places = [self.waiting.popleft() for _ in freed]
-        at = torch.tensor(freed, device=self.device)
-        step, rows, state = self._fresh(places)
-        self.step.put(at, step)
-        self.rows.put(at, rows)
-        self.state = states.put(replace(self.state, logits=None), at, state)
-        self.pace.admit(self, at, *self.stepper.admit(at, [self.jobs[i] for i in places]))
-        self.until = max(self.until, *(done + self.jobs[i].limit for i in places))
+        at, jobs = torch.tensor(freed, device=self.device), [self.jobs[i] for i in places]
+        self.lane.put(at, self.lane.fresh(jobs, places))
+        self.pace.admit(self, at, *self.stepper.admit(at, jobs))
+        self.until = max(self.until, *(done + job.limit for job in jobs))
 
     def choose(self, logits: Tensor, null: Tensor | None) -> Tensor:
         """Choose a token for every row and write it down, ``[N, V]`` -> ``[N]``; asks the device for nothing."""
-        self.step.unconditional_logits = null
-        log_probability = torch.log_softmax(logits, -1)
-        finished: Tensor | None = None
-        if self.chain.search is None:
-            tokens = self.chain.choose(logits, self.step, self.state)
-        else:
-            processed = self.chain.process(logits, self.step, self.state)
-            choice, self.state = self.chain.advance(processed, self.step, self.state, self.rows.finished)
-            tokens, parents, finished = choice
-            log_probability = log_probability[parents]
-            self.step = self.step.select(parents)
-            self.rows.select(parents)
+        tokens, parents = self.lane.choose(logits, null)
+        if parents is not None:
             self.stepper.select(parents)
-        self.state = self.chain.accept(tokens, self.step, self.state)
-        tokens = self._write(tokens, log_probability, finished)
-        self.step.append(tokens)
-        return tokens
-
-    def _write(self, tokens: Tensor, log_probability: Tensor, finished: Tensor | None) -> Tensor:
-        """Count and note the tokens; rows that had finished go on with token 0, which nobody reads."""
-        rows = self.rows
-        writing = ~rows.finished
-        tokens = tokens.masked_fill(rows.finished, 0)
-        stop = torch.zeros_like(writing) if self.stop is None else writing & (tokens == self.stop)
-        rows.score.add_(log_probability.gather(1, tokens[:, None])[:, 0].masked_fill_(rows.finished, 0.0))
-        if self.settings.keep_likeliest:
-            if self.stop is not None:
-                log_probability[:, self.stop] = -torch.inf
-            rows.likeliest.scatter_(1, rows.count.clamp(max=self.last - 1)[:, None], log_probability.argmax(-1, True))
-        rows.count.add_(writing & ~stop)
-        rows.steps.add_(writing)
-        rows.stopped.logical_or_(stop)
-        rows.finished.logical_or_(stop).logical_or_(rows.steps >= rows.limit)
-        if finished is not None:
-            rows.finished.logical_or_(finished)
         return tokens
 
     def _worth_dropping(self, alive: int) -> bool:
         """A step's time grows with its rows on a CPU; elsewhere only a large share makes up for moving the cache."""
         share = 0.9 if self.device.type == "cpu" else 0.5
-        return alive <= share * len(self.rows.job)
+        return alive <= share * len(self.lane.rows.job)
 
     def _drop(self, alive: Tensor) -> None:
         """Hand in what is finished and go on without it."""
         self._collect((~alive).nonzero()[:, 0])
         keep = alive.nonzero()[:, 0]
-        self.rows.select(keep)
-        self.step = self.step.select(keep)
-        self.state = self.state.select(keep)
+        self.lane.select(keep)
         self.stepper.select(keep)
         self.pace.keep(self, keep)
 
     def _collect(self, which: Tensor) -> None:
-        """Fetch rows ``which`` ``[M]`` (one wait for the device) that weren't fetched before; of a search's rows the
-        first of each utterance."""
-        which = which[:: self.width]
-        rows, picked = self.rows, which.tolist()
-        columns = (rows.job, rows.begin, rows.count, rows.stopped, rows.steps, self.state.degenerate)
-        numbers = torch.stack([column[which].long() for column in columns], dim=1).tolist()
-        scores = rows.score[which].tolist()
-        for row, score, (job, begin, count, stopped, steps, degenerate) in zip(picked, scores, numbers, strict=True):
-            if job < 0:
-                continue
-            self.results[job] = Written(
-                tokens=self.step.history[row, begin : begin + count].clone(),
-                stopped=bool(stopped),
-                steps=steps,
-                log_probability=score,
-                likeliest=rows.likeliest[row, :count].clone(),
-                degenerate=degenerate,
-            )
+        self.results.update(self.lane.collect(which))

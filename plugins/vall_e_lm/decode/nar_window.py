@@ -113,6 +113,12 @@ class GrowingLevels:
         """Whether the end has been told and everything is settled."""
         return self._final and (self._arrived is None or self.frames == len(self._arrived))
 
+    @property
+    def due(self) -> bool:
+        """Whether the frames that have arrived settle some more."""
+        total = 0 if self._arrived is None else len(self._arrived)
+        return self._end + self.schedule.lookahead <= total or (self._final and self.frames < total)
+
     def push(self, level0: Tensor, final: bool = False) -> Iterator[Settled]:
         """Take in the next frames of level 0 ``[t]`` (version 7: all levels ``[t, Q]``); give out what they settle.
 
@@ -134,8 +140,9 @@ class GrowingLevels:
         assert self._arrived is not None
         total = len(self._arrived)
         while self._end + self.schedule.lookahead <= total:
-            yield self._settle(self._end, self._end + self.schedule.lookahead)
+            settled = self._settle(self._end, self._end + self.schedule.lookahead)
             self._end = next(self._ends)
+            yield settled
         if final and self.frames < total:
             yield self._settle(total, total)
 

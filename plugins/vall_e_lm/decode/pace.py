@@ -97,18 +97,18 @@ class Still:
     @classmethod
     def of(cls, loop: Loop, logits: Tensor, null: Tensor | None) -> Still:
         """What the loop stands at, in memory of its own."""
-        index = loop.step.index.expand(len(logits))  # each row's own, as it has to be once others join
-        step = replace(loop.step, index=index, unconditional_logits=None)
-        return states.snapshot(cls(step, loop.rows, replace(loop.state, logits=None), logits, null))
+        index = loop.lane.step.index.expand(len(logits))  # each row's own, as it has to be once others join
+        step = replace(loop.lane.step, index=index, unconditional_logits=None)
+        return states.snapshot(cls(step, loop.lane.rows, replace(loop.lane.state, logits=None), logits, null))
 
     def show(self, loop: Loop) -> None:
         """Let the loop work on copies that share the tensors."""
-        loop.step, loop.rows, loop.state = copy(self.step), copy(self.rows), copy(self.state)
+        loop.lane.step, loop.lane.rows, loop.lane.state = copy(self.step), copy(self.rows), copy(self.state)
 
     def made(self, loop: Loop) -> Still:
         """What the loop has made of it."""
-        step, state = replace(loop.step, unconditional_logits=None), replace(loop.state, logits=None)
-        return Still(step, loop.rows, state, self.logits, self.null)
+        step, state = replace(loop.lane.step, unconditional_logits=None), replace(loop.lane.state, logits=None)
+        return Still(step, loop.lane.rows, state, self.logits, self.null)
 
     def take(self, made: Still, loop: Loop) -> None:
         """Write what was made anew where it belongs."""

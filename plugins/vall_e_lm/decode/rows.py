@@ -58,8 +58,14 @@ class Rows:
         )
 
     def select(self, rows: Tensor) -> None:
+        """Keep the rows ``[M]``, in that order."""
         for item in fields(self):
             setattr(self, item.name, getattr(self, item.name)[rows])
+
+    def join(self, fresh: Rows) -> None:
+        """Let the rows ``fresh`` follow these."""
+        for item in fields(self):
+            setattr(self, item.name, torch.cat((getattr(self, item.name), getattr(fresh, item.name))))
 
     def put(self, at: Tensor, fresh: Rows) -> None:
         """Let the rows ``fresh`` take the places ``at`` ``[M]``."""

@@ -65,8 +65,8 @@ def follow_sequence(
     for done in loop.steps():
         if settings.progress is not None:
             settings.progress(settings.stage, done, loop.most)
-        if done % every == 0 and (count := int(loop.rows.count[0])) > sent:
-            yield loop.step.history[0, begin + sent : begin + count].clone()
+        if done % every == 0 and (count := int(loop.lane.rows.count[0])) > sent:
+            yield loop.lane.step.history[0, begin + sent : begin + count].clone()
             sent = count
     written = loop.results[0]
     if len(written.tokens) > sent:
@@ -75,12 +75,19 @@ def follow_sequence(
 
 
 def can_join(chain: Chain, settings: Settings) -> bool:
-    """Whether a sequence can take the place of one that has ended, while its neighbours go on.
+    """Whether a sequence can take the place of one that has ended, while its neighbors go on.
 
-    Not where rows share something that counts steps: under a search, early exit, or a sampler whose state has parts
-    that belong to all rows.
+    Not where rows share something that counts steps: under early exit, or where `joins` says no.
     """
-    if chain.search is not None or settings.early_exit is not None:
+    return settings.early_exit is None and joins(chain)
+
+
+def joins(chain: Chain) -> bool:
+    """Whether rows that this chain serves may come and go, each for itself.
+
+    Not under a search, nor where a sampler's state has parts that belong to all rows.
+    """
+    if chain.search is not None:
         return False
-    state = chain.init(1, Step.start([0], stage=settings.stage, capacity=1))
+    state = chain.init(1, Step.start([0], capacity=1))
     return all(each.dim() > 0 for each in states.tensors(state))

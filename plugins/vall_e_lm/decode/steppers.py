@@ -28,7 +28,7 @@ class Job:
 
     ``inputs`` makes the model's inputs from the tokens so far ``[L]`` (``start`` and ``prefix`` included); ``null``
     those of guidance's null sequence. ``start`` is what the model needs to begin and no sampler sees; ``prefix`` is
-    part of the response.
+    part of the response. ``seed``, with ``key``, determines the sequence's noise.
     """
 
     key: int | str
@@ -37,6 +37,7 @@ class Job:
     start: Tensor
     prefix: Tensor
     null: Callable[[Tensor], Inputs] | None = None
+    seed: int = 0
 
     def given(self) -> Tensor:
         """All tokens known at the beginning ``[L]``."""
@@ -150,16 +151,17 @@ class CachedStepper:
         guidance: Guidance | None = None,
         early_exit: EarlyExit | None = None,
         room: int | None = None,
+        bucket: int | None = None,
     ) -> None:
         """``room``: tokens that a row's cache holds, if that is more than the jobs have at the beginning; None: what
-        they need to their limits."""
+        they need to their limits. ``bucket``: see `KVCache`."""
         self.model, self.target, self.guidance, self.early_exit = model, target, guidance, early_exit
         self._sequences = embed_jobs(model, target, jobs, guidance is not None)
         longest = max(len(sequence.embeds) for sequence in self._sequences)
         if room is None:
             room = longest + max(job.limit for job in jobs)
         device = self._sequences[0].embeds.device
-        self._cache: KVCache = model.new_cache(len(self._sequences), max(longest, room))
+        self._cache: KVCache = model.new_cache(len(self._sequences), max(longest, room), bucket)
         following = [sequence.next_position for sequence in self._sequences]
         self._positions = torch.tensor(following, device=device)[:, None]
         self._guided = _Guided(guidance, len(jobs), device)
@@ -207,6 +209,10 @@ class CachedStepper:
     def park(self, rows: Tensor) -> None:
         """Empty the rows."""
         self._cache.clear(self._guided.places(rows))
+
+    def grow(self, room: int) -> None:
+        """Make room for ``room`` tokens in every row."""
+        self._cache.grow(room)
 
     def reach(self) -> int:
         """Places of the cache that the next step reads. Raises ValueError where there is no room for it."""

@@ -57,10 +57,11 @@ def transcribe(
             limit=limit,
             start=torch.tensor([PHONEME_BOS], device=device),
             prefix=torch.zeros(0, dtype=torch.long, device=device),
+            seed=seed,
         )
         for key, clip, language, limit in zip(keys, codes, languages, limits, strict=True)
     ]
-    settings = Settings("stt", seed=seed, cache=cache, early_exit=early_exit, progress=progress)
+    settings = Settings("stt", cache=cache, early_exit=early_exit, progress=progress)
     return [
         SttResult(w.tokens, "stop" if w.stopped else "length", w.steps, w.log_probability)
         for w in write_sequences(model, Target("stt"), jobs, chain, settings)

@@ -103,12 +103,13 @@ class BaseModel(nn.Module, ABC):
             cache.advance(embeds.shape[1], lengths)
         return hidden
 
-    def new_cache(self, rows: int, max_length: int) -> KVCache:
-        """An empty cache of this model's shape, device and dtype."""
+    def new_cache(self, rows: int, max_length: int, bucket: int | None = None) -> KVCache:
+        """An empty cache of this model's shape, device and dtype; for `bucket` see `KVCache`."""
         c = self.config
         return self.cache_type(
-            c.layers, rows, c.heads, max_length, c.head_width, device=self.sep.device, dtype=self.sep.dtype
-        )
+            c.layers, rows, c.heads, max_length, c.head_width, device=self.sep.device, dtype=self.sep.dtype,
+            bucket=bucket,
+        )  # fmt: skip
 
     def require(self, target: Target) -> None:
         """ModelError unless the model supports `target`."""

@@ -41,12 +41,14 @@ class KVCache:
         *,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        bucket: int | None = None,
     ) -> None:
+        """`bucket` None: what suits the device."""
         shape = (layers, rows, heads, max_length, head_width)
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
         self.lengths = torch.zeros(rows, device=device, dtype=torch.long)
-        self.bucket = self.BUCKETS.get(self.keys.device.type, 1)
+        self.bucket = self.BUCKETS.get(self.keys.device.type, 1) if bucket is None else bucket
         self.extent = 0
         self.uniform = True
         self.exit: ExitState | None = None
@@ -65,6 +67,17 @@ class KVCache:
         """Check, on the host, that `tokens` more fit."""
         if self.extent + tokens > self.max_length:
             raise ValueError(f"the KV cache holds {self.max_length} tokens a row, {self.extent + tokens} are needed")
+
+    def grow(self, max_length: int) -> None:
+        """Make room for `max_length` tokens a row; what is there stays."""
+        if max_length <= self.max_length:
+            return
+        *before, _, width = self.keys.shape
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            new = old.new_zeros(*before, max_length, width)
+            new[:, :, :, : self.extent] = old[:, :, :, : self.extent]
+            setattr(self, name, new)
 
     def reach(self, tokens: int) -> int:
         """The places that attention reads when `tokens` more have been written: all in use, rounded up."""

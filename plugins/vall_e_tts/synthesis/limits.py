@@ -95,8 +95,3 @@ def longest(
     """
     from_text = max(expected_seconds(phonemes, seconds_per_letter) * SLACK_FACTOR, least) + SLACK_SECONDS
     return max(1, min(bound.frames(frame_rate), math.ceil(from_text * frame_rate)))
-
-
-def is_short(seconds: float, phonemes: str, seconds_per_letter: float = SECONDS_PER_LETTER) -> bool:
-    """Whether a result is suspiciously short for its text."""
-    return seconds < SHORT_FACTOR * expected_seconds(phonemes, seconds_per_letter)

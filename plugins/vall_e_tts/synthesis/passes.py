@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
@@ -14,28 +12,17 @@ from torch import Tensor
 from vall_e_core import UsageError
 from vall_e_lm import (
     DEFAULT_GUIDANCE,
-    Demasking,
     Guidance,
     Target,
-    Utterance,
-    continue_prompt,
     early_exit,
-    finite_states,
-    generate_ar,
-    generate_nar,
-    generate_nar_len,
-    in_batches,
-    predict_length,
-    while_it_fits,
 )
 from vall_e_lm import describe as describe_layer_skip
 
 from ..options import DEMASKING_STEPS
-from .takes import Take, Wanted, best_takes
+from .takes import Wanted
 
 if TYPE_CHECKING:
-    from vall_e_core.sampling.running import Chain
-    from vall_e_lm import BaseModel, EarlyExit, Progress
+    from vall_e_lm import BaseModel, EarlyExit
 
     from ..options import SpeechOptions
 
@@ -45,26 +32,6 @@ LENGTH_PADDING = 1.05
 """Lengths are predicted to the frame; a little room keeps the last sound whole."""
 RESCALE = 0.7
 """Of guidance in the AR pass and the NAR levels, where it is asked for and this isn't. Demasking has its own."""
-
-
-@dataclass
-class Clock:
-    """Seconds spent in each stage of a run; those of a stage within another are its own alone."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    _within: float = 0.0
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        began, outer = time.perf_counter(), self._within
-        self._within = 0.0
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - began
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + spent - self._within
-            self._within = outer + spent
 
 
 @dataclass(frozen=True)
@@ -163,98 +130,6 @@ def choose_modality(model: BaseModel, asked: str) -> Modality:
     return "ar" if asked == "ar" else "nar-len"
 
 
-def level0(
-    model: BaseModel,
-    utterances: Sequence[Utterance],
-    wanted: Sequence[Wanted],
-    rungs: Sequence[tuple[str, Chain]],
-    passes: Passes,
-    frame_rate: float,
-    progress: Progress | None = None,
-    listen: Callable[[Sequence[int], Sequence[Take]], Sequence[Take]] | None = None,
-) -> list[Take]:
-    """Level 0 of every utterance, in order; `passes.candidates` side by side are of one part.
-
-    `rungs` are the chains of the tries, by name; the last one serves all further tries. `listen`: see `best_takes`.
-    """
-    spoken = [continue_prompt(each) for each in utterances] if passes.prefix else list(utterances)
-
-    def by_ar(some: Sequence[int], rung: str, chain: Chain, seed: int, batch: int) -> list[Take]:
-        results = generate_ar(
-            model, [spoken[i] for i in some], chain, max_steps=[wanted[i].limit for i in some], seed=seed,
-            early_exit=passes.early_exit, refine_on_stop=passes.refine, guidance=passes.ar_guidance,
-            frame_rate=frame_rate, progress=progress, batch_size=batch,
-        )  # fmt: skip
-        return [
-            Take(
-                codes=each.codes,
-                stop_reason=each.stop_reason,
-                seed=seed,
-                log_probability=each.log_probability,
-                refined=each.refined,
-                alternative_log_probability=each.alternative_log_probability,
-                degenerate=each.degenerate,
-                rung=rung,
-            )
-            for each in results
-        ]
-
-    def at_once(some: Sequence[int], rung: str, chain: Chain, seed: int) -> list[Take]:
-        mine = [spoken[i] for i in some]
-        with finite_states(model, "len"):
-            predicted = predict_length(model, mine)
-            lengths = [padded_length(each, wanted[i], frame_rate) for i, each in zip(some, predicted, strict=True)]
-        results = generate_nar_len(
-            model, mine, lengths, chain, seed=seed, demasking=Demasking(passes.steps), guidance=passes.demask_guidance,
-            max_frames=None, frame_rate=frame_rate, progress=progress,
-        )  # fmt: skip
-        return [Take(codes, "predicted", seed, rung=rung) for codes in results]
-
-    def make(some: Sequence[int], attempt: int, seed: int) -> list[Take]:
-        rung, chain = rungs[min(attempt, len(rungs) - 1)]
-        if passes.modality == "ar":
-            with finite_states(model, "AR"):
-                return while_it_fits(passes.batch_size, lambda batch: by_ar(some, rung, chain, seed, batch))
-        with finite_states(model, "NAR-len"):
-            return in_batches(some, passes.batch_size, lambda mine: at_once(mine, rung, chain, seed))
-
-    return best_takes(make, wanted, frame_rate, seed=passes.seed, max_tries=passes.max_tries, listen=listen)
-
-
-def further_levels(
-    model: BaseModel,
-    utterances: Sequence[Utterance],
-    takes: Sequence[Take],
-    chain: Chain,
-    passes: Passes,
-    frame_rate: float,
-    progress: Progress | None = None,
-) -> list[Tensor]:
-    """All levels of every take, [T, 1 + levels], in order."""
-    known = {place: take.levels for place, take in enumerate(takes) if take.levels is not None}
-    if known:
-        rest = [place for place in range(len(takes)) if place not in known]
-        made = further_levels(
-            model, [utterances[i] for i in rest], [takes[i] for i in rest], chain, passes, frame_rate, progress
-        )  # fmt: skip
-        known |= dict(zip(rest, made, strict=True))
-        return [known[place] for place in range(len(takes))]
-    if takes and takes[0].codes.dim() == 2:  # version 7 makes all levels at once
-        keep = None if passes.levels is None else passes.levels + 1
-        return [take.codes[:, :keep] for take in takes]
-    if passes.levels == 0 or not model.supports(Target("nar", 1)):
-        return [take.codes[:, None] for take in takes]
-
-    def work(some: Sequence[int]) -> list[Tensor]:
-        return generate_nar(
-            model, [utterances[i] for i in some], [takes[i].codes for i in some], chain, seed=passes.seed,
-            max_levels=passes.levels, guidance=passes.nar_guidance, frame_rate=frame_rate, progress=progress,
-        )  # fmt: skip
-
-    with finite_states(model, "NAR"):
-        return in_batches(range(len(takes)), passes.batch_size, work)
-
-
 def describe_passes(passes: Passes) -> dict[str, object]:
     """The settled passes as the record keeps them."""
     guide = passes.ar_guidance if passes.modality == "ar" else passes.demask_guidance
@@ -287,6 +162,5 @@ def _capabilities(model: BaseModel) -> str:
 
 
 __all__ = [
-    "Clock", "Modality", "Passes", "choose_modality", "describe_passes", "further_levels", "level0",
-    "settle_passes", "trim_prompt",
+    "Modality", "Passes", "choose_modality", "describe_passes", "padded_length", "settle_passes", "trim_prompt",
 ]  # fmt: skip

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from vall_e_audio import Joiner, Placed, Wave, paced
 from vall_e_core import InputError
 
-from .batched import Sound, whole_parts
 from .candidates import Chosen, alike
-from .early import early_parts, whole_only
-from .results import Part
-from .run import Run
+from .results import Part, Speech
+from .run import Sound, SpeechRun
+from .scheduler import Scheduler, drive
 from .speech_record import speech_record
 
 if TYPE_CHECKING:
@@ -43,19 +41,25 @@ class SpeechStream(Iterator[Wave]):
 
     def __init__(
         self,
-        run: Run,
+        run: SpeechRun,
+        scheduler: Scheduler,
         *,
-        early: bool = False,
-        given: Tensor | None = None,
+        began: float,
         keep_parts: bool = False,
         arguments: Mapping[str, object] | None = None,
     ) -> None:
-        """`early`: in pieces of a part, where that is possible (`whole_only`), else part by part; `given`: level 0;
-        `arguments`: what the record keeps of how to ask for the same again."""
-        self._run = run
-        self._early = early and whole_only(run) is None
-        self._source: Generator[Sound, None, None] = early_parts(run) if self._early else whole_parts(run, given)
-        self._joiner = Joiner(run.codec.sample_rate, run.options.pause)
+        """
+        Args:
+            run: what is to be said; the scheduler hasn't seen it yet.
+            scheduler: makes it when samples are asked for.
+            began: when the work on it began, by `time.perf_counter`.
+            keep_parts: keep the finished parts in `parts`.
+            arguments: what the record keeps of how to ask for the same again.
+        """
+        self._run, self._scheduler = run, scheduler
+        self._plan = run.plan
+        self._sounds = drive(scheduler, run)
+        self._joiner = Joiner(run.plan.codec.sample_rate, run.plan.options.pause)
         self._keeps, self._arguments = keep_parts, arguments
         self._chosen: list[Chosen] = []
         self._records: list[dict[str, Any]] = []
@@ -63,31 +67,27 @@ class SpeechStream(Iterator[Wave]):
         self._leads = True
         """Whether the first part hasn't begun."""
         self._samples = 0
-        self._spent = time.perf_counter() - run.began
+        self._spent = time.perf_counter() - began
         self._record: dict[str, Any] | None = None
-        self.sample_rate = run.codec.sample_rate
+        self.sample_rate = run.plan.codec.sample_rate
         self.parts: list[Part] = []
         """The finished parts, where they are kept."""
-        if self._early and run.deaf is None:
-            run.deaf = "what has been heard can't be made again (--stream)"
-            run.engine.notify(f"note: takes aren't listened to: {run.deaf}")
-        if early and not self._early:
-            run.warnings.append(f"the speech is handed out part by part: {whole_only(run)}")
+        scheduler.add(run)
 
     @property
     def known_parts(self) -> int:
         """How many parts there are in all."""
-        return len(self._run.parts)
+        return len(self._plan.parts)
 
     @property
     def at_once(self) -> bool:
         """Whether all of it comes in one piece."""
-        return not self._early and self.known_parts == 1
+        return not self._plan.early and self.known_parts == 1
 
     @property
     def early(self) -> bool:
         """Whether a part is handed out before it is whole."""
-        return self._early
+        return self._plan.early
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -115,22 +115,37 @@ class SpeechStream(Iterator[Wave]):
         """The next samples, at least one."""
         while self._record is None:
             began = time.perf_counter()
-            with self._run.engine.ready():
-                sound = next(self._source, None)
-                wave = self._heard(sound) if sound is not None else None
+            with self._plan.engine.ready():
+                sound = next(self._sounds, None)
+            if sound is None and len(self._records) < self.known_parts:
+                break  # it has failed before, or was closed
+            wave = self.heard(sound)
             self._spent += time.perf_counter() - began
-            if wave is None and len(self._records) < len(self._run.parts):
-                break  # it has failed before
-            if wave is None:
-                self._finish()
-            elif len(wave):
-                self._samples += len(wave)
+            if len(wave):
                 return wave
         raise StopIteration
 
+    def heard(self, sound: Sound | None) -> Wave:
+        """The samples that a sound of the run gives, pauses included; None: there is no further one.
+
+        Raises InputError where nothing was said in any part.
+        """
+        if sound is None:
+            self._finish()
+            return np.zeros(0, np.float32)
+        wave = self._joined(sound)
+        self._samples += len(wave)
+        return wave
+
     def close(self) -> None:
         """Make nothing more, and let go of what was under way; there is no record then. `with` does it at the end."""
-        self._source.close()
+        self._scheduler.remove(self._run)
+        self._sounds.close()
+
+    def whole(self) -> Speech:
+        """All of it at once, where the parts are kept. Raises what `next` raises."""
+        wave = np.concatenate([*self, np.zeros(0, np.float32)])
+        return Speech(wave, self.sample_rate, self.parts, self.record, self.warnings, self.trace())
 
     def __enter__(self) -> Self:
         return self
@@ -145,17 +160,17 @@ class SpeechStream(Iterator[Wave]):
         run = self._run
         if run.traces is None:
             return None
-        return run.traces.log(run.plans, run.wanted, self._chosen, self.record)
+        return run.traces.log(run.plan.chains, run.plan.wanted, self._chosen, self.record)
 
-    def _heard(self, sound: Sound) -> Wave:
+    def _joined(self, sound: Sound) -> Wave:
         at = len(self._records)
-        said = self._run.parts[at].said
+        said = self._plan.parts[at].said
         first = self._joiner.silence(said.lead) if self._leads else sound.wave[:0]
         self._leads = False
-        ready = np.concatenate((first, self._joiner.push(paced(sound.wave, self.sample_rate, self._run.rate(at)))))
+        ready = np.concatenate((first, self._joiner.push(paced(sound.wave, self.sample_rate, self._plan.rate(at)))))
         if sound.chosen is None:
             return ready
-        rest, placed = self._joiner.end(last=at == len(self._run.parts) - 1, pause=said.pause)
+        rest, placed = self._joiner.end(last=at == self.known_parts - 1, pause=said.pause)
         self._note(at, sound.chosen, placed)
         joined: Wave = np.concatenate((ready, rest))
         return joined
@@ -172,17 +187,17 @@ class SpeechStream(Iterator[Wave]):
             self._chosen.append(chosen)
 
     def _part(self, at: int, chosen: Chosen, place: Placed) -> Part:
-        run, text, take, rate = self._run, self._run.parts[at], chosen.take, self.sample_rate
+        text, take, rate = self._plan.parts[at], chosen.take, self.sample_rate
         return Part(
             text.text, text.phonemes, chosen.spoken.codes.cpu(), place.start / rate, place.length / rate,
             place.pause / rate, take.stop_reason, take.seed, take.tries, take.verdict, take.findings,
             take.log_probability, take.refined, take.alternative_log_probability, take.degenerate,
-            chosen.record() if run.judges or len(chosen.candidates) > 1 else (), take.rung,
+            chosen.record() if self._plan.judges or len(chosen.candidates) > 1 else (), take.rung,
             take.attempts, text.said,
         )  # fmt: skip
 
     def _warn_about(self, at: int, part: Part) -> None:
-        count = len(self._run.parts)
+        count = self.known_parts
         where = f"part {at + 1} of {count}" if count > 1 else "the speech"
         tried = f"after {part.tries} tries" if part.tries > 1 else "at the first try"
         self._run.warnings += [f"{where} {finding} ({tried})" for finding in part.findings]

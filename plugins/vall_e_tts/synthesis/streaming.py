@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from vall_e_lm import GrowingLevels, Schedule, finite_states, require_finite
 if TYPE_CHECKING:
     from vall_e_core import CodecModel
     from vall_e_core.sampling.running import Chain
-    from vall_e_lm import BaseModel, Guidance, Utterance
+    from vall_e_lm import BaseModel, Guidance, Settled, Utterance
 
 CONTEXT_FRAMES = 32
 """Frames on either side that a codec is given, where it doesn't say how many it needs."""
@@ -71,49 +71,56 @@ class WaveStream:
         return wave
 
 
-def stream_part(
-    level0: Iterable[Tensor],
-    model: BaseModel,
-    utterance: Utterance,
-    chain: Chain | None,
-    codec: CodecModel,
-    *,
-    seed: int,
-    levels: int | None = None,
-    guidance: Guidance | None = None,
-    schedule: Schedule | None = None,
-) -> Iterator[Piece]:
-    """The pieces of one part as its level 0 arrives, `[t]` at a time (version 7: all levels `[t, Q]`).
+class PartStream:
+    """Level 0 of one part in, pieces of sound out.
 
     The pieces depend on the codes alone, not on the sizes in which they arrive. Together they are the part's codes and
     its wave, to the frame and the sample.
-
-    Args:
-        utterance: as `generate_nar` takes it.
-        chain: samplers built for the stage `"nar"`; None where there are no levels to make.
-        levels: NAR levels; None for all, 0 for none.
-
-    Raises VallEError where the model or the codec gives numbers that aren't finite.
     """
-    growing = GrowingLevels(
-        model, utterance, chain, seed=seed, levels=levels, guidance=guidance, frame_rate=codec.frame_rate,
-        schedule=schedule,
-    )  # fmt: skip
-    stream = WaveStream(codec)
 
-    def pieces(chunk: Tensor, final: bool) -> Iterator[Piece]:
-        due = growing.push(chunk, final)
-        while True:
-            with finite_states(model, "NAR"):
-                settled = next(due, None)
-            if settled is None:
-                return
-            last = final and growing.complete
-            yield Piece(settled.codes, stream.push(settled.codes, settled.ahead, last))
+    def __init__(
+        self,
+        model: BaseModel,
+        utterance: Utterance,
+        chain: Chain | None,
+        codec: CodecModel,
+        *,
+        seed: int,
+        levels: int | None = None,
+        guidance: Guidance | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
+        """
+        Args:
+            utterance: as `generate_nar` takes it.
+            chain: samplers built for the stage `"nar"`; None where there are no levels to make.
+            levels: NAR levels; None for all, 0 for none.
+        """
+        self._model = model
+        self._growing = GrowingLevels(
+            model, utterance, chain, seed=seed, levels=levels, guidance=guidance, frame_rate=codec.frame_rate,
+            schedule=schedule,
+        )  # fmt: skip
+        self._wave = WaveStream(codec)
+        self._final = False
+        self._due: Iterator[Settled] = iter(())
 
-    for chunk in level0:
-        yield from pieces(chunk, False)
-    yield from pieces(torch.zeros(0, dtype=torch.long), True)
+    def push(self, level0: Tensor, final: bool = False) -> None:
+        """Take in the next frames of level 0 `[t]` (version 7: all levels `[t, Q]`); with `final` nothing follows."""
+        self._final = final
+        self._due = self._growing.push(level0, final)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next piece can be made."""
+        return self._growing.due
+
+    def piece(self) -> Piece:
+        """The next piece, where one is `due`. Raises VallEError where model or codec give what isn't finite."""
+        with finite_states(self._model, "NAR"):
+            settled = next(self._due)
+        last = self._final and self._growing.complete
+        return Piece(settled.codes, self._wave.push(settled.codes, settled.ahead, last))
 
 
-__all__ = ["Piece", "Schedule", "WaveStream", "stream_part"]
+__all__ = ["PartStream", "Piece", "Schedule", "WaveStream"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,10 @@ from .loops import find_loop
 EMPTY_SECONDS = 0.08
 #: Less than this is short even for a single letter.
 SHORTEST_SECONDS = 0.2
+
+T = TypeVar("T")
+Steps = Generator[Any, Any, T]
+"""Work that stops wherever it has to wait, and says what for (see `work`); in the end it returns a T."""
 
 Verdict = Literal["ok", "lost", "short", "loop", "length", "empty"]
 BEST_FIRST: tuple[Verdict, ...] = ("ok", "lost", "short", "length", "loop", "empty")
@@ -98,47 +102,44 @@ def badness(take: Take, wanted: Wanted, frame_rate: float) -> float:
     return 0.0 if wanted.expected <= 0 else max(0.0, 1 - good / wanted.expected)
 
 
-def best_takes(
-    make: Callable[[Sequence[int], int, int], Sequence[Take]],
-    wanted: Sequence[Wanted],
+def best_take(
+    make: Callable[[int, int], Steps[Take]],
+    wanted: Wanted,
     frame_rate: float,
     *,
     seed: int,
     max_tries: int,
-    listen: Callable[[Sequence[int], Sequence[Take]], Sequence[Take]] | None = None,
-) -> list[Take]:
-    """A take for every item, in order: the first good one, or the best of `max_tries`.
+    listen: Callable[[Take], Steps[Take]] | None = None,
+) -> Steps[Take]:
+    """The first good take of an item, or the best of `max_tries`, as steps that say what they wait for.
 
-    Items are parts of a text, or several candidates of each part; none depends on the others. `make(items, attempt,
-    seed)` makes takes for some items. What a retry only repeats (nothing is drawn) isn't tried again. An item without
-    speech in any of its takes has the verdict `empty`. `listen(items, takes)` hands back takes that seem to be good,
-    with the verdict `lost` and what is missing where it heard too little.
+    An item is a part of a text, or one of several candidates of it. What a retry only repeats (nothing is drawn) isn't
+    tried again. An item without speech in any of its takes has the verdict `empty`.
+
+    Args:
+        make: makes the take of an attempt, counted from 0, with a seed.
+        wanted: what the take is expected to become.
+        frame_rate: frames a second.
+        seed: the run's.
+        max_tries: takes at most.
+        listen: hands back a take that seems to be good, with the verdict `lost` and what is missing where it heard too
+            little.
     """
-    best: dict[int, Take] = {}
-    seen: dict[int, list[Take]] = {item: [] for item in range(len(wanted))}
-    pending = list(range(len(wanted)))
+    best: Take | None = None
+    seen: list[Take] = []
     for attempt in range(max_tries):
-        if not pending:
+        made = yield from make(attempt, retry_seed(seed, attempt))
+        take = _judged(made, wanted, frame_rate)
+        if listen is not None and take.verdict == "ok":
+            take = yield from listen(take)
+        repeated = any(len(old.codes) > 0 and torch.equal(old.codes, take.codes) for old in seen)
+        seen.append(replace(take, levels=None))
+        if best is None or _rank(take) < _rank(best):
+            best = take
+        if repeated or take.verdict == "ok" or (take.verdict == "length" and wanted.bounded_by_user):
             break
-        takes = [
-            _judged(made, wanted[part], frame_rate)
-            for part, made in zip(pending, make(pending, attempt, retry_seed(seed, attempt)), strict=True)
-        ]
-        if listen is not None:
-            good = [at for at, take in enumerate(takes) if take.verdict == "ok"]
-            for at, take in zip(good, listen([pending[at] for at in good], [takes[at] for at in good]), strict=True):
-                takes[at] = take
-        again: list[int] = []
-        for part, take in zip(pending, takes, strict=True):
-            repeated = any(len(old.codes) > 0 and torch.equal(old.codes, take.codes) for old in seen[part])
-            seen[part].append(replace(take, levels=None))
-            if part not in best or _rank(take) < _rank(best[part]):
-                best[part] = take
-            settled = take.verdict == "ok" or (take.verdict == "length" and wanted[part].bounded_by_user)
-            if not settled and not repeated:
-                again.append(part)
-        pending = again
-    return [_with_history(best[part], seen[part]) for part in range(len(wanted))]
+    assert best is not None
+    return _with_history(best, seen)
 
 
 def _with_history(best: Take, seen: Sequence[Take]) -> Take:

@@ -1,0 +1,131 @@
+"""What is settled before anything is said: a value that nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vall_e_lm import Utterance
+
+from .candidates import Judge, identity
+from .parts import TextPart
+from .passes import Passes
+from .takes import Wanted
+
+if TYPE_CHECKING:
+    from vall_e_core import CodecModel
+    from vall_e_core.sampling.running import Chain, ChainPlan
+    from vall_e_lm import BaseModel
+
+    from ..options import SpeechOptions
+    from ..valle import VallE
+    from .request import PreparedSpeech
+
+SLOWEST, FASTEST = 0.25, 4.0
+"""Paces that can be made, as shares of the voice's own."""
+
+@dataclass(frozen=True)
+class Prompt:
+    """The reference as the model sees it: codes [T, Q], and what they say."""
+
+    codes: Tensor
+    transcript: str
+    seconds: float
+    used_seconds: float
+
+
+@dataclass(frozen=True)
+class Try:
+    """A try of level 0: its name on the ladder, and its chain."""
+
+    name: str
+    plan: ChainPlan
+    chain: Chain
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechPlan:
+    """A synthesis that can begin: everything that could be checked has been. Nothing changes it."""
+
+    engine: VallE
+    prepared: PreparedSpeech
+    passes: Passes
+    chains: Mapping[str, ChainPlan]
+    """By stage, those that are run."""
+    tries: tuple[Try, ...]
+    """How level 0 is tried, in order; the last one serves all further tries."""
+    levels: Chain
+    """That of the further levels."""
+    judges: tuple[Judge, ...]
+    language: int | None
+    """The model's number for it; None where it isn't told."""
+    prompt: Prompt | None
+    pitch: float | None
+    """Where speech is moved to, in Hz; None for nowhere."""
+    parts: tuple[TextPart, ...]
+    wanted: tuple[Wanted, ...]
+    """What each part is expected to become."""
+    early: bool
+    """Parts are heard before they are whole."""
+    deaf: str | None
+    """Why takes aren't listened to; None where they are."""
+    warnings: tuple[str, ...]
+
+    @property
+    def seed(self) -> int:
+        """What determines all noise."""
+        return self.passes.seed
+
+    @property
+    def options(self) -> SpeechOptions:
+        """As they were given."""
+        return self.prepared.request.options
+
+    @property
+    def task(self) -> str:
+        """What is done with text and reference."""
+        return self.prepared.request.task
+
+    @property
+    def model(self) -> BaseModel:
+        """The network."""
+        return self.engine.loaded.model
+
+    @property
+    def codec(self) -> CodecModel:
+        """What turns codes into sound."""
+        return self.engine.codec
+
+    @property
+    def joins(self) -> bool:
+        """Whether level 0 is written row by row, each for itself."""
+        passes, model = self.passes, self.model
+        special = passes.early_exit or passes.refine or (passes.ar_guidance and passes.ar_guidance.active())
+        whole = model.config.version >= 7 or model.recorder is not None
+        return passes.modality == "ar" and self.task == "tts" and not special and not whole
+
+    def rate(self, part: int) -> float:
+        """The pace at which a part is heard: what the text asks for, times `speed`."""
+        return pace_of(self.parts[part], self.options.speed)
+
+    def try_of(self, attempt: int) -> Try:
+        """The try that an attempt, counted from 0, makes."""
+        return self.tries[min(attempt, len(self.tries) - 1)]
+
+    def utterance(self, part: int, candidate: int = 0, *, own: bool = False) -> Utterance:
+        """What level 0 of a part is made from; `own` without what leads the part, as the further levels take it."""
+        device = next(self.model.parameters()).device
+        given: Any = None
+        if self.prompt is not None:
+            given = self.prompt.codes if self.task == "tts" else [self.task, self.prompt.codes]
+        ids = self.parts[part].own_ids if own else self.parts[part].ids
+        return Utterance(identity(part, candidate), torch.tensor(list(ids), device=device), self.language, given)
+
+
+def pace_of(part: TextPart, speed: float) -> float:
+    """The pace at which a part is heard, as a share of the voice's own."""
+    return min(max(part.said.rate * speed, SLOWEST), FASTEST)
