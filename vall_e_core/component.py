@@ -39,12 +39,12 @@ __all__ = ["MISSING", "BuildContext", "Component", "Flag", "Param", "param"]
 
 
 def _silent(line: str) -> None:
-    """The default of `BuildContext.notify`: nobody listens."""
+    """The default of `BuildContext.notify`: ignores the message."""
 
 
 @dataclass(frozen=True)
 class BuildContext:
-    """What `build` may need to know. Everything but the device is optional."""
+    """What `build` may need. Everything but the device is optional."""
 
     device: str = "cpu"
     dtype: str = "float32"
@@ -58,24 +58,24 @@ class BuildContext:
     notify: Callable[[str], None] = _silent
     """Takes one-line notices to the user."""
     quantize: str = "none"
-    """What an engine is to make of the weights: `none`, `int8` or `int4`."""
+    """The quantization for an engine: `none`, `int8` or `int4`."""
     component: Callable[[str, str], type[Component]] | None = None
-    """Finds a component by kind and name; without it, `find` looks among the installed ones."""
+    """Finds a component by kind and name; by default, among the installed ones."""
 
     owner: Callable[[type[Component]], Owner] | None = None
-    """Tells whose a component is; without it, its module does."""
+    """Tells which plugin owns a component; by default, from its module."""
 
     engine: Any = None
-    """The loaded model (`vall_e_lm.Runtime`), for a scorer or a judge: it may listen; None where there is none."""
+    """The loaded model (`vall_e_lm.Runtime`), for scorers and judges; None if there is none."""
     sentences: tuple[str, ...] = ()
-    """All that may be said, for a judge that tells which of them it was."""
+    """The closed set of sentences, for a judge that identifies one of them."""
 
     def owner_of(self, component: type[Component]) -> Owner:
-        """Whose a component is, for messages."""
+        """The owner of a component, for messages."""
         return owner_by_module(component) if self.owner is None else self.owner(component)
 
     def find(self, kind: str, name: str) -> type[Component]:
-        """Another component, for one that builds on it (a decoder on an encoder). Raises UsageError."""
+        """Another component, for one that builds on it (such as a decoder on an encoder). Raises UsageError."""
         if self.component is not None:
             return self.component(kind, name)
         from .plugins.registry import Registry
@@ -106,11 +106,11 @@ class Component:
             raise ComponentError(f"{self.name}: {error}") from error
 
     def check(self) -> None:
-        """Override for rules between parameters: raise ValueError with a sentence about what is wrong."""
+        """Override it for rules between parameters: raise ValueError with a sentence that says what is wrong."""
 
     @classmethod
     def params(cls) -> tuple[Param, ...]:
-        """The parameters in the order of declaration. Raises TypeError where a declaration is malformed."""
+        """The parameters in order of declaration. Raises TypeError if a declaration is malformed."""
         cached = cls.__dict__.get("_params")
         if cached is None:
             fields = dataclasses.fields(cls)

@@ -1,4 +1,4 @@
-"""What is said to the user: the result on stdout, everything else on stderr."""
+"""Output for the user: the result on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def writing_stdout() -> Iterator[None]:
 
 @dataclass
 class Console:
-    """Streams and how much to say. `verbosity` is -1 (quiet), 0, 1 (`-v`), 2 (`-vv`), …"""
+    """Streams and verbosity. `verbosity` is -1 (quiet), 0, 1 (`-v`), 2 (`-vv`), …"""
 
     verbosity: int = 0
     json: bool = False
@@ -38,7 +38,7 @@ class Console:
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
     warnings: list[str] = field(default_factory=list)
-    """Every warning of the run, shown or not: the record beside the audio keeps them."""
+    """Every warning of the run, shown or not; the record keeps them."""
     interrupts: Interrupts = field(default_factory=Interrupts)
     stdout_taken: bool = False
     """Set when stdout carries audio: results then go to stderr."""
@@ -55,7 +55,7 @@ class Console:
             self._say(line)
 
     def warn(self, line: str) -> None:
-        """Something went on, though not as it should; shown once, unless quiet."""
+        """A warning: something isn't as it should be, but the run continues. Shown once, unless quiet."""
         if line in self.warnings:
             return
         self.warnings.append(line)
@@ -98,11 +98,11 @@ class Progress:
         self._started, self._drawn = time.monotonic(), 0.0
 
     def advance(self, amount: float = 1, note: str | None = None) -> None:
-        """So much more is done; `note` replaces the words at the end of the line."""
+        """Advance the bar; `note` replaces the text at its end."""
         self.to(self._done + amount, note)
 
     def to(self, done: float, note: str | None = None) -> None:
-        """So much is done in all. Raises KeyboardInterrupt if there has been one that was lost."""
+        """Set the bar. Raises KeyboardInterrupt if one was lost earlier."""
         self._console.interrupts.check()
         self._done = done
         if note is not None:

@@ -1,6 +1,6 @@
-"""Every error a user can cause, and the exit code each one ends the program with.
+"""Every error that a user can cause, and its exit code.
 
-A `VallEError` carries one line that says what happened, one that says why, and one that says what to do:
+A `VallEError` has one line that says what happened, one that says why, and one that says what to try:
 
     error: reference audio is silent: ref.wav (peak -91 dBFS)
       cause: the speaker cannot be taken from silence
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
-"""What a plugin's code may end with, and it is its failure: all but an interrupt."""
+"""Exceptions that count as a failure of the plugin that raised them: all but an interrupt."""
 
 _ADDRESS = re.compile(r"\b(https?|ftp|s3|gs):/(?=[^/\s])")
 """An address that was taken for a path: a path has one slash where it has two."""
@@ -59,7 +59,7 @@ def _bounded(text: str) -> str:
 
 
 class UsageError(VallEError):
-    """A flag, a configuration key or a combination of them that can't be meant."""
+    """An invalid flag or configuration key, or flags that contradict each other."""
 
     exit_code = 2
 
@@ -85,11 +85,11 @@ class CheckpointError(ModelError):
 
 
 class PluginError(ModelError):
-    """A plugin that is missing, broken, or doesn't keep its contract."""
+    """A plugin that is missing, broken, or violates its contract."""
 
 
 class DeviceError(VallEError):
-    """A device that isn't there, or has no memory left."""
+    """A device that doesn't exist, or has no memory left."""
 
     exit_code = 5
 
@@ -101,7 +101,7 @@ class BatchError(VallEError):
 
 
 class RegressionError(VallEError):
-    """Everything was done, and a figure is worse than it may be."""
+    """The evaluation finished, and a figure is worse than the baseline allows."""
 
     exit_code = 7
 

@@ -23,7 +23,7 @@ class _Missing:
 
 
 MISSING: Final = _Missing()
-"""Nothing was given; None is a value like another."""
+"""No value was given; None is a value."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Param:
 
     @classmethod
     def of(cls, field: dataclasses.Field[Any], annotation: Any) -> Param:  # noqa: ANN401 - an annotation
-        """What `param()` declared. Raises TypeError where the field wasn't made by it or its type is unsupported."""
+        """What `param()` declared. Raises TypeError if the field isn't from `param()` or its type is unsupported."""
         declared = field.metadata.get("vall_e")
         if declared is None:
             raise TypeError(f"field {field.name!r} isn't declared with param()")
@@ -188,14 +188,14 @@ def param(
         primary: it is what `NAME:VALUE` sets; at most one per component.
         min, max, exclusive_min: the range allowed, ends included unless `exclusive_min`. Infinity must be an end.
         choices: the values allowed.
-        neutral: the value at which it changes nothing.
+        neutral: the value that changes nothing.
         unit: shown in help, such as `s` or `frames`.
         flags: the plain task flags that set a sampler's parameter.
-        aliases: further spellings of a task's option (`--max-duration`).
+        aliases: alternative spellings of a task's option (`--max-duration`).
         metavar: the placeholder in a task's help.
         positional: a task's argument instead of an option; `multiple`: it may be given several times.
         hidden: leave it out of help.
-        former: keys of options that it replaced, and what to write instead; a message says so where one is used.
+        former: keys of options that it replaced, and what to write instead; the error message says so.
         complete: `module:function` that lists what the shell may complete a value to.
     """
     declared = {

@@ -46,5 +46,5 @@ class BiasTransform:
         return torch.where(sums > float("-inf"), sums.clamp(-HIGHEST, HIGHEST), sums)
 
     def accept(self, tokens: Tensor, step: Step, state: BiasState) -> BiasState:
-        """Nothing to remember."""
+        """No state."""
         return state

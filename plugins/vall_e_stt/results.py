@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Heard:
-    """One window of a transcription; `start` and `seconds` place it in the audio."""
+    """One window of a transcription; `start` and `seconds` are its place in the audio."""
 
     start: float
     seconds: float
@@ -23,7 +23,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Transcription:
-    """What was heard: IPA phonemes of all windows in order. `no_speech` is true where there was nothing to hear."""
+    """The IPA phonemes of all windows in order. `no_speech` is true if nobody speaks."""
 
     phonemes: str
     seconds: float
@@ -32,4 +32,4 @@ class Transcription:
     record: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     trace: TraceLog | None = None
-    """What the chain did at every step, where a trace was asked for."""
+    """What the chain did at each step, if a trace was requested."""

@@ -50,7 +50,7 @@ _WINDOWS_AT_ONCE = 32
 
 
 def require_stt(engine: Runtime) -> None:
-    """Raises ModelError for a model that can't transcribe."""
+    """Raises ModelError if the model can't transcribe."""
     if not engine.loaded.model.supports(Target("stt")):
         found = ", ".join(sorted(engine.loaded.config.capabilities)) or "none"
         raise ModelError("the model can't transcribe (it has no STT head)", cause=f"its capabilities: {found}")
@@ -66,7 +66,7 @@ def transcribe(
     progress: Progress | None = None,
     trace: bool = False,
 ) -> Transcription:
-    """Everything heard in `audio`. Silence gives an empty transcription with `no_speech`.
+    """Transcribe `audio`. Silence gives an empty transcription with `no_speech`.
 
     A trace keeps some numbers of every step, so its memory grows with the audio.
 

@@ -78,14 +78,14 @@ class CodesOrigin:
 
 @dataclass(frozen=True, eq=False)
 class SavedVoice:
-    """A reference that has been encoded. `codes` is int32 [T, Q]; `audio` int16 [N], one channel, if it was kept."""
+    """An encoded reference. `codes` is int32 [T, Q]; `audio` int16 [N], one channel, if it was kept."""
 
     codes: NDArray[np.int32]
     origin: CodesOrigin
     name: str = ""
     transcript: str | None = None
     phonemes: str | None = None
-    """What was heard in it (IPA), where nobody said what it says."""
+    """The phonemes heard in it (IPA), if there is no transcript."""
     language: str = "en"
     source: str | None = None
     """The recording's file name, without its folder."""
@@ -96,25 +96,25 @@ class SavedVoice:
     """Median fundamental frequency in Hz."""
     created: str | None = None
     note: str | None = None
-    """The user's own: licence, consent, where it is from."""
+    """The user's note, such as license, consent or origin."""
     warnings: tuple[str, ...] = ()
     audio_rate: int | None = None
-    """Samples a second of the recording that was kept; None where none was."""
+    """Sample rate of the recording, if it was kept."""
     audio: NDArray[np.int16] | None = None
     path: Path | None = None
     """The file it was read from."""
 
     @property
     def seconds(self) -> float:
-        """Length of what the codes stand for."""
+        """Length of the encoded audio."""
         return len(self.codes) / self.origin.frame_rate
 
     def save(self, name: str, *, overwrite: bool = False, folder: Path | None = None) -> Path:
-        """Keep it under a name among the user's voices. Raises UsageError for a name that is bad or taken."""
+        """Save it under a name. Raises UsageError for an invalid or taken name."""
         return VoiceFolder(folder).write(replace(self, name=name), overwrite=overwrite)
 
     def record(self) -> dict[str, Any]:
-        """All that is known of it but the codes and the samples, as JSON holds it."""
+        """Everything but codes and samples, as JSON."""
         return {
             "name": self.name, "seconds": round(self.seconds, 6), "transcript": self.transcript,
             "phonemes": self.phonemes, "language": self.language, "source": self.source,
@@ -126,13 +126,13 @@ class SavedVoice:
 
 
 class VoiceFolder:
-    """The voices in a folder, the user's own if none is named. They are told apart by name, whatever its case."""
+    """The voices in a folder, by default the user's. Names are case-insensitive."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = voices_home() if folder is None else folder
 
     def files(self) -> dict[str, Path]:
-        """Every voice by name, good or damaged. Raises InputError where the folder can't be read."""
+        """The file of every voice by name, valid or damaged. Raises InputError if the folder can't be read."""
         try:
             found = sorted(each for each in self.folder.iterdir() if each.suffix == SUFFIX)
         except (FileNotFoundError, NotADirectoryError):
@@ -142,18 +142,18 @@ class VoiceFolder:
         return {each.stem.lower(): each for each in found if _NAME.fullmatch(each.stem.lower())}
 
     def find(self, name: str) -> Path | None:
-        """Its file, or None where there is no voice of that name; any text may be asked for."""
+        """The file of a voice, or None if there is no such voice; any text is allowed."""
         return self.files().get(name.lower())
 
     def read(self, name: str, *, audio: bool = True) -> SavedVoice:
-        """A voice by name. Raises UsageError where there is none, InputError where its file is damaged."""
+        """A voice by name. Raises UsageError if there is none, InputError if its file is damaged."""
         path = self.find(name)
         if path is None:
             raise UsageError(f"no saved voice is called {name!r}", try_="vall-e voices list")
         return read_voice(path, audio=audio)
 
     def write(self, voice: SavedVoice, *, overwrite: bool = False) -> Path:
-        """Keep a voice under its name: the whole file or nothing. Raises UsageError for a name that is bad or taken."""
+        """Save a voice under its name, completely or not at all. Raises UsageError for an invalid or taken name."""
         name = check_voice_name(voice.name)
         path = self.find(name)
         taken = UsageError(
@@ -175,7 +175,7 @@ class VoiceFolder:
         return path
 
     def remove(self, name: str) -> Path:
-        """Delete a voice, also a damaged one. Raises UsageError where there is none, InputError where it can't be."""
+        """Delete a voice, even a damaged one. Raises UsageError if there is none, InputError if it can't be deleted."""
         path = self.find(name)
         if path is None:
             raise UsageError(f"no saved voice is called {name!r}", try_="vall-e voices list")
@@ -187,7 +187,7 @@ class VoiceFolder:
 
 
 def check_voice_name(name: str) -> str:
-    """A name as it is kept, in lower case. Raises UsageError for one that can't be a file's name everywhere."""
+    """The name in lower case. Raises UsageError if it isn't a valid file name on every system."""
     found = name.strip().lower()
     if not _NAME.fullmatch(found) or _RESERVED.fullmatch(found):
         raise UsageError(
@@ -198,5 +198,5 @@ def check_voice_name(name: str) -> str:
 
 
 def saved_names() -> list[str]:
-    """The names of the user's own voices."""
+    """The names of the user's saved voices."""
     return list(VoiceFolder().files())

@@ -46,7 +46,7 @@ def _silent(line: str) -> None:
 
 
 def find_voice(registry: Registry, name: str) -> SavedVoice | Voice:
-    """The user's own voice of that name, else a packaged one.
+    """The user's saved voice of that name, else a packaged one.
 
     Raises UsageError with a did-you-mean, InputError for a voice whose file is damaged.
     """
@@ -64,7 +64,7 @@ def find_voice(registry: Registry, name: str) -> SavedVoice | Voice:
 def model_codec(
     registry: Registry, options: ModelOptions, *, notify: Callable[[str], None] = _silent
 ) -> CodecModel:
-    """The codec that a model speaks through, built; the model's own weights aren't read.
+    """The codec of a model, built; the model's weights aren't read.
 
     Raises ModelError, UsageError.
     """
@@ -104,9 +104,9 @@ def make_voice(
         recording: a path, bytes, an open binary file, an array or a tensor, a pair of these and their rate, or a clip.
         sample_rate: of an array or a tensor, in Hz.
         text: what the recording says; it sets the pace, and `--input-prompt-prefix` needs it.
-        phonemes: hears the recording, where its text isn't known.
-        note: licence, consent, whatever the user wants to remember.
-        max_seconds: no more of the recording is used.
+        phonemes: transcribes the recording if there is no text.
+        note: a note, such as license or consent.
+        max_seconds: use at most this much of the recording.
         trim: leave out silence at its ends. A recording without any gives the codes that it gives as a reference.
         keep_audio: keep its samples too (16 bits, one channel), so that it can be encoded again for another codec.
         notify: takes what was done to the recording, and the warnings, which the voice keeps as well.
@@ -164,7 +164,7 @@ def make_voice(
 
 @dataclass(frozen=True, eq=False)
 class VoiceReference:
-    """A saved voice in the place of a reference recording."""
+    """A saved voice in place of a reference recording."""
 
     voice: SavedVoice
     sha256: str | None = None

@@ -52,5 +52,5 @@ class XtcTransform:
         return logits.masked_fill(removed, NEVER)
 
     def accept(self, tokens: Tensor, step: Step, state: XtcState | None) -> XtcState | None:
-        """Nothing to remember."""
+        """No state."""
         return state

@@ -22,12 +22,12 @@ class Codec(Component):
 
 @runtime_checkable
 class CodecModel(Protocol):
-    """A built codec. `name` is the component's, `levels` the number of code books Q, `frame_rate` frames a second.
+    """A built codec. `name` is the component's, `levels` the number of codebooks, `frame_rate` frames per second.
 
-    It may have `code_books_sha256`, a hash of its code books, and `codes_of`, the name of the codec whose codes it
-    takes and gives if that isn't its own: a saved voice is refused where they tell that its codes mean something else.
-    Sound that is played while it is made is decoded window by window, with `context_frames` more on either side: as
-    many as a frame's samples depend on, or (a recurrent codec) as many as are enough. 32 where it doesn't say.
+    Optional attributes: `code_books_sha256`, a hash of its codebooks, and `codes_of`, the codec whose codes it uses
+    if they aren't its own; both tell whether a saved voice fits. `context_frames` (default 32) is how many frames on
+    either side a frame's samples depend on, or for a recurrent codec, how many are enough: streamed speech is
+    decoded in windows.
     """
 
     name: str

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class LazyCommand:
     """A click command that is imported when it is used.
 
-    `name` is a command's own (`voices`), or `GROUP NAME` for one in a group that is there already (`samplers plot`).
-    `target` is `module:attribute` of a click command, or of a function that makes one from the state of the call.
+    `name` is a new command (`voices`), or `GROUP NAME` for one in an existing group (`samplers plot`). `target` is
+    `module:attribute` of a click command, or of a function that makes one from the state of the call.
     """
 
     name: str

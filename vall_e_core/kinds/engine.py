@@ -8,10 +8,10 @@ from ..component import Component
 
 
 class Engine(Component):
-    """Runs a model's layers its own way. What the core does by itself is called `eager`, and is the reference.
+    """A way to run a model's layers. The core's own is called `eager`, and is the reference.
 
-    An engine whose `quantizations` hold `none` gives eager's results up to rounding: `--engine auto` may take it
-    unasked, if it is `automatic`. The same seed, engine and device always give the same codes.
+    An engine whose `quantizations` include `none` gives eager's results up to rounding, so `--engine auto` may
+    choose it if it is `automatic`. The same seed, engine and device always give the same codes.
     """
 
     kind = "engine"
@@ -20,11 +20,11 @@ class Engine(Component):
     dtypes: ClassVar[frozenset[str]] = frozenset({"float32"})
     """Number formats of the loaded weights that it takes."""
     quantizations: ClassVar[frozenset[str]] = frozenset({"none"})
-    """What it makes of the weights: `none`, `int8`, `int4`."""
+    """The quantizations that it supports: `none`, `int8`, `int4`."""
     automatic: ClassVar[bool] = True
-    """Whether `auto` may take it; not before it has been measured."""
+    """Whether `auto` may choose it; False until it has been measured."""
     order: ClassVar[int] = 0
-    """Among those that suit, `auto` takes the one with the highest."""
+    """`auto` prefers the highest."""
 
     @classmethod
     def available(cls) -> bool:

@@ -15,13 +15,13 @@ class ModelSource(Component):
     title: ClassVar[str] = ""
     license: ClassVar[str] = ""
     size: ClassVar[int | None] = None
-    """Bytes, where known."""
+    """Bytes, if known."""
     url: ClassVar[str | None] = None
     sha256: ClassVar[str | None] = None
-    """None where the publisher's hash isn't known."""
+    """None if the publisher's hash isn't known."""
     default: ClassVar[bool] = False
     languages: ClassVar[frozenset[str]] = frozenset()
-    """The language codes it learnt; empty where that isn't known. A checkpoint's own `languages` go first."""
+    """The language codes it was trained on; empty if unknown. A checkpoint's own `languages` take precedence."""
     tasks: ClassVar[frozenset[str]] = frozenset()
     """What it learnt to do with a recording: `tts`, `ns`, `sr`; empty where that isn't known. A checkpoint's own
     `tasks` count too."""
@@ -30,5 +30,5 @@ class ModelSource(Component):
     first."""
 
     def path(self, cache_dir: Path | None) -> Path | None:
-        """Where it lies on this machine, or None if it isn't there."""
+        """Its file on this machine, or None."""
         raise NotImplementedError(f"{type(self).__name__}.path")

@@ -10,20 +10,20 @@ from ..component import BuildContext, Component
 
 
 class Normalizer(Component):
-    """Says what written words mean when they are read aloud: numbers, abbreviations, symbols.
+    """Says how written words are read aloud: numbers, abbreviations, symbols.
 
-    It replaces ranges of the words it is given and never sees anything else: IPA, pauses and stops are kept from it.
+    It replaces ranges of the words it gets and sees nothing else: no IPA, pauses or stops.
     """
 
     kind = "normalizer"
     languages: ClassVar[frozenset[str]] = frozenset()
-    """The language codes it serves; `en` serves `en-us` and `en-gb` too."""
+    """The language codes it covers; `en` covers `en-us` and `en-gb` too."""
     idempotent: ClassVar[bool] = False
     """Whether it promises to leave alone what it has made."""
 
     @classmethod
     def serves(cls, language: str) -> bool:
-        """Whether it is meant for text in a language such as `en` or `en-us`."""
+        """Whether it covers a language such as `en` or `en-us`."""
         code = language.strip().lower().replace("_", "-")
         return code in cls.languages or code.partition("-")[0] in cls.languages
 
@@ -46,7 +46,7 @@ class NormalizerModel(Protocol):
     """A built normalizer."""
 
     def replacements(self, text: str, language: str) -> Iterable[Replacement]:
-        """What is said differently from how it is written, in order and without overlap; the rest stays as it is.
+        """The replacements in order, without overlap; the rest of the text stays.
 
         `text` is a run of words in one language: cleaned text without markup, IPA, pauses or line ends. A replacement
         holds words and the marks `. , ; : ? !`, and no line end.

@@ -30,23 +30,23 @@ class Sampler(Component):
     role: ClassVar[Literal["transform", "selector", "search"]] = "transform"
     stages: ClassVar[frozenset[str]] = frozenset({"ar", "nar", "stt", "len"})
     place: ClassVar[str] = "filters"
-    """Where it stands among the others when a plain flag switches it on: one of `PLACES`."""
+    """Where it stands when a plain flag switches it on: one of `PLACES`."""
     after: ClassVar[Sequence[str]] = ()
-    """Samplers of the same place that it usually stands behind, by name; they needn't be installed."""
+    """Samplers of the same place that usually come before it, by name; they needn't be installed."""
     before: ClassVar[Sequence[str]] = ()
-    """Samplers of the same place that it usually stands before."""
+    """Samplers of the same place that usually come after it."""
     prepares: ClassVar[bool] = False
     """Whether it makes the logits that filters then take from, as guidance and bans do. What a chain falls back to
     where filters leave nothing is what such samplers at its beginning left."""
     sets_temperature: ClassVar[bool] = False
-    """Whether its flags may stand beside an explicit chain, which then gets it just before the selector."""
+    """Whether its flags may be combined with an explicit chain, which then gets it just before the selector."""
     default: ClassVar[bool] = False
-    """Of a selector: whether it chooses where no other is asked for."""
+    """Of a selector: whether it is used if no other is given."""
     experimental: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset()
-    """What a step must carry beside the logits, such as `unconditional_logits`."""
+    """What a step must provide besides the logits, such as `unconditional_logits`."""
     removes: ClassVar[bool] = True
-    """Whether it may remove tokens (set their logit to -inf); the chain then gives the stop token back."""
+    """Whether it may remove tokens (set their logit to -inf); the chain then restores the stop token."""
     bans: ClassVar[bool] = False
     """Whether it may remove even the stop token, because that is what the user asks of it."""
     invariances: ClassVar[frozenset[str]] = frozenset()
@@ -55,24 +55,24 @@ class Sampler(Component):
     sees nothing but the logits that are left, in the order of their ids: without the removed tokens it does the same
     with the others)."""
     waits: ClassVar[bool] = False
-    """Whether it may wait for the device, as code that wasn't written for vall-e does; no such step can be captured."""
+    """Whether it may wait for the device, like code not written for vall-e; such a step can't be captured."""
     conflicts: ClassVar[Mapping[str, str]] = {}
-    """Samplers that it can't work beside, by name, and the reason."""
+    """Samplers that it can't be combined with, by name, and the reason."""
     beside: ClassVar[Mapping[str, str]] = {}
-    """What is to be said where it works beside another sampler, by that one's name: the plan then notes it."""
+    """Notes for combinations with other samplers, by their name; the plan shows them."""
     harmed_by_filters: ClassVar[str] = ""
-    """Why filters before it do harm, where they do: the plan then warns of each."""
+    """Why filters before it do harm, if they do; the plan then warns of each."""
     stage_reasons: ClassVar[Mapping[str, str]] = {}
-    """Why it can't work in a stage that `stages` leaves out."""
+    """Why it can't work in a stage that isn't in `stages`."""
 
     def is_neutral(self) -> bool:
-        """Whether it would change nothing: every parameter that declares a neutral value has it."""
+        """Whether it changes nothing: every parameter with a neutral value has it."""
         declared = [each for each in self.params() if each.neutral is not MISSING]
         return bool(declared) and all(getattr(self, each.name) == each.neutral for each in declared)
 
     @classmethod
     def filters(cls) -> bool:
-        """Whether it takes tokens from what may be drawn, without having been told which."""
+        """Whether it removes tokens by a rule, rather than by their ids."""
         return cls.role == "transform" and cls.removes and not cls.bans
 
     def takes_maximum(self) -> bool:
@@ -80,7 +80,7 @@ class Sampler(Component):
         return False
 
     def least_seconds(self) -> float:
-        """How long it makes a result last at least; the bound that follows from the text is no tighter then."""
+        """The minimum length of a result that it enforces; the length limit is never below it."""
         return 0.0
 
     @classmethod

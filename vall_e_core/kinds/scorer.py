@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scorer(Component):
-    """Judges a finished take. Of several candidates the one with the highest sum of weight × score is kept."""
+    """Scores a finished take. Among several candidates, the one with the highest sum of weight × score is kept."""
 
     kind = "scorer"
     default: ClassVar[bool] = False
-    """Whether it judges where no scorer is named. One whose `build` raises ModelError is then left out."""
+    """Whether it is used if no scorer is named. It is then left out if its `build` raises ModelError."""
 
     weight: float = param(1.0, primary=True, min=0.0, help="weight of its score")
 
@@ -31,11 +31,11 @@ class Scorer(Component):
 
 @dataclass(frozen=True, eq=False)
 class FinishedTake:
-    """One take of one part of a text, ready to be heard: what a scorer judges."""
+    """One finished take of one part of a text: what a scorer gets."""
 
     text: str
     phonemes: str
-    """What was to be said, as the model read it."""
+    """The expected phonemes, as the model read them."""
     language: str
     codes: Tensor = field(repr=False)
     """[T, q] int64."""
@@ -44,13 +44,13 @@ class FinishedTake:
     sample_rate: int
     frame_rate: float
     expected_seconds: float
-    """How long the text usually takes, at the pace of the reference where that is known."""
+    """The usual length of the text, at the reference's pace if that is known."""
     stop_reason: str
-    """`stop` by the model itself, `length` at the bound, `predicted` where the length was known beforehand."""
+    """`stop` by the model itself, `length` at the limit, `predicted` if the length was predicted."""
     verdict: str
     """`ok`, `short`, `length` (never stopped), `loop`."""
     log_probability: float | None = None
-    """The model's own, of all of level 0 with its stop token (natural logarithm); None where there is no AR pass."""
+    """The natural logarithm of the model's probability of level 0 with its stop token; None without an AR pass."""
 
     @property
     def seconds(self) -> float:
@@ -63,8 +63,8 @@ class ScorerModel(Protocol):
     """A built scorer."""
 
     def score(self, take: FinishedTake) -> float | None:
-        """How good the take is: the higher, the better, and 0 for one that is perfect if there is such a thing.
+        """The score of the take: higher is better, and 0 is perfect if there is a perfect take.
 
-        None where it can't tell. A score depends on the take alone, never on its neighbours.
+        None if it can't tell. A score depends only on the take, never on other takes.
         """
         ...

@@ -14,13 +14,13 @@ Group = TypeVar("Group", bound=Component)
 
 
 class Task(Component):
-    """A subcommand: its parameters are the command's options, `run` does the work."""
+    """A subcommand: its parameters are the options, and `run` does the work."""
 
     kind = "task"
     sampler_stages: ClassVar[tuple[str, ...]] = ()
-    """Whose plain sampler flags, `--sampler`, `--ar-sampler` and `--nar-sampler` the subcommand takes."""
+    """The stages whose sampler flags (`--sampler`, `--top-p`, …) the subcommand takes."""
     flag_defaults: ClassVar[Mapping[str, str]] = {}
-    """What help says about plain sampler flags that aren't off when absent, such as `{"ar-temp": "0.95"}`."""
+    """Defaults of plain sampler flags that aren't off by default, for the help, such as `{"ar-temp": "0.95"}`."""
 
     def run(self, session: Session) -> None:
         """Do it. Raises VallEError."""

@@ -27,10 +27,10 @@ _LISTINGS = {"sampler": "vall-e samplers list", "model": "vall-e models list", "
 
 
 class Registry:
-    """Plugins and what they bring.
+    """The plugins and their components.
 
-    A component is addressed by its bare name, or by `distribution/name`. Where two have one name, the first-party one
-    (else the first by distribution) keeps the bare name.
+    A component is addressed by its bare name or by `distribution/name`. If two have the same name, the first-party
+    one (else the first by distribution) keeps the bare name.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Registry:
         third_party: bool = True,
         installed: Iterable[Distribution] | None = None,
     ) -> Registry:
-        """All installed plugins, one by one; a broken one is recorded and left out.
+        """Load all installed plugins, one by one; broken ones are recorded and left out.
 
         `VALL_E_PLUGINS` names the third-party plugins or distributions to load (empty: none), `VALL_E_DISABLE` those
         not to load, first-party ones included. `VALL_E_STRICT_PLUGINS=1` raises PluginError for the first broken one.
@@ -112,7 +112,7 @@ class Registry:
             return _broken(loaded.found, error, began, strict=strict)
 
     def register(self, plugin: object, *, name: str, distribution: str = "local", version: str = "0") -> PluginRecord:
-        """Add a plugin object directly, for tests and notebooks. Raises whatever is wrong with it."""
+        """Add a plugin object directly, for tests and notebooks. Raises PluginError if it is broken."""
         self._collector.learn(plugin)
         record = self._register(Found(name, "", distribution, version), plugin, time.perf_counter())
         self.records.append(record)
@@ -173,7 +173,7 @@ class Registry:
 
     @contextmanager
     def blaming(self, component: type[Component] | None = None) -> Iterator[None]:
-        """What a third party's code raises in the block, or ends with, is its failure.
+        """Within the block, what third-party code raises counts as its failure.
 
         Args:
             component: Whose code it is. If None, whoever's the innermost frame of a plugin is.
@@ -218,7 +218,7 @@ class Registry:
                     raise PluginError(f"{component.name}: the flag {spelling} belongs to {owner}")
 
     def names(self, kind: str) -> list[str]:
-        """How the components of a kind are addressed: by bare name, or qualified where that is another's."""
+        """The names of the components of a kind: bare, or qualified if another owns the bare name."""
         bare, qualified = self._bare[kind], self._qualified[kind]
         held = set(map(id, bare.values()))
         return [*bare, *(name for name, component in qualified.items() if id(component) not in held)]
@@ -237,7 +237,7 @@ class Registry:
         return found
 
     def not_loaded(self) -> str | None:
-        """Which plugins may have brought what isn't found, or None where all are loaded."""
+        """The unloaded plugins that may provide what isn't found; None if all are loaded."""
         parts = []
         for status in ("broken", "disabled"):
             names = [each.name for each in self.records if each.status == status]
@@ -268,7 +268,7 @@ class Registry:
         return cast("type[Task]", self.get("task", name))
 
     def commands(self) -> dict[str, LazyCommand]:
-        """Commands that plugins bring, by the name that addresses them."""
+        """The commands of plugins, by name."""
         return {name: cast(LazyCommand, self._find("command", name)) for name in self.names("command")}
 
 

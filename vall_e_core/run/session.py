@@ -17,7 +17,7 @@ from .options import by_key, task_options
 
 @dataclass(frozen=True)
 class Session:
-    """One run of one task. `task` holds the merged values; everything else says where they come from."""
+    """One run of one task. `task` has the merged values; the rest says where they come from."""
 
     registry: Registry
     task: Task
@@ -37,7 +37,7 @@ class Session:
         chain: Sequence[SamplerSpec] = (),
         console: Console | None = None,
     ) -> Session:
-        """A session from what was given. Raises UsageError for anything that can't be meant.
+        """Make a session. Raises UsageError for invalid values and combinations.
 
         Args:
             values: keys as on the command line (`top-p`, `ref`), in either spelling; they win over the file's.
@@ -87,7 +87,7 @@ class Session:
         return {key: value for key, value in flags.items() if self.config.options[key].steers(stage)}
 
     def advised(self, advice: Mapping[str, object]) -> Session:
-        """With a checkpoint's advice: it counts where the user said nothing. Keys this task lacks are left out."""
+        """Add a checkpoint's advice for what the user didn't set. Keys that this task lacks are left out."""
         config = self.config.advise(advice)
         task = type(self.task).from_mapping(config.merged("parameter"))
         return replace(self, config=config, task=task)

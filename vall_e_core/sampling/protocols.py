@@ -1,7 +1,7 @@
-"""What the built members of a chain look like, and bases for those that keep no state.
+"""The protocols of a chain's members, and bases for members without state.
 
-Drawing and accepting are apart, so that a search, a replay or a speculative step can impose the token. An object holds
-nothing that changes during a run: what does change is its state, which the engine owns (see `state`).
+Drawing and accepting are separate, so that a search, a replay or a speculative step can impose the token. An object
+never changes during a run: all that changes is in the state, which the engine owns (see `state`).
 
 In `apply`, `support`, `select` and `advance` nothing may wait for the device: no `.item()`, no `if tensor`, no
 `nonzero`; shapes are static. They never write to the logits they are given; the chain may write to what they return.
@@ -23,7 +23,7 @@ from .step import Step
 
 @dataclass(frozen=True)
 class StateContext:
-    """What `init` may need to know to allocate state."""
+    """What `init` may need to allocate state."""
 
     device: torch.device
     vocab_size: int
@@ -36,7 +36,7 @@ class StateContext:
 
 @runtime_checkable
 class Transform(Protocol):
-    """Penalties, filters, temperatures: logits in, logits out."""
+    """Penalties, filters and temperatures: logits in, logits out."""
 
     def init(self, rows: int, ctx: StateContext) -> Any:
         """State of `rows` rows, or None."""
@@ -53,10 +53,10 @@ class Transform(Protocol):
 
 @runtime_checkable
 class Narrowing(Protocol):
-    """A transform that keeps as many tokens in every row, and changes none of them (`top-k`).
+    """A transform that keeps the same number of tokens in every row and changes none of them (`top-k`).
 
-    On a CPU the chain then asks `kept` instead of `apply`, and shows what is left to the `compact` members behind it
-    as [N, K] logits.
+    On a CPU the chain calls `kept` instead of `apply`, and shows what is left to later `compact` members as [N, K]
+    logits.
     """
 
     def kept(self, logits: Tensor, step: Step, state: Any) -> Tensor:
@@ -86,7 +86,7 @@ class Selector(Protocol):
         ...
 
     def support(self, logits: Tensor, step: Step, state: Any) -> Tensor:
-        """Its truncation alone, [N, V] -> [N, V]; what a Search builds on."""
+        """Only its truncation, [N, V] -> [N, V]; a Search builds on it."""
         ...
 
     def select(self, logits: Tensor, step: Step, state: Any) -> Tensor:
@@ -99,7 +99,7 @@ class Selector(Protocol):
 
 
 class Choice(NamedTuple):
-    """What a search decided: tokens [N], the rows [N] they continue, and which rows [N] are finished."""
+    """The decision of a search: tokens [N], the rows [N] they continue, and which rows [N] are finished."""
 
     tokens: Tensor
     parents: Tensor
@@ -152,7 +152,7 @@ class Trace(Protocol):
 
 
 class StatelessTransform:
-    """Base of a transform that remembers nothing: write `apply`."""
+    """Base of a transform without state: override `apply`."""
 
     def init(self, rows: int, ctx: StateContext) -> None:
         """No state."""
@@ -162,11 +162,11 @@ class StatelessTransform:
         raise NotImplementedError
 
     def accept(self, tokens: Tensor, step: Step, state: None) -> None:
-        """Nothing to remember."""
+        """No state."""
 
 
 class StatelessSelector:
-    """Base of a selector that remembers nothing. As it stands it draws from the softmax of the logits."""
+    """Base of a selector without state. By default it draws from the softmax of the logits."""
 
     def init(self, rows: int, ctx: StateContext) -> None:
         """No state."""
@@ -184,11 +184,11 @@ class StatelessSelector:
         return draw_row(logits, step.uniform("select").tolist()[0])
 
     def accept(self, logits: Tensor, tokens: Tensor, step: Step, state: None) -> None:
-        """Nothing to remember."""
+        """No state."""
 
 
 class GreedySelector(StatelessSelector):
-    """Takes the most probable token, the lowest id among equals."""
+    """Takes the most probable token, the lowest id among ties."""
 
     def select(self, logits: Tensor, step: Step, state: None) -> Tensor:
         """Logits [N, V] -> tokens [N]."""

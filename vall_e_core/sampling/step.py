@@ -1,4 +1,4 @@
-"""What a member of the chain may know about the step besides the logits."""
+"""What a member of the chain may know about a step besides the logits."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Step:
     ) -> Step:
         """A step that decides all frames of every utterance at once: N = sum(frames), utterance after utterance.
 
-        There is no history, for tokens decided in parallel have no order.
+        There is no history, because tokens decided in parallel have no order.
         """
         counts = torch.tensor(list(frames), dtype=torch.long, device=device)
         keys = torch.tensor([utterance_key(each) for each in identities], dtype=torch.long, device=device)
@@ -151,8 +151,8 @@ class Step:
 def recent(step: Step, window: int, vocab: int) -> tuple[Tensor, Tensor]:
     """The last `window` tokens of each row, newest first: (ids [N, W], valid [N, W]); -1 takes the whole history.
 
-    Column j holds the token at distance j + 1. Where there is none, or the id is none of the `vocab` ids, `valid` is
-    False and the id is one that exists, so that it can be gathered and scattered like any other.
+    Column j holds the token at distance j + 1. If there is none, or the id isn't one of the `vocab` ids, `valid` is
+    False and the id is a valid one, so that it can be gathered and scattered.
     """
     length = step.history.shape[1]
     width = length if window < 0 else min(window, length)

@@ -54,8 +54,8 @@ def _extend_row(matches: Tensor, tokens: Tensor, step: Step, ends: Tensor | None
 def continuations(matches: Tensor, step: Step, vocab: int) -> tuple[Tensor, Tensor]:
     """What followed each earlier place, and how long the match that ends there is: (ids, lengths), both [N, L - 1].
 
-    Where nothing followed, or the id is none of the `vocab` ids, the length is 0 and the id is one that exists, so that
-    it can be gathered and scattered like any other.
+    If nothing followed, or the id isn't one of the `vocab` ids, the length is 0 and the id is a valid one, so that
+    it can be gathered and scattered.
     """
     ids = step.history[:, 1:]
     known = ids.clamp(0, vocab - 1)
