@@ -5,17 +5,15 @@
         \"\"\"Keep the k most probable tokens.\"\"\"
 
         name = "top-k"
-        k: int = param(40, primary=True, min=0, neutral=0, help="how many tokens to keep; 0 keeps all",
-                       flags=(Flag("--top-k"),))
+        k: int = param(40, primary=True, min=0, neutral=0, help="how many tokens to keep; 0 keeps all")
 
         def build(self, ctx: BuildContext) -> Transform:
             from .top_k import TopKTransform
 
             return TopKTransform(self.k)
 
-From this one declaration come the flags, the help, the keys of a YAML file, the messages, the JSON schema and the
-documentation. A component is validated whenever it is made, by `from_mapping`, by `from_spec` or directly.
-Importing this module, or one that declares components, imports nothing heavy: `build` does that.
+Flags, help, YAML keys, messages, JSON Schema and documentation all come from this one declaration. A component is
+validated whenever it is made. Importing a module that declares components imports nothing heavy: `build` does that.
 """
 
 from __future__ import annotations

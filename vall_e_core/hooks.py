@@ -1,14 +1,7 @@
-"""The hooks a plugin may implement.
+"""The hooks a plugin may implement (`docs/hooks.md` has an example of each).
 
 A plugin is a module named by an entry point of the group `vall_e`. Each hook takes nothing and returns component
-classes; what a user sees never depends on the order in which hooks are called. A registration module imports the
-standard library and `vall_e_core`, and nothing heavy.
-
-    from vall_e_core import hookimpl
-
-    @hookimpl
-    def vall_e_samplers():
-        return [TopK, TopP]
+classes. Plugin order never changes results. The module imports only the standard library and `vall_e_core`.
 """
 
 from __future__ import annotations
