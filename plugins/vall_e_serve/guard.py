@@ -19,8 +19,8 @@ from .errors import HttpError, told
 from .job import Job
 from .server import Server, Visit, new_id
 
-OPEN = frozenset({"/health", "/ready", "/", "/docs", "/openapi.json"})
-"""Paths that need no key."""
+OPEN = frozenset({"/health", "/ready", "/", "/openapi.json"})
+"""Paths that need no key; `/` and what lies under `STATIC` are a page's."""
 STATIC = "/static/"
 LISTS = frozenset({"/v1/audio/voices", "/v1/audio/models", "/v1/models"})
 """What `--public-lists` lists without a key."""

@@ -117,11 +117,13 @@ class Job:
         self.state: State = "queued"
         self.result: Any = None
         self.error: BaseException | None = None
+        self.underrun = 0.0
+        """Seconds that a listener, who began with the first wave, would have waited for others."""
         self.cancelled_in: str | None = None
         """Where it was when it was cancelled: `queue`, `start` or `stream`."""
         self._unread = unread
         self._waves: deque[Wave] = deque()
-        self._waiting = 0.0
+        self._waiting = self._heard_until = 0.0
         self._lock = threading.Lock()
         self._told: Callable[[], None] | None = None
         self._made_room: Callable[[], None] | None = None
@@ -174,11 +176,14 @@ class Job:
 
     def put(self, wave: Wave, sample_rate: int) -> None:
         """The next wave."""
+        now, seconds = time.monotonic(), len(wave) / sample_rate
         with self._lock:
             self._waves.append(wave)
-            self._waiting += len(wave) / sample_rate
+            self._waiting += seconds
         if self.first is None:
-            self.first = time.monotonic()
+            self.first = self._heard_until = now
+        self.underrun += max(0.0, now - self._heard_until)
+        self._heard_until = max(now, self._heard_until) + seconds
         self._tell()
 
     def end(self, state: State, *, result: Any = None, error: BaseException | None = None) -> None:  # noqa: ANN401 - the work's own

@@ -29,7 +29,7 @@ _ERROR = {
     },
 }  # fmt: skip
 _PROBLEMS = {
-    400: "the request can't be meant", 401: "no valid key", 403: "not allowed", 404: "not there",
+    400: "the request isn't valid", 401: "no valid key", 403: "not allowed", 404: "not there",
     408: "the body didn't arrive", 409: "the name is taken", 413: "too large", 415: "another media type",
     421: "another host", 429: "too many requests", 500: "a bug", 503: "not ready", 504: "took too long",
 }  # fmt: skip

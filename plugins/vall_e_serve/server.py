@@ -77,7 +77,7 @@ class Server:
         self.catalog = Catalog(registry, options.voice_map)
         self.speakers = Speakers(registry)
         self.admission = Admission(worker, Bounds(options.rows, options.queue, options.max_per_key))
-        self.metrics = Metrics(self.admission)
+        self.metrics = Metrics(self.admission, self.speakers)
         self.records: OrderedDict[str, tuple[str, dict[str, Any], list[dict[str, Any]] | None]] = OrderedDict()
         self.started = int(time.time())
         self._log = log

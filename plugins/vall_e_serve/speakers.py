@@ -58,6 +58,8 @@ class Speakers:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self.hits = 0
+        """How often a voice was ready."""
         self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -91,6 +93,7 @@ class Speakers:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
+                self.hits += 1
                 return found
         made = replace(request, text="Ready.").prepare(self._registry)
         kept: Any = replace(made, references=tuple(KeptReference(each) for each in made.references))  # type: ignore[misc]

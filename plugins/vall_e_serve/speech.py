@@ -66,7 +66,7 @@ async def speech(request: Request) -> SpeechResponse:
     if order.ignored:
         headers["X-VallE-Ignored"] = ", ".join(order.ignored)
     return SpeechResponse(
-        server, visit, job, order.how, headers, lambda spoken: _kept(server, visit, spoken),
+        server, visit, job, order.how, headers, lambda spoken: _kept(server, visit, order, spoken),
         lambda spoken: usage(spoken, server.engine.codec.frame_rate),
     )  # fmt: skip
 
@@ -176,12 +176,14 @@ def usage(spoken: Spoken, frame_rate: float) -> dict[str, int]:
     return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
 
 
-def _kept(server: Server, visit: Visit, spoken: Spoken) -> None:
+def _kept(server: Server, visit: Visit, order: Order, spoken: Spoken) -> None:
     """Note what a finished request was."""
     record = spoken.record
     trace = None if spoken.trace is None else [dict(each.to_mapping()) for each in spoken.trace.lines]
     server.keep(visit, record, trace)
     server.metrics.audio.inc(record["duration"])
+    if visit.job is not None and order.speaking.early:
+        server.metrics.underrun.inc(visit.job.underrun)
     for part in record["parts"]:
         server.metrics.tries.labels(str(part["verdict"])).inc()
     visit.note(audio_seconds=record["duration"], verdicts=[str(part["verdict"]) for part in record["parts"]])

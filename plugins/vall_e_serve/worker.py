@@ -1,7 +1,7 @@
-"""One thread that owns the engine and works on jobs in turn.
+"""One thread that owns the engine and works on jobs wave by wave.
 
-Only this file knows how jobs reach the engine: a job that has room for more sound goes on, oldest first. One whose
-reader is slow waits without holding up the others.
+Only this file knows how jobs reach the engine. Of those that have room for more sound, the one goes on that has had the
+least of the engine's time: a new one is heard soon, and neither a long text nor a slow reader holds up the others.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class _Open:
 
     job: Job
     waves: Iterator[Wave] | None = None
+    spent: float = 0.0
+    """Seconds that the engine has worked on it."""
 
 
 class Worker:
@@ -107,15 +109,17 @@ class Worker:
             return
         self.engine = engine
         while (item := self._next()) is not None:
-            self._stepped = time.monotonic()
+            began = self._stepped = time.monotonic()
             self._step(engine, item)
+            item.spent += time.monotonic() - began
 
     def _next(self) -> _Open | None:
-        """The job to go on with: one that was cancelled, else the oldest that has room; None at the end."""
+        """A job that was cancelled, else of those with room the one that has had the least; None at the end."""
         with self._changed:
             while True:
                 gone = next((each for each in self._open if each.job.cancelled), None)
-                found = gone or next((each for each in self._open if each.job.has_room), None)
+                able = [each for each in self._open if each.job.has_room]
+                found = gone or min(able, key=lambda each: each.spent, default=None)
                 if found is not None:
                     return found
                 if self._closed:

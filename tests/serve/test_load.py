@@ -114,6 +114,17 @@ def test_a_reader_that_is_slow_holds_nobody_up_and_is_let_go(registry: Registry,
         lazy.close()
 
 
+def test_a_long_text_holds_nobody_up(registry: Registry, slow: SlowEngine) -> None:
+    with running(registry, lambda: slow, rows=2) as served:
+        long = opened(served, "lazy, and whole")
+        slow.release(1)
+        served.wait(lambda: slow.begun == ["lazy, and whole"])
+        threading.Timer(0.5, slow.release, (6,)).start()
+        assert served.speak("quick").status == 200
+        assert served.server.admission.running == 1
+        long.close()
+
+
 def test_no_more_than_four_seconds_are_made_ahead_of_a_reader(registry: Registry, slow: SlowEngine) -> None:
     slow.seconds = 20.0
     with running(registry, lambda: slow) as served:
@@ -215,3 +226,19 @@ def test_many_leavings_leak_no_job(registry: Registry, slow: SlowEngine) -> None
         assert threading.active_count() <= before + 6
         slow.release()
         assert served.speak("still here").status == 200
+
+
+def test_waiting_listeners_and_voices_that_were_ready_are_counted(registry: Registry, slow: SlowEngine) -> None:
+    with running(registry, lambda: slow) as served:
+        held = opened(served, "one", response_format="pcm")
+        slow.release(1)
+        assert held.recv(4096).startswith(b"HTTP/1.1 200")
+        time.sleep(slow.seconds + 0.1)
+        slow.release(1)
+        served.wait(lambda: served.server.admission.running == 0)
+        served.wait(lambda: counted(served, "valle_underrun_seconds_total") >= 0.1)
+        held.close()
+        assert counted(served, "valle_cache_hits_total") == 0
+        slow.release()
+        served.speak("two")
+        assert counted(served, "valle_cache_hits_total") == 1
