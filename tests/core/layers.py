@@ -59,7 +59,8 @@ PROGRAM = frozenset(
 )
 """Modules of the core for packages that run chains, or are about the program itself."""
 UPWARD = {(CORE, "vall_e_tts", "VallE"), (f"{CORE}.testing", "vall_e_authoring", None)}
-"""What the core offers of packages above it: (module, package, name). Both are resolved when they are first used."""
+"""What the core offers of packages above it: (module, package, name). The first is resolved when it is first
+used, the second when somebody imports `vall_e_core.testing`."""
 
 
 def sources(package: str) -> list[Path]:
