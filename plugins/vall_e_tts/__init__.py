@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .options import SpeechOptions
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech
+    from .synthesis.scheduler import Scheduler
     from .synthesis.stream import SpeechStream
     from .synthesis.writing import write_speech
     from .valle import VallE
@@ -27,6 +28,7 @@ else:
         __name__,
         {
             ".synthesis.writing": ("write_speech",),
+            ".synthesis.scheduler": ("Scheduler",),
             ".synthesis.stream": ("SpeechStream",),
             ".explain": ("explain_command",),
             ".options": ("SpeechOptions",),
@@ -158,6 +160,7 @@ def vall_e_commands() -> Iterable[LazyCommand]:
 
 
 __all__ = [
+    "Scheduler",
     "Speech",
     "SpeechOptions",
     "SpeechRequest",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -242,21 +241,12 @@ class VallE(Runtime):
         keep_parts: bool = False,
         arguments: Mapping[str, object] | None = None,
     ) -> SpeechStream:
-        from .synthesis.chains import Chains
-        from .synthesis.planning import plan_speech
-        from .synthesis.run import Clock, SpeechRun
         from .synthesis.scheduler import Scheduler
-        from .synthesis.stream import SpeechStream
-        from .synthesis.traces import Traces
 
-        began, clock = time.perf_counter(), Clock()
-        prepared = request
-        if isinstance(prepared, SpeechRequest):
-            prepared = prepared.prepare(self.registry, notify=self.notify)
-        plan = plan_speech(self, prepared, chains or {}, clock, Chains(self), early=early, traced=trace)
-        run = SpeechRun(plan, clock, progress, Traces() if trace else None, patient, given)
-        scheduler = Scheduler(self, rows=plan.passes.batch_size)
-        return SpeechStream(run, scheduler, began=began, keep_parts=keep_parts, arguments=arguments)
+        return Scheduler(self).begin(
+            request, chains, progress=progress, trace=trace, early=early, patient=patient, given=given,
+            keep_parts=keep_parts, arguments=arguments,
+        )  # fmt: skip
 
     def require_stt(self) -> None:
         """That the model can transcribe. Raises ModelError."""

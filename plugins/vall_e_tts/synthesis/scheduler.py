@@ -8,24 +8,31 @@ else they wait for is made between two steps, several at once where they are ali
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vall_e_core import DeviceError
-from vall_e_lm import SharedLoop, Target, Written
-
+from .chains import Chains
 from .early import early_part
-from .run import Sound, SpeechRun
+from .planning import plan_speech
+from .request import SpeechRequest
+from .rows import Item, Level0Rows
+from .run import Clock, Sound, SpeechRun
+from .stream import SpeechStream
 from .takes import Steps
+from .traces import Traces
 from .whole import whole_part
-from .work import Follow, Following, Level0, More, Together, Work
+from .work import Follow, Level0, More, Together, Work
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vall_e_core.sampling.running import ChainRequest
+    from vall_e_lm import Progress
+
     from ..valle import VallE
+    from .request import PreparedSpeech
 
 AHEAD = 16
 """Batches of parts that are begun before the first of them has been taken out, where nobody listens yet."""
@@ -33,48 +40,31 @@ ENOUGH_SECONDS = 4.0
 """Of sound that nobody has taken out yet: then a run's next windows wait, though its level 0 goes on."""
 
 
-@dataclass(eq=False)
-class _Item:
-    """A part, or one candidate of it, on its way."""
-
-    run: SpeechRun
-    part: int
-    steps: Steps[Any]
-    done: Callable[[Any], None]
-    """Told what it returns."""
-    work: Work | More | Follow | None = None
-    since: int = 0
-    """The step at which it began to wait for more."""
-
-
-@dataclass(eq=False)
-class _Row:
-    """A row of the shared loop: who waits for it, or follows it."""
-
-    item: _Item
-    level0: Level0
-    following: Following | None = field(default=None)
-
-
 class Scheduler:
-    """Makes the parts of any number of runs of one engine. Not to be called by several threads at once."""
+    """Makes the speech of any number of requests with one engine. Not to be called by several threads at once.
 
-    def __init__(self, engine: VallE, *, rows: int, alike: bool = False) -> None:
+        scheduler = Scheduler(engine, rows=8)
+        one, other = scheduler.begin(first, early=True), scheduler.begin(second)
+        while scheduler.step():
+            while (wave := one.poll()) is not None:
+                play(wave)
+    """
+
+    def __init__(self, engine: VallE, *, rows: int | None = None, alike: bool = False) -> None:
         """
         Args:
-            engine: whose runs they are.
-            rows: parts whose level 0 is written at the same time, at most.
-            alike: what is made of a run is the same to the bit whatever else is made beside it.
+            engine: what speaks.
+            rows: parts whose level 0 is written at the same time, at most; None: as many as the first request asks for.
+            alike: what is made for a request is the same to the bit whatever else is made beside it. It costs some
+                speed: then only level 0 is made for several at once.
         """
-        self.engine, self.rows, self.alike = engine, rows, alike
-        self._loop: SharedLoop | None = None
+        self.engine, self.alike = engine, alike
+        self._asked_rows = rows
+        self._chains = Chains(engine)
         self._runs: list[SpeechRun] = []
-        self._waiting: deque[_Item] = deque()
-        """For level 0, to join the loop; the others are in `_asking`."""
-        self._asking: list[_Item] = []
-        self._written: dict[int, _Row] = {}
-        self._following: list[_Item] = []
-        self._count = 0
+        self._asking: list[Item] = []
+        """Items that wait for anything but level 0."""
+        self._made_rows: Level0Rows | None = None
         self._wrote = True
         """Whether the last thing done was a step of the loop."""
 
@@ -86,29 +76,61 @@ class Scheduler:
     @property
     def active(self) -> int:
         """Rows that are being written."""
-        return len(self._written)
+        return 0 if self._made_rows is None else self._made_rows.active
 
-    def add(self, run: SpeechRun) -> None:
-        """Take a run on; its sounds are there for `SpeechRun.take` as soon as they are made."""
+    def begin(
+        self,
+        request: SpeechRequest | PreparedSpeech,
+        chains: Mapping[str, ChainRequest] | None = None,
+        *,
+        progress: Progress | None = None,
+        trace: bool = False,
+        early: bool = False,
+        patient: bool = False,
+        given: Tensor | None = None,
+        keep_parts: bool = False,
+        arguments: Mapping[str, object] | None = None,
+    ) -> SpeechStream:
+        """Take a request on.
+
+        Args:
+            request: what is to be said; one that has been prepared isn't prepared again.
+            chains: what was said about the chain of each stage.
+            progress: called between steps with (stage, steps done, steps at most); what it raises ends the run.
+            trace: note what the chains do at every step.
+            early: hand out pieces of a part before it is whole, where that is possible.
+            patient: nobody listens before all of it is there, so that work is better gathered than done soon.
+            given: level 0 [T], where it is known already.
+            keep_parts: the stream keeps the parts.
+            arguments: what the record keeps of how to ask for the same again.
+
+        Returns:
+            The stream. Asking it for a wave does the work, of whatever request; so does `step`.
+
+        Raises:
+            InputError, UsageError, ModelError, DeviceError: see `plan_speech`.
+        """
+        began, clock = time.perf_counter(), Clock()
+        prepared = request
+        if isinstance(prepared, SpeechRequest):
+            prepared = prepared.prepare(self.engine.registry, notify=self.engine.notify)
+        plan = plan_speech(self.engine, prepared, chains or {}, clock, self._chains, early=early, traced=trace)
+        run = SpeechRun(plan, clock, progress, Traces() if trace else None, patient, given)
         self._runs.append(run)
+        return SpeechStream(run, self, began=began, keep_parts=keep_parts, arguments=arguments)
 
     def remove(self, run: SpeechRun) -> None:
         """Let go of a run: its rows leave before the next step."""
         if run in self._runs:
             self._runs.remove(run)
-        numbers = [number for number, row in self._written.items() if row.item.run is run]
-        for number in numbers:
-            del self._written[number]
-        if self._loop is not None and numbers:
-            self._loop.cancel(numbers)
-        gone = [each for each in (*self._waiting, *self._asking, *self._following) if each.run is run]
-        self._waiting = deque(each for each in self._waiting if each.run is not run)
+        gone = [each for each in self._asking if each.run is run]
+        if self._made_rows is not None:
+            gone += self._made_rows.remove(run)
         self._asking = [each for each in self._asking if each.run is not run]
-        self._following = [each for each in self._following if each.run is not run]
         for each in gone:
             each.steps.close()
-        if not self._runs:
-            self._drop_loop()
+        if not self._runs and self._made_rows is not None:
+            self._made_rows.close()
 
     @torch.inference_mode()
     def step(self) -> bool:
@@ -117,15 +139,18 @@ class Scheduler:
         Returns:
             Whether there was anything to do. What goes wrong is the run's `error`, and ends that run alone.
         """
-        self._begin()
-        writing = bool(self._waiting or self._written)
+        if not self._runs:
+            return False
+        rows = self._rows()
+        self._begin(rows)
+        writing = rows.busy > 0
         due = self._due(urgent=writing) if self._wrote or not writing else []
         if due:
             self._wrote = False
             self._make(due)
         elif writing:
             self._wrote = True
-            self._write()
+            rows.write()
         else:
             due = self._due(urgent=False)
             if not due:
@@ -135,18 +160,23 @@ class Scheduler:
 
     # what is begun
 
-    def _begin(self) -> None:
+    def _rows(self) -> Level0Rows:
+        if self._made_rows is None:
+            most = self._asked_rows or self._runs[0].plan.passes.batch_size
+            self._made_rows = Level0Rows(
+                self.engine, most, alike=self.alike, go_on=self._go_on, fail=self._fail
+            )  # fmt: skip
+        return self._made_rows
+
+    def _begin(self, rows: Level0Rows) -> None:
         """Begin the next parts of runs that have room for them, those of whoever has the fewest rows first."""
-        for run in sorted((each for each in self._runs if each.begun < len(each.plan.parts)), key=self._share):
-            while run.begun < len(run.plan.parts) and self._has_room(run):
+        for run in sorted((each for each in self._runs if each.begun < len(each.plan.parts)), key=rows.of):
+            while run.begun < len(run.plan.parts) and self._has_room(run, rows):
                 part, run.begun = run.begun, run.begun + 1
                 steps = (early_part if run.plan.early else whole_part)(run, part)
-                self._go_on(_Item(run, part, steps, _ignore))
+                self._go_on(Item(run, part, steps, _ignore))
 
-    def _share(self, run: SpeechRun) -> int:
-        return sum(row.item.run is run for row in self._written.values())
-
-    def _has_room(self, run: SpeechRun) -> bool:
+    def _has_room(self, run: SpeechRun, rows: Level0Rows) -> bool:
         ahead = run.begun - run.heard
         if not run.patient and run.heard == 0 and not run.sounded:
             return ahead < 1  # all that there is for the first sound
@@ -158,24 +188,24 @@ class Scheduler:
             return ahead < several
         if not run.joins(0):
             return ahead < several * (AHEAD if run.heard else 1)
-        busy = len(self._waiting) + len(self._written)
-        return ahead < several * AHEAD and busy < min(self.rows, passes.batch_size)
+        spare = 1 if self.alike and rows.most > 1 else 0  # so that who comes next needn't wait for a whole part
+        return ahead < several * AHEAD and rows.busy < min(rows.most - spare, passes.batch_size)
 
     # what is waited for
 
-    def _go_on(self, item: _Item, value: Any = None, error: BaseException | None = None) -> None:  # noqa: ANN401
+    def _go_on(self, item: Item, value: Any = None) -> None:  # noqa: ANN401 - whatever came of its work
         """Let an item go on with what it waited for, to the next thing."""
         item.work = None
         while True:
             try:
-                asked = item.steps.send(value) if error is None else item.steps.throw(error)
+                asked = item.steps.send(value)
             except StopIteration as end:
                 item.done(end.value)
                 return
             except Exception as failed:
                 self._fail(item.run, failed)
                 return
-            value, error = None, None
+            value = None
             if isinstance(asked, Sound):
                 item.run.put(item.part, asked)
             elif isinstance(asked, Together):
@@ -185,7 +215,7 @@ class Scheduler:
                 self._ask(item, asked)
                 return
 
-    def _split(self, item: _Item, parts: Sequence[Steps[Any]]) -> None:
+    def _split(self, item: Item, parts: Sequence[Steps[Any]]) -> None:
         """Several go on; when all have returned, so does `item`."""
         made: dict[int, Any] = {}
 
@@ -199,18 +229,13 @@ class Scheduler:
 
         for place, steps in enumerate(parts):
             if item.run.error is None:
-                self._go_on(_Item(item.run, item.part, steps, done(place)))
+                self._go_on(Item(item.run, item.part, steps, done(place)))
 
-    def _ask(self, item: _Item, asked: Work | More | Follow) -> None:
+    def _ask(self, item: Item, asked: Work | More | Follow) -> None:
         item.work = asked
-        if isinstance(asked, Follow) or (isinstance(asked, Level0) and asked.run.joins(asked.attempt)):
-            self._waiting.append(item)
-        elif isinstance(asked, More):
-            item.since = self._count
-            if asked.following.take is not None:
-                self._go_on(item, asked.following.fresh())
-            else:
-                self._following.append(item)
+        row = isinstance(asked, (Follow, More)) or (isinstance(asked, Level0) and asked.run.joins(asked.attempt))
+        if row:
+            self._rows().add(item)
         else:
             self._asking.append(item)
 
@@ -220,7 +245,7 @@ class Scheduler:
 
     # other work than level 0
 
-    def _due(self, *, urgent: bool) -> list[_Item]:
+    def _due(self, *, urgent: bool) -> list[Item]:
         """What is made next: of the run whose listener waits the longest, its earliest part, and what is like it.
 
         `urgent`: only what somebody waits for, or as much as is made at once.
@@ -237,7 +262,7 @@ class Scheduler:
                 return alike if isinstance(first.work, Level0) else alike[:most]
         return []
 
-    def _alike(self, first: _Item, waiting: Sequence[_Item]) -> list[_Item]:
+    def _alike(self, first: Item, waiting: Sequence[Item]) -> list[Item]:
         assert isinstance(first.work, Work)
         if self.alike or first.work.together is None:
             return [first]
@@ -248,7 +273,7 @@ class Scheduler:
             if each.run is first.run and isinstance(each.work, kind) and each.work.together == key
         ]
 
-    def _make(self, items: Sequence[_Item]) -> None:
+    def _make(self, items: Sequence[Item]) -> None:
         """Make what some items of one run wait for."""
         run, works = items[0].run, [each.work for each in items]
         self._asking = [each for each in self._asking if each not in items]
@@ -264,137 +289,6 @@ class Scheduler:
         for item, value in zip(items, made, strict=True):
             if run.error is None:
                 self._go_on(item, value)
-
-    # level 0
-
-    def _write(self) -> None:
-        """Let those join that wait, and take a step."""
-        loop = self._shared()
-        began = time.perf_counter()
-        joining = [self._waiting.popleft() for _ in range(min(loop.free, len(self._waiting)))]
-        runs = {each.run for each in joining} | {row.item.run for row in self._written.values()}
-        try:
-            self._join(loop, joining)
-            ended = self._steps(loop)
-        except torch.cuda.OutOfMemoryError as error:
-            self._shed(joining, str(error).splitlines()[0])
-            return
-        except Exception as error:  # the model is broken, for all of them
-            for run in runs:
-                self._fail(run, error)
-            self._drop_loop()
-            return
-        spent = time.perf_counter() - began
-        for run in runs:
-            run.clock.add("level 0", spent / len(runs))
-            self._tell(run)
-        for number, written in ended.items():
-            self._ended(number, written)
-        for item in [each for each in self._following if self._count - each.since >= _more(each).every]:
-            if item in self._following:  # unless what went on before has ended it
-                self._following.remove(item)
-                self._go_on(item, _more(item).following.fresh())
-
-    def _steps(self, loop: SharedLoop) -> dict[int, Written | Exception]:
-        """As many steps as the loop takes between two looks at who has stopped."""
-        ended: dict[int, Written | Exception] = {}
-        for _ in range(loop.period):
-            ended |= loop.step()
-            self._count += 1
-        return ended
-
-    def _drop_loop(self) -> None:
-        if self._loop is not None:
-            self._loop.close()
-        self._loop = None
-
-    def _shared(self) -> SharedLoop:
-        if self._loop is None:
-            engine = self.engine
-            self._loop = SharedLoop(
-                engine.loaded.model, Target("ar"), "ar", most=self.rows, frame_rate=engine.codec.frame_rate,
-                alike=self.alike,
-            )  # fmt: skip
-        return self._loop
-
-    def _join(self, loop: SharedLoop, some: Sequence[_Item]) -> None:
-        works = [_level0(each) for each in some]
-        numbers = loop.admit([(each.job(), each.chain) for each in works])
-        for number, item, work in zip(numbers, some, works, strict=True):
-            row = self._written[number] = _Row(item, work)
-            if isinstance(item.work, Follow):
-                row.following = Following(loop, number, lambda number=number: self._stop(number))  # type: ignore[misc]
-                self._go_on(item, row.following)
-
-    def _stop(self, number: int) -> None:
-        """A row is long enough."""
-        if self._written.pop(number, None) is not None and self._loop is not None:
-            self._loop.cancel([number])
-
-    def _ended(self, number: int, written: Written | Exception) -> None:
-        row = self._written.pop(number, None)
-        if row is None:
-            return
-        if isinstance(written, Exception):
-            self._fail(row.item.run, written)
-        elif row.following is None:
-            self._go_on(row.item, row.level0.take(written))
-        else:
-            row.following.take = row.level0.take(written)
-            if row.item in self._following:
-                self._following.remove(row.item)
-                self._go_on(row.item, row.following.fresh())
-
-    def _tell(self, run: SpeechRun) -> None:
-        """Progress: what it raises ends the run."""
-        if run.progress is None:
-            return
-        run.steps += 1
-        try:
-            run.progress("ar", run.steps, max(run.steps, run.most_steps))
-        except BaseException as error:
-            self._fail(run, error)
-
-    def _shed(self, joining: Sequence[_Item], cause: str) -> None:
-        """The device's memory doesn't suffice: begin all rows again, half as many at a time."""
-        error = DeviceError(
-            "out of memory on the device", cause=cause,
-            try_="a shorter text or reference, --dtype bfloat16, or --device cpu",
-        )  # fmt: skip
-        heard = {row.item.run for row in self._written.values() if row.following is not None}
-        again = [row.item for row in self._written.values() if row.item.run not in heard]
-        again += [each for each in joining if each.run not in heard and each not in again]
-        for run in {each.run for each in again} | heard if self.rows == 1 else heard:
-            self._fail(run, error)
-        self._drop_loop()
-        self.rows = max(1, self.rows // 2)
-        self._waiting.extendleft(each for each in reversed(again) if each.run.error is None)
-        self._written.clear()
-        torch.cuda.empty_cache()
-
-
-def drive(scheduler: Scheduler, run: SpeechRun) -> Generator[Sound, None, None]:
-    """The sounds of one run, in order, made when they are asked for. Raises what ends the run."""
-    while not run.done:
-        sound = run.take()
-        if sound is not None:
-            yield sound
-        elif not scheduler.step():
-            break
-    if run.error is not None:
-        raise run.error
-
-
-def _more(item: _Item) -> More:
-    assert isinstance(item.work, More)
-    return item.work
-
-
-def _level0(item: _Item) -> Level0:
-    work = item.work.level0 if isinstance(item.work, Follow) else item.work
-    assert isinstance(work, Level0)
-    return work
-
 
 def _ignore(value: object) -> None:
     """Nobody asks what came of it."""

@@ -14,7 +14,6 @@ from vall_e_core import InputError
 from .candidates import Chosen, alike
 from .results import Part, Speech
 from .run import Sound, SpeechRun
-from .scheduler import Scheduler, drive
 from .speech_record import speech_record
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from vall_e_trace import TraceLog
+
+    from .scheduler import Scheduler
 
 
 class SpeechStream(Iterator[Wave]):
@@ -50,7 +51,7 @@ class SpeechStream(Iterator[Wave]):
     ) -> None:
         """
         Args:
-            run: what is to be said; the scheduler hasn't seen it yet.
+            run: what is to be said.
             scheduler: makes it when samples are asked for.
             began: when the work on it began, by `time.perf_counter`.
             keep_parts: keep the finished parts in `parts`.
@@ -58,7 +59,7 @@ class SpeechStream(Iterator[Wave]):
         """
         self._run, self._scheduler = run, scheduler
         self._plan = run.plan
-        self._sounds = drive(scheduler, run)
+        self._closed = False
         self._joiner = Joiner(run.plan.codec.sample_rate, run.plan.options.pause)
         self._keeps, self._arguments = keep_parts, arguments
         self._chosen: list[Chosen] = []
@@ -72,7 +73,6 @@ class SpeechStream(Iterator[Wave]):
         self.sample_rate = run.plan.codec.sample_rate
         self.parts: list[Part] = []
         """The finished parts, where they are kept."""
-        scheduler.add(run)
 
     @property
     def known_parts(self) -> int:
@@ -112,25 +112,45 @@ class SpeechStream(Iterator[Wave]):
         return all(each["stop_reason"] != "length" for each in self._records)
 
     def __next__(self) -> Wave:
-        """The next samples, at least one."""
-        while self._record is None:
-            began = time.perf_counter()
-            with self._plan.engine.ready():
-                sound = next(self._sounds, None)
-            if sound is None and len(self._records) < self.known_parts:
-                break  # it has failed before, or was closed
-            wave = self.heard(sound)
-            self._spent += time.perf_counter() - began
-            if len(wave):
-                return wave
+        """The next samples, at least one; works until they are there."""
+        with self._plan.engine.ready():
+            while not self.finished:
+                began = time.perf_counter()
+                wave = self.poll()
+                if wave is None and not self.finished:
+                    self._scheduler.step()
+                self._spent += time.perf_counter() - began
+                if wave is not None:
+                    return wave
         raise StopIteration
 
-    def heard(self, sound: Sound | None) -> Wave:
-        """The samples that a sound of the run gives, pauses included; None: there is no further one.
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more comes: all has been handed out, or it has failed, or was closed."""
+        return self._closed or self._record is not None
 
-        Raises InputError where nothing was said in any part.
+    def poll(self) -> Wave | None:
+        """The next samples if they are there, at least one; None where they aren't yet, or nothing more comes.
+
+        It does no work itself; whoever calls `Scheduler.step` does. Raises what went wrong, once.
         """
+        while not self.finished:
+            try:
+                sound = self._run.take()
+                if sound is None and not self._run.done:
+                    return None
+                wave = self._heard(sound)
+            except BaseException:
+                self.close()
+                raise
+            if len(wave):
+                return wave
+        return None
+
+    def _heard(self, sound: Sound | None) -> Wave:
+        """The samples that a sound of the run gives, pauses included; None: there is no further one."""
         if sound is None:
+            self._scheduler.remove(self._run)
             self._finish()
             return np.zeros(0, np.float32)
         wave = self._joined(sound)
@@ -139,8 +159,8 @@ class SpeechStream(Iterator[Wave]):
 
     def close(self) -> None:
         """Make nothing more, and let go of what was under way; there is no record then. `with` does it at the end."""
+        self._closed = True
         self._scheduler.remove(self._run)
-        self._sounds.close()
 
     def whole(self) -> Speech:
         """All of it at once, where the parts are kept. Raises what `next` raises."""
