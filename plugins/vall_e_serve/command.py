@@ -51,7 +51,7 @@ def run(task: Serve, session: Session) -> None:
         return VallE.load(options=model, registry=session.registry, notify=session.detail)
 
     server = Server(
-        options, session.registry, Worker(load, warm=warm), keys=keys, log=session.notice
+        options, session.registry, Worker(load, rows=options.rows, warm=warm), keys=keys, log=session.notice
     )
     listen(create_app(server), server, session)
 

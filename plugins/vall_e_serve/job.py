@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vall_e_core.sampling.running import ChainRequest
     from vall_e_lm import Progress
     from vall_e_trace import TraceLog
-    from vall_e_tts import SpeechStream, VallE
+    from vall_e_tts import Scheduler, SpeechStream, VallE
 
 MOST_WAITING_SECONDS = 4.0
 """Sound that may wait for a slow reader; more isn't made."""
@@ -29,8 +29,11 @@ class Cancelled(BaseException):
 class Work(Protocol):
     """What the engine does for a job."""
 
-    def begin(self, engine: VallE, progress: Progress) -> Iterator[Wave]:
-        """Waves as they are made; `progress` is called between steps, and what it raises ends the work."""
+    def begin(self, scheduler: Scheduler, progress: Progress) -> SpeechStream | None:
+        """Begin. The stream of what the scheduler makes from now on; None where all is done already.
+
+        `progress` is called between steps, and what it raises ends the work.
+        """
 
     def result(self) -> Any:  # noqa: ANN401 - each work has its own
         """What came of it, once all waves are out."""
@@ -55,12 +58,14 @@ class Speaking:
     early: bool = False
     """In pieces, before a part is whole."""
     trace: bool = False
+    patient: bool = False
+    """Nothing of it is sent before all of it is there."""
     _stream: SpeechStream | None = None
 
-    def begin(self, engine: VallE, progress: Progress) -> Iterator[Wave]:
+    def begin(self, scheduler: Scheduler, progress: Progress) -> SpeechStream:
         """The stream of the speech."""
-        self._stream = engine.speak_stream(
-            self.request, self.chains, progress=progress, early=self.early, trace=self.trace
+        self._stream = scheduler.begin(
+            self.request, self.chains, progress=progress, early=self.early, trace=self.trace, patient=self.patient
         )
         return self._stream
 
@@ -79,10 +84,9 @@ class Calling:
     call: Callable[[VallE, Progress], Any]
     _result: Any = None
 
-    def begin(self, engine: VallE, progress: Progress) -> Iterator[Wave]:
-        """No waves."""
-        self._result = self.call(engine, progress)
-        return iter(())
+    def begin(self, scheduler: Scheduler, progress: Progress) -> None:
+        """Call it."""
+        self._result = self.call(scheduler.engine, progress)
 
     def result(self) -> Any:  # noqa: ANN401 - the call's own
         """What the call returned."""

@@ -104,9 +104,8 @@ def check(server: Server, body: dict[str, Any]) -> Order:
     ))  # fmt: skip
     delivery = delivery_of(fields)
     how = How(fields.response_format, rate, delivery == "whole", fields.stream_format == "sse")
-    return Order(
-        Speaking(prepared, chains, delivery == "pieces", fields.trace), how, seed, ignored, voice, len(fields.input)
-    )  # fmt: skip
+    speaking = Speaking(prepared, chains, delivery == "pieces", fields.trace, patient=delivery == "whole")
+    return Order(speaking, how, seed, ignored, voice, len(fields.input))
 
 
 def _prepared(server: Server, fields: SpeechFields, request: SpeechRequest) -> Any:  # noqa: ANN401 - vall_e_tts's own

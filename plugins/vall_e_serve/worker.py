@@ -1,36 +1,35 @@
-"""One thread that owns the engine and works on jobs wave by wave.
+"""One thread that owns the engine and works on all jobs at once.
 
-Only this file knows how jobs reach the engine. Of those that have room for more sound, the one goes on that has had the
-least of the engine's time: a new one is heard soon, and neither a long text nor a slow reader holds up the others.
+Only this file knows how jobs reach the engine. Speech of several jobs is made side by side, so that none waits for the
+end of another; a call of the engine lets the speech go on between its own steps. One whose reader is slow waits without
+holding up the others.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .job import Cancelled, Job
+from .job import Cancelled, Job, State
 
 if TYPE_CHECKING:
-    from vall_e_audio import Wave
-    from vall_e_tts import VallE
+    from vall_e_tts import Scheduler, SpeechStream, VallE
 
 STUCK_SECONDS = 60.0
 """A job at the engine without a step for so long means that something hangs."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Open:
-    """A job at the engine, and where its waves come from once it has begun."""
+    """A job at the engine, and its speech once it has begun."""
 
     job: Job
-    waves: Iterator[Wave] | None = None
-    spent: float = 0.0
-    """Seconds that the engine has worked on it."""
+    begun: bool = False
+    stream: SpeechStream | None = None
 
 
 class Worker:
@@ -42,18 +41,23 @@ class Worker:
         worker.close()
     """
 
-    def __init__(self, load: Callable[[], VallE], *, warm: Callable[[VallE], None] | None = None) -> None:
+    def __init__(
+        self, load: Callable[[], VallE], *, rows: int = 8, warm: Callable[[VallE], None] | None = None
+    ) -> None:
         """Prepare a worker.
 
         Args:
             load: makes the engine; called in the thread.
+            rows: sentences that are written at the same time, at most.
             warm: a first use of the engine, before anybody waits for it.
         """
-        self._load, self._warm = load, warm
+        self._load, self._rows, self._warm = load, rows, warm
         self._changed = threading.Condition()
         self._open: list[_Open] = []
         self._ended: dict[int, Callable[[Job], None]] = {}
         self._closed = False
+        self._news = 0
+        """Counts what a turn has to look at."""
         self._stepped = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.engine: VallE | None = None
@@ -83,6 +87,7 @@ class Worker:
         with self._changed:
             self._ended[id(job)] = ended
             self._open.append(_Open(job))
+            self._news += 1
             self._changed.notify()
 
     def close(self, timeout: float = 5.0) -> None:
@@ -91,12 +96,14 @@ class Worker:
             self._closed = True
             for each in self._open:
                 each.job.cancel()
+            self._news += 1
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
     def _wake(self) -> None:
         with self._changed:
+            self._news += 1
             self._changed.notify()
 
     def _run(self) -> None:
@@ -108,57 +115,97 @@ class Worker:
             self.failure = error  # told by whoever started the worker
             return
         self.engine = engine
-        while (item := self._next()) is not None:
-            began = self._stepped = time.monotonic()
-            self._step(engine, item)
-            item.spent += time.monotonic() - began
+        scheduler = engine.scheduler(rows=self._rows, alike=True)
+        with engine.ready():
+            while self._turn(scheduler):
+                pass
 
-    def _next(self) -> _Open | None:
-        """A job that was cancelled, else of those with room the one that has had the least; None at the end."""
+    def _turn(self, scheduler: Scheduler) -> bool:
+        """Begin what is new, end what was cancelled, do the next step, and hand out what is there.
+
+        Returns:
+            Whether there may be more to do; False when the worker is closed.
+        """
         with self._changed:
-            while True:
-                gone = next((each for each in self._open if each.job.cancelled), None)
-                able = [each for each in self._open if each.job.has_room]
-                found = gone or min(able, key=lambda each: each.spent, default=None)
-                if found is not None:
-                    return found
-                if self._closed:
-                    return None
-                self._changed.wait()
+            seen = self._news
+            items = list(self._open)
+            if self._closed and not items:
+                return False
+        for item in items:
+            if item not in self._open:
+                continue  # a call that came before has let it end
+            if item.job.cancelled:
+                self._finish(item, "cancelled")
+            elif not item.begun:
+                self._begin(scheduler, item)
+        if not self._speak(scheduler):
+            with self._changed:
+                self._changed.wait_for(lambda: self._news != seen)
+        return True
 
-    def _step(self, engine: VallE, item: _Open) -> None:
-        """One wave of a job, or its end."""
+    def _speak(self, scheduler: Scheduler) -> bool:
+        """One step of all speech, and what it gives to each job. Whether anything was done."""
+        self._stepped = time.monotonic()
+        moved = False
+        with suppress(Cancelled):  # of a job that the next turn ends
+            moved = scheduler.step()
+        for item in [each for each in self._open if each.stream is not None]:
+            moved = self._deliver(item) or moved
+        return moved
+
+    def _deliver(self, item: _Open) -> bool:
+        """What a job's stream holds, as far as its reader has room; whether there was anything."""
+        job, stream = item.job, item.stream
+        assert stream is not None
+        moved = False
+        try:
+            while job.has_room and not stream.finished:
+                wave = stream.poll()
+                if wave is not None:
+                    job.put(wave, stream.sample_rate)
+                elif stream.finished:
+                    self._finish(item, "done", result=job.work.result())
+                else:
+                    break
+                moved = True
+        except Cancelled:
+            self._finish(item, "cancelled")
+        except (Exception, SystemExit, GeneratorExit) as error:  # a job's failure is its own, the thread goes on
+            self._finish(item, "failed", error=error)
+        return moved
+
+    def _begin(self, scheduler: Scheduler, item: _Open) -> None:
+        """Begin with a job; one without speech is over then."""
         job = item.job
 
         def progress(_stage: str, _done: int, _most: int) -> None:
             self._stepped = time.monotonic()
             if job.cancelled:
                 raise Cancelled
+            if item.stream is None and item.begun:  # a call: the speech of others goes on meanwhile
+                self._speak(scheduler)
 
         try:
-            if job.cancelled:
-                raise Cancelled
-            if item.waves is None:
-                item.waves = job.work.begin(engine, progress)
-            wave = next(item.waves, None)
-            if wave is None:
-                result = job.work.result()
-                self._finish(item, lambda: job.end("done", result=result))
-            else:
-                job.put(wave, engine.codec.sample_rate)
+            item.begun = True
+            item.stream = job.work.begin(scheduler, progress)
+            if item.stream is None:
+                self._finish(item, "done", result=job.work.result())
         except Cancelled:
-            self._finish(item, lambda: job.end("cancelled"))
+            self._finish(item, "cancelled")
         except (Exception, SystemExit, GeneratorExit) as error:  # a job's failure is its own, the thread goes on
-            failure = error
-            self._finish(item, lambda: job.end("failed", error=failure))
+            self._finish(item, "failed", error=error)
 
-    def _finish(self, item: _Open, end: Callable[[], None]) -> None:
-        close = getattr(item.waves, "close", None)
-        if close is not None:
-            with suppress(Exception):  # it has failed or was left: what closing it says helps nobody
-                close()
+    def _finish(
+        self, item: _Open, state: State, *, result: object = None, error: BaseException | None = None
+    ) -> None:  # fmt: skip
+        """Nothing more is made for a job."""
         with self._changed:
+            if item not in self._open:
+                return
             self._open.remove(item)
             ended = self._ended.pop(id(item.job))
-        end()
+        if item.stream is not None:
+            with suppress(Exception):  # it has failed or was left: what closing it says helps nobody
+                item.stream.close()
+        item.job.end(state, result=result, error=error)
         ended(item.job)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vall_e_voices import SavedVoice
 
     from .synthesis.results import Speech
+    from .synthesis.scheduler import Scheduler
     from .synthesis.stream import SpeechStream
 
 
@@ -152,6 +153,17 @@ class VallE(Runtime):
                 request, chains, progress=progress, trace=trace, early=early, patient=patient, arguments=arguments
             )
 
+    def scheduler(self, *, rows: int | None = None, alike: bool = False) -> Scheduler:
+        """What makes the speech of many requests side by side: for servers, which drive it themselves.
+
+        Args:
+            rows: sentences that are written at the same time, at most; None: as many as the first request asks for.
+            alike: what is made for a request is the same to the bit whatever else is made beside it.
+        """
+        from .synthesis.scheduler import Scheduler
+
+        return Scheduler(self, rows=rows, alike=alike)
+
     def make_voice(
         self,
         recording: Recording,
@@ -241,9 +253,7 @@ class VallE(Runtime):
         keep_parts: bool = False,
         arguments: Mapping[str, object] | None = None,
     ) -> SpeechStream:
-        from .synthesis.scheduler import Scheduler
-
-        return Scheduler(self).begin(
+        return self.scheduler().begin(
             request, chains, progress=progress, trace=trace, early=early, patient=patient, given=given,
             keep_parts=keep_parts, arguments=arguments,
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,40 +64,76 @@ class SlowEngine:
     def release(self, waves: int = 1000) -> None:
         self.go.release(waves)
 
-    def speak_stream(self, request: Any, chains: object, *, progress: Any, **_how: object) -> Any:
-        return _Tone(self, request.request.text, progress)
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        yield
+
+    def scheduler(self, **_how: object) -> _Tones:
+        return _Tones(self)
+
+
+class _Tones:
+    """Its scheduler: a wave for each tone in turn."""
+
+    def __init__(self, engine: SlowEngine) -> None:
+        self.engine = engine
+        self._tones: list[_Tone] = []
+
+    def begin(self, request: Any, chains: object, *, progress: Any, **_how: object) -> _Tone:
+        made = _Tone(self.engine, request.request.text, progress)
+        self._tones.append(made)
+        return made
+
+    def step(self) -> bool:
+        self._tones = [each for each in self._tones if not each.ended]
+        waiting = [each for each in self._tones if not each.waves]
+        for each in waiting:
+            each.go_on()
+        return bool(waiting)
 
 
 class _Tone:
     """Its stream."""
 
     def __init__(self, engine: SlowEngine, text: str, progress: Any) -> None:
-        self._engine, self._text = engine, text
+        self._engine, self._text, self._progress = engine, text, progress
         self.warnings = ()
+        self.sample_rate = engine.codec.sample_rate
+        self.waves: list[Any] = []
+        self._left = engine.most if text.startswith("lazy") else engine.waves
+        self._first = True
+        self._error: BaseException | None = None
+        self.ended = self.finished = False
         engine.begun.append(text)
-        self._made = self._make(progress)
 
-    def _make(self, progress: Any) -> Iterator[Any]:
+    def go_on(self) -> None:
         engine = self._engine
         try:
-            for wave in range(engine.most if self._text.startswith("lazy") else engine.waves):
-                while not engine.go.acquire(timeout=0.002):
-                    progress("level 0", 1, 2)
-                if self._text.startswith("fail") or (wave and self._text.startswith("break")):
+            self._progress("level 0", 1, 2)
+            if self._left == 0:
+                self.ended = True
+            elif engine.go.acquire(timeout=0.002):
+                if self._text.startswith("fail") or (not self._first and self._text.startswith("break")):
                     raise RuntimeError("a secret of /home/somebody/model.py")
-                yield np.full(round(16_000 * engine.seconds), len(self._text) / 1000, np.float32)
-        except BaseException:
-            engine.left.append(self._text)
-            raise
+                self._first, self._left = False, self._left - 1
+                self.waves.append(np.full(round(16_000 * engine.seconds), len(self._text) / 1000, np.float32))
+        except BaseException as error:
+            self._error = error
 
-    def __iter__(self) -> _Tone:
-        return self
-
-    def __next__(self) -> Any:
-        return next(self._made)
+    def poll(self) -> Any:
+        if self._error is not None:
+            error, self._error = self._error, None
+            self.close()
+            raise error
+        if self.waves:
+            return self.waves.pop(0)
+        self.finished = self.ended
+        return None
 
     def close(self) -> None:
-        self._made.close()
+        if not self.ended:
+            self._engine.left.append(self._text)
+        self.ended = self.finished = True
 
     @property
     def record(self) -> Mapping[str, Any]:
