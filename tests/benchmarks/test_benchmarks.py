@@ -45,12 +45,22 @@ def test_a_voice_that_is_not_there_is_said_to_be_so(tmp_path: Path, monkeypatch:
     assert found["rows"][0]["met"] is None and "not available" in printed
 
 
+@pytest.mark.slow
+def test_the_server_is_measured_against_the_engine_and_a_lock_around_it(tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    found, printed = measure(tmp_path, "serve", "--runs", "1")
+    figures = values(found)
+    assert set(figures) == {"serve.first_over", "serve.at_once", "serve.streams"}
+    assert all(value is not None for value in figures.values()), printed
+
+
 def test_an_unknown_part_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert "no such part: speed (there are startup, cold, memory, voice, samplers, guards, length, " in done.stderr
+    listed = "no such part: speed (there are startup, cold, memory, voice, serve, samplers, guards, length, "
+    assert listed in done.stderr
 
 
 def test_what_can_not_be_measured_is_refused(tmp_path: Path) -> None:
@@ -86,7 +96,7 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     found, printed = measure(tmp_path, "--runs", "1", "--clock", "process", "--plot", str(picture))
     figures = values(found)
     parts = {row["part"] for row in found["rows"]}
-    assert parts == {"startup", "cold", "memory", "voice", "samplers", "guards", "length", "decode", "quality"}
+    assert parts == {"startup", "cold", "memory", "voice", "serve", "samplers", "guards", "length", "decode", "quality"}
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
     machine = found["machine"]
     assert found["format"] == 2 and machine["threads"] == 1 and machine["torch"] and machine["transformers"]
