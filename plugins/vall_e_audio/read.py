@@ -285,7 +285,7 @@ def _report(file: Any, container: Container, label: str, frames: int, more: bool
     elif container.kind in ("flac", "mp3") and not more and 0 < frames < file.frames:
         notify(f"{label} is cut off: {seconds:.1f} s of {file.frames / file.samplerate:.1f} s are there")
     if file.samplerate < _LOW_RATE:
-        notify(f"{label} has a sample rate of {file.samplerate} Hz; from {_LOW_RATE // 1000} kHz on it sounds better")
+        notify(f"{label} has a sample rate of {file.samplerate} Hz; from {_LOW_RATE // 1000} kHz it sounds better")
 
 
 def _label(source: Source) -> str:

@@ -56,7 +56,7 @@ def mix_down(channels: Samples, source: str, notify: Notify) -> Samples:
     energies = np.square(centred, dtype=np.float64).mean(axis=0)
     loudest = int(energies.argmax())
     if np.square(mixed - mixed.mean(), dtype=np.float64).mean() < CANCELLING**2 * energies[loudest]:
-        notify(f"{source}: its channels cancel each other, so channel {loudest + 1} alone is used")
+        notify(f"{source}: its channels cancel each other, so only channel {loudest + 1} is used")
         mixed = channels[:, loudest]
     return np.ascontiguousarray(mixed, dtype=np.float32)
 
@@ -88,7 +88,7 @@ def centred(samples: Samples, source: str, notify: Notify) -> Samples:
     offset = float(samples.mean(dtype=np.float64))
     if abs(offset) <= OFFSET * float(samples.std(dtype=np.float64)):
         return samples
-    notify(f"{source}: a constant part ({offset:.2g} of full scale) was taken off")
+    notify(f"{source}: a DC offset ({offset:.2g} of full scale) was removed")
     return (samples - np.float32(offset)).astype(np.float32, copy=False)
 
 

@@ -53,7 +53,7 @@ FIGURES: Mapping[str, Figure] = {
     "speech.repeat": Figure("longest repetition in level 0", "lower", "s"),
     "speech.unique": Figure("different codes in level 0", "neither", "%"),
     "speech.rtf": Figure("real-time factor", "lower"),
-    "speech.cpu": Figure("CPU seconds a second of speech", "lower"),
+    "speech.cpu": Figure("CPU seconds per second of speech", "lower"),
 }
 
 
@@ -129,7 +129,7 @@ def draw(jobs: Sequence[Job], store: Store, report: Report) -> Iterator[tuple[st
     for judge, table in report.details["nearest"].items():
         shares, down, across = counts_matrix(table)
         picture = matrix(shares, down, across, across="nearest reference", down="spoken in the voice of")
-        yield f"voices-{judge}.png", f"Which reference each recording is nearest to, in per cent, by {judge}", picture
+        yield f"voices-{judge}.png", f"Which reference each recording is nearest to, in percent, by {judge}", picture
 
 
 def request_for(text: str, speaker: Speaker, options: SpeechOptions) -> SpeechRequest:
@@ -252,8 +252,8 @@ def gather(
             continue
         if judge.cosine:
             figures[f"{judge.name}.others"] = OTHERS
-        figures[f"{judge.name}.abx"] = Figure("nearer its own reference than another's", "higher", "%")
-        figures[f"{judge.name}.nearest"] = Figure("its own reference is the nearest", "higher", "%")
+        figures[f"{judge.name}.abx"] = Figure("closer to its own reference than to another", "higher", "%")
+        figures[f"{judge.name}.nearest"] = Figure("its own reference is the closest", "higher", "%")
         known = list(dict.fromkeys(people[name] for name in places))
         table = nearest[judge.name] = {name: dict.fromkeys(known, 0) for name in known}
         for at, each in zip(placed, compared, strict=True):

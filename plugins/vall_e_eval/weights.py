@@ -45,7 +45,7 @@ def find_weights(folder: Path | None = None) -> Path:
     named = folder if folder is not None else Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
     chosen = default_folder() if named is None else named.expanduser()
     if not (chosen / "model.bin").is_file():
-        cause = "they come with no package" if named is None else f"no model.bin in {chosen}"
+        cause = "no package contains them" if named is None else f"no model.bin in {chosen}"
         raise ModelError("the judge whisper needs weights", cause=cause, try_=JOIN)
     return chosen
 

@@ -94,13 +94,13 @@ def require_task(
         allow_pickle: For that header.
 
     Raises:
-        UsageError: If whoever brings the model, or its file, says that it didn't learn the task, or if its table of
+        UsageError: If its source or its file says that it wasn't trained for the task, or if its table of
             tasks has no row for it.
         CheckpointError: If the file can't be read.
     """
     source = _source_of(registry, place, task)
     if source is not None and source.tasks and task not in source.tasks:
-        raise _not_learnt(source.name, task, f"it learnt {', '.join(sorted(source.tasks))}")
+        raise _not_learnt(source.name, task, f"it was trained for {', '.join(sorted(source.tasks))}")
     if task == "tts":
         return
     from .model import TASK_IDS
@@ -116,15 +116,15 @@ def require_task(
         return  # a YAML file names the weights: they are looked at once they are read
     listed = metadata.get("tasks")
     if isinstance(listed, (list, tuple)) and listed and task not in listed:
-        raise _not_learnt(place.label, task, f"its file says that it learnt {', '.join(map(str, listed))}")
+        raise _not_learnt(place.label, task, f"its file lists {', '.join(map(str, listed))}")
     if rows is not None and TASK_IDS.get(task, 0) >= rows:
         raise _not_learnt(place.label, task, f"its table has {rows} tasks, and {task} is number {TASK_IDS[task] + 1}")
 
 
 def _not_learnt(name: str, task: str, cause: str) -> UsageError:
     return UsageError(
-        f"the model {name} didn't learn the task {task}", cause=cause,
-        try_="--model with one that did, or without --task",
+        f"the model {name} wasn't trained for the task {task}", cause=cause,
+        try_="--model with another one, or leave --task out",
     )  # fmt: skip
 
 

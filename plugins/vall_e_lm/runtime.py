@@ -142,7 +142,7 @@ class Runtime:
         """A clause that says so where the model is known not to have learnt a language; else None."""
         if not self.languages or language_base(language) in map(language_base, self.languages):
             return None
-        return f"the model learnt {', '.join(sorted(self.languages))} only"
+        return f"the model was trained only on {', '.join(sorted(self.languages))}"
 
     @contextmanager
     def ready(self) -> Iterator[None]:

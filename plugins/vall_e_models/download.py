@@ -96,7 +96,7 @@ def fetch(
             lock.acquire(timeout=0)
         except Timeout:
             if notify is not None:
-                notify(f"another process is fetching {destination.name}; waiting for it")
+                notify(f"another process is downloading {destination.name}; waiting for it")
             lock.acquire()
         try:
             if not force and _is_there(destination, sha256, size):

@@ -57,7 +57,7 @@ class OnnxModel:
                     cause=_heads(shape, model.config.head_width),
                     try_="--quantize int8" if wide_works() else "--quantize none",
                 )
-            self.notify("the model's heads don't suit ONNX Runtime: its steps are made by torch, at 8 bits")
+            self.notify("ONNX Runtime doesn't support the model's heads: torch runs its steps, at 8 bits")
         levels = model.backbones()
         distinct: dict[int, tuple[int | None, Backbone]] = {}
         for level, backbone in levels.items():
@@ -95,7 +95,8 @@ class OnnxModel:
                 scales = measure(model, backbone)
                 tensors |= {"keys": scales.keys, "values": scales.values}
             if path is not None and not store.write(path, tensors):
-                self.notify(f"the converted weights can't be kept in {path.parent}; they will be made again next time")
+                self.notify(f"the converted weights can't be stored in {path.parent}; they will be converted again "
+                            "next time")
         return tensors
 
 

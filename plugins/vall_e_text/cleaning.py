@@ -50,7 +50,7 @@ _NO_TEXTS = tuple(
         (rb"\{\\rtf", "an RTF document", "pandoc FILE -t plain | vall-e tts -f - …"),
         (rb"\xd0\xcf\x11\xe0", "an Office document", "save it as plain text"),
         (rb"RIFF....WAVE|fLaC\0|OggS\0|ID3[\x02-\x04]|FORM....AIF|....ftyp", "a recording", "vall-e stt FILE"),
-        (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture", "a program that reads texts in pictures"),
+        (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture", "a program for text recognition (OCR)"),
         (rb"\x1f\x8b", "a packed file", "gunzip -c FILE | vall-e tts -f - …"),
     )
 )

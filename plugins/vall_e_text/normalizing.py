@@ -72,7 +72,7 @@ def _problem(given: object, last: int, size: int) -> str | None:
     if given.start < last:
         return f"it begins before the end of the last one, {last}"
     if given.end > size:
-        return f"it ends behind the end of the text, {size}"
+        return f"it ends after the end of the text, {size}"
     if _FORBIDDEN.search(given.text):
         return "its text holds a control character or a line end"
     return None

@@ -215,8 +215,8 @@ def _heat(
     axes.set_yticks(range(1, len(bites)), minor=True)
     axes.grid(True, axis="y", which="minor", color="#ffffff", linewidth=2)
     axes.tick_params(axis="y", which="both", length=0)
-    back = "; grey where tokens came back" if values.count() < values.size else ""
-    axes.set_title(f"where each stage bit: KL to the stage before it, in bits{back}", fontsize=9.5, loc="left")
+    back = "; gray where tokens came back" if values.count() < values.size else ""
+    axes.set_title(f"effect of each stage: KL to the stage before it, in bits{back}", fontsize=9.5, loc="left")
     bar = figure.colorbar(mesh, cax=axes.inset_axes((1.01, 0.0, 0.012, 1.0)))
     bar.ax.tick_params(labelsize=8)
 

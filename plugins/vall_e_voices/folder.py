@@ -69,11 +69,11 @@ class CodesOrigin:
             return f"its codes are those of {self}; wanted are those of {other}"
         hashes = {self.code_books_sha256, other.code_books_sha256} - {None}
         if len(hashes) > 1:
-            return f"its codes were made with other code books of the codec {self.name}"
+            return f"its codes were made with other codebooks of the codec {self.name}"
         return None
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.levels} levels of {self.codebook_size}, {self.frame_rate:g} frames a second)"
+        return f"{self.name} ({self.levels} levels of {self.codebook_size}, {self.frame_rate:g} frames per second)"
 
 
 @dataclass(frozen=True, eq=False)

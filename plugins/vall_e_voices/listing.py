@@ -114,8 +114,8 @@ def _summary(facts: Facts) -> str:
 
 def _codes(codec: Mapping[str, Any]) -> str:
     books = codec["code_books_sha256"]
-    sizes = f"{codec['levels']} levels of {codec['codebook_size']}, {codec['frame_rate']:g} frames a second"
-    return f"{codec['name']}, {sizes}" + ("" if books is None else f", code books {books[:12]}…")
+    sizes = f"{codec['levels']} levels of {codec['codebook_size']}, {codec['frame_rate']:g} frames per second"
+    return f"{codec['name']}, {sizes}" + ("" if books is None else f", codebooks {books[:12]}…")
 
 
 def _recording(facts: Mapping[str, Any]) -> str | None:

@@ -126,7 +126,7 @@ def test_a6_a_constant_part_is_reported_and_taken_off(tmp_path: Path, notices: l
     plain = read_audio(save(tmp_path / "a.wav", tone()), notify=notices.append)
     assert notices == []
     clip = read_audio(save(tmp_path / "b.wav", tone() + offset), notify=notices.append)
-    assert len(notices) == 1 and "constant part" in notices[0]
+    assert len(notices) == 1 and "DC offset" in notices[0]
     np.testing.assert_allclose(clip.samples, plain.samples, atol=2e-3)
 
 

@@ -74,7 +74,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "what it can't read is dropped": (
         at_digits(lambda a, b: Replacement(a, b, " ")), "say it in words, or leave it alone"
     ),
-    "behind the end of the text": (at_digits(lambda a, b: Replacement(a, b + 99, "tal")), "stay within it"),
+    "after the end of the text": (at_digits(lambda a, b: Replacement(a, b + 99, "tal")), "stay within it"),
     "before the beginning": (at_digits(lambda a, b: Replacement(-1, b, "tal")), "stay within it"),
     "the end before the start": (at_digits(lambda a, b: Replacement(b, a, "tal")), "stay within it"),
     "out of order": (

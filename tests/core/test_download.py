@@ -297,7 +297,7 @@ def test_two_processes_share_one_transfer(web: Any, place: Path) -> None:
     first = start(web, place)
     wait_for(lambda: web.asked)
     second = start(web, place)
-    assert second.stdout is not None and "another process is fetching" in second.stdout.readline()
+    assert second.stdout is not None and "another process is downloading" in second.stdout.readline()
     assert not place.exists()
     web.open.set()
     said = [process.communicate(timeout=30)[0].split() for process in (first, second)]

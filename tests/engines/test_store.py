@@ -81,7 +81,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     (home / "engines").write_text("a file where the folder should be")
     notices: list[str] = []
     assert logits(converted(8, "abc", notices)).isfinite().all()
-    assert "can't be kept" in notices[-1] and str(home) in notices[-1]
+    assert "can't be stored" in notices[-1] and str(home) in notices[-1]
 
 
 def test_an_interrupted_write_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,7 +216,7 @@ class Once(ByRow):
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_breaks_a_row_and_not_again_is_said_of_all_that_may_have(rows: int, value: float) -> None:
-    with pytest.raises(PluginError, match="the sampler bad broke a row, and not when it was asked again"):
+    with pytest.raises(PluginError, match="the sampler bad broke a row, but not when it was repeated"):
         run(bad(Once(value)), rows)
     with pytest.raises(PluginError, match="the samplers bad, a: one of them broke a row") as caught:
         run([*bad(Once(value)), same("a")], rows)

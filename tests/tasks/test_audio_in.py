@@ -159,7 +159,7 @@ def test_a_constant_offset_does_not_reach_the_codec(tts: Any, tmp_path: Path) ->
     soundfile.write(shifted, wave() + np.float32(0.25), 16_000, subtype="FLOAT")
     tts.reference = shifted
     record = tts()
-    assert "constant part" in record["warnings"][0]
+    assert "DC offset" in record["warnings"][0]
     assert record["prompt"] == plain["prompt"]
 
 

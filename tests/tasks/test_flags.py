@@ -302,7 +302,7 @@ def test_prompt_tasks_put_their_token_before_the_codes(tts: Any, base: Record, t
     [
         ("ns", 2, {}, "its table has 2 tasks, and ns is number 3"),
         ("sr", 3, {}, "its table has 3 tasks, and sr is number 4"),
-        ("ns", 9, {"tasks": ["tts", "sr"]}, "its file says that it learnt tts, sr"),
+        ("ns", 9, {"tasks": ["tts", "sr"]}, "its file lists tts, sr"),
     ],
 )
 def test_a_task_that_a_model_has_no_row_for_is_refused_before_it_is_read(
@@ -311,7 +311,7 @@ def test_a_task_that_a_model_has_no_row_for_is_refused_before_it_is_read(
 ) -> None:  # fmt: skip
     path = pickled(make_model(tmp_path / "few.sft", tasks=rows, extra=extra), suffix)
     engine = VallE.load(path, registry=registry, device="cpu", codec="tiny", allow_pickle=suffix == ".pth")
-    with pytest.raises(UsageError, match=f"didn't learn the task {task}") as caught:
+    with pytest.raises(UsageError, match=f"wasn't trained for the task {task}") as caught:
         engine.synthesize("hello", reference, task=task, phonemizer="letters")
     assert caught.value.cause == cause
 
@@ -328,7 +328,7 @@ def test_the_embedded_model_is_known_by_its_file_too(cli: Any, reference: Path, 
     """Regression: named by its path it spoke nonsense."""
     path = find_model(Registry.load(third_party=False), ModelOptions()).path
     done = cli("tts", "hello", reference, tmp_path / "out.wav", "--model", path, "--task", "ns", code=2)
-    assert "it learnt tts" in done.stderr
+    assert "it was trained for tts" in done.stderr
 
 
 def pickled(path: Path, suffix: str) -> Path:

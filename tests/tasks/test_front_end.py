@@ -115,7 +115,7 @@ class Wrong:
     [
         ([Replacement(3, 2, "x")], "range is empty"), 
         ([Replacement(0, 1, "x"), Replacement(0, 2, "y")], "before the end"),
-        ([Replacement(0, 99, "x")], "behind the end"), ([Replacement(-1, 1, "x")], "before the end"),
+        ([Replacement(0, 99, "x")], "after the end"), ([Replacement(-1, 1, "x")], "before the end"),
         ([Replacement(0, 1, "a\nb")], "line end"), ([Replacement(0, 1, "\x07")], "control"),
         (["x"], "isn't a Replacement"),
         ([Replacement(0, 1, 3)], "a string"), (None, "TypeError"), (ValueError("odd"), "ValueError: odd"),
@@ -308,14 +308,14 @@ def test_a_language_that_the_model_did_not_learn_is_said_once(
     model = make_model(tmp_path / "model.sft", extra={"languages": ["en"]})
     engine = VallE.load(model, registry=registry, device="cpu")
     lines = engine.synthesize("hello", **SETTINGS, language="de").warnings
-    assert sum("learnt en only" in line for line in lines) == 1
-    assert not any("learnt" in line for line in engine.synthesize("hello", **SETTINGS).warnings)
+    assert sum("trained only on en" in line for line in lines) == 1
+    assert not any("trained only on" in line for line in engine.synthesize("hello", **SETTINGS).warnings)
     with pytest.raises(InputError) as caught:
         engine.synthesize("hello ʘ", **{**SETTINGS, "unk": "error"}, language="de")
-    assert "learnt en only" in str(caught.value.cause)
+    assert "trained only on en" in str(caught.value.cause)
     noise = (np.zeros(16_000, np.float32), 16_000)
-    assert sum("learnt en only" in line for line in engine.transcribe(noise, language="de").warnings) == 1
-    assert not any("learnt" in line for line in engine.transcribe(noise).warnings)
+    assert sum("trained only on en" in line for line in engine.transcribe(noise, language="de").warnings) == 1
+    assert not any("trained only on" in line for line in engine.transcribe(noise).warnings)
 
 
 def test_the_embedded_model_learnt_english() -> None:

@@ -95,10 +95,10 @@ def test_a_pickle_that_unpacks_to_more_than_the_file_is_refused(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
-        (("--voice", "slt", "--seed", "-1"), 2, "without --seed one is chosen"),
+        (("--voice", "slt", "--seed", "-1"), 2, "without --seed, one is chosen"),
         (("--ref", "{wav}", "--input-prompt-prefix"), 2, "--ref-text TEXT"),
-        (("--ref", "{wav}", "--task", "ns"), 2, "didn't learn the task ns"),
-        (("--ref", "{wav}", "--task", "sr"), 2, "didn't learn the task sr"),
+        (("--ref", "{wav}", "--task", "ns"), 2, "wasn't trained for the task ns"),
+        (("--ref", "{wav}", "--task", "sr"), 2, "wasn't trained for the task sr"),
         (("--voice", "slt", "--phonemizer", "ipa"), 3, "--ref-text with the reference's IPA"),
     ],
 )

@@ -221,7 +221,7 @@ def test_the_same_codec_with_other_code_books_is_another(engine: VallE, referenc
     known = made.origin
     assert known.difference(known) is None
     old, new = (type(known)(**{**vars(known), "code_books_sha256": digest}) for digest in ("a" * 64, "b" * 64))
-    assert "other code books" in str(old.difference(new)) and old.difference(known) is None
+    assert "other codebooks" in str(old.difference(new)) and old.difference(known) is None
 
 
 # names

@@ -127,7 +127,7 @@ def _translated(error: click.ClickException) -> VallEError:
         names = [each for each in error.param.opts if each.startswith("--")]
         message = f"{names[0] if names else error.param.human_readable_name}: {error.message}"
         if names[:1] == ["--seed"]:
-            hint = "a whole number from 0 on; without --seed one is chosen and told"
+            hint = "a whole number from 0; without --seed, one is chosen and printed"
     elif message:
         message = message[0].lower() + message[1:].rstrip(".")
     return UsageError(message, try_=hint)
@@ -150,7 +150,7 @@ def _unexpected(error: Exception) -> VallEError:
     full = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
     if isinstance(error, OSError) and error.errno in full:
         where = error.filename or "standard output"
-        what = "no space left" if error.errno == errno.ENOSPC else "no file may be as large as this one has to be"
+        what = "no space left" if error.errno == errno.ENOSPC else "the file would exceed the size limit"
         cause = f"can't write {where}: {error.strerror}"
         return InputError(what, cause=cause, try_="free some disk space, or check ulimit -f and quotas")
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:

@@ -64,7 +64,7 @@ def chain_options(stages: tuple[str, ...]) -> list[Option]:
     """`--sampler`, and where a task has several stages `--ar-sampler`, `--nar-sampler`, …"""
     if not stages:
         return []
-    text = "a member of the sampling chain; the order given is the order applied, and it replaces the default chain"
+    text = "a sampler of the chain; repeatable, applied in the order given; replaces the default chain"
     several = len(stages) > 1
     made = [_chain_option("sampler", None, f"{text}; {stages[0].upper()}" if several else text)]
     if several:

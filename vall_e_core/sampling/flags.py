@@ -100,7 +100,7 @@ def _completed(
         tempers = each.sets_temperature or "deterministic" in each.invariances
         names = _flags_of(each, classes, given, stage)
         if not tempers:
-            _refuse(made, names, "any --sampler replaces the chain that plain flags make")
+            _refuse(made, names, "--sampler replaces the chain that plain flags build")
         if made.role == "selector":
             if any(one.role == "selector" and not one.is_neutral() for one in chain):
                 _refuse(made, names, "the chain already has a selector")

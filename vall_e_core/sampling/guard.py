@@ -95,7 +95,7 @@ def not_again(makers: Sequence[Maker], given: bool, again: bool) -> None:
     if makers and not given:
         raise one_of(makers, "wrote NaN or +inf to the logits it was given")
     if makers and again:
-        raise one_of(makers, "broke a row, and not when it was asked again")
+        raise one_of(makers, "broke a row, but not when it was repeated")
 
 
 class Watch:
