@@ -31,7 +31,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class HookSpecs:
-    """The specifications themselves: signatures and documentation, no behaviour."""
+    """The specifications themselves: signatures and documentation, no behavior."""
 
     @hookspec
     def vall_e_samplers(self) -> Iterable[type[Sampler]]:

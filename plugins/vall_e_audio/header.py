@@ -1,7 +1,7 @@
 """What a file says of itself, read before a decoder is let near it.
 
 libsndfile reads a file that was cut off, or whose header promises more than there is, without a word; and its
-ADPCM decoders have had memory faults. So the container is recognised here, and a WAV header's claims compared with
+ADPCM decoders have had memory faults. So the container is recognized here, and a WAV header's claims compared with
 the file.
 """
 
@@ -63,7 +63,7 @@ _LAST_PAGES = 1 << 17
 
 @dataclass(frozen=True)
 class Container:
-    """What was recognised.
+    """What was recognized.
 
     `kind` is wav, flac, ogg, mp3 or aiff; `promised` and `present` are bytes of audio by a WAV header, and in the file.
     """

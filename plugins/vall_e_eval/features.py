@@ -84,7 +84,7 @@ def mel_cepstra(wave: Floats, count: int) -> Floats:
 def fundamental(wave: Floats) -> Floats:
     """F0 in Hz of every 10 ms, [T]; NaN where there is no voice.
 
-    YIN (de Cheveigné and Kawahara 2002): the first dip of the cumulative mean normalised difference below
+    YIN (de Cheveigné and Kawahara 2002): the first dip of the cumulative mean normalized difference below
     `YIN_THRESHOLD`, refined by a parabola. Frames that are silence don't count.
     """
     shortest, longest = int(RATE / F0_RANGE[1]), int(RATE / F0_RANGE[0])

@@ -73,7 +73,7 @@ def advised_seconds(advice: Mapping[str, object], key: str, usual: float) -> flo
 
 
 def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> frozenset[str]:
-    """The languages that a model learnt, as its file or whoever brings it says; empty where neither does."""
+    """The languages that a model was trained on, as its file or whoever brings it says; empty where neither does."""
     named = loaded.metadata.get("languages")
     if isinstance(named, (list, tuple)) and all(isinstance(each, str) for each in named):
         return frozenset(named)
@@ -84,10 +84,10 @@ def learnt_languages(registry: Registry, loaded: Loaded, place: ModelPlace) -> f
 def require_task(
     registry: Registry, place: ModelPlace, task: str, *, loaded: Loaded | None = None, allow_pickle: bool = False
 ) -> None:
-    """That a model learnt a task, as far as that can be known.
+    """Check that a model was trained for a task, as far as that can be known.
 
     Args:
-        registry: Whose models say what they learnt.
+        registry: Whose models say what they were trained for.
         place: Where the model is.
         task: `tts`, for which nothing is read, or another.
         loaded: The model, if it has been read. Else the header of its file tells.

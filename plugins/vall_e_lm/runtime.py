@@ -70,7 +70,7 @@ class Runtime:
         self.load_seconds = load_seconds
         self.notify = notify
         self.languages = frozenset(languages)
-        """The language codes that the model learnt; empty where that isn't known."""
+        """The language codes that the model was trained on; empty where that isn't known."""
         self._process = os.getpid()
         self.engine = engine
         """The name of what runs the model's layers."""
@@ -139,7 +139,7 @@ class Runtime:
         )  # fmt: skip
 
     def not_learnt(self, language: str) -> str | None:
-        """A clause that says so where the model is known not to have learnt a language; else None."""
+        """A clause that says so where the model is known not to have been trained on a language; else None."""
         if not self.languages or language_base(language) in map(language_base, self.languages):
             return None
         return f"the model was trained only on {', '.join(sorted(self.languages))}"

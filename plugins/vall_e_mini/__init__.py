@@ -1,6 +1,6 @@
 """The embedded voice: a small neural codec, a small model on its codes, and reference recordings to speak like.
 
-All of it was learnt from synthetic speech (see MODEL_CARD.md); it is here so that everything works at once, offline.
+All of it was learned from synthetic speech (see MODEL_CARD.md); it is here so that everything works at once, offline.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def revive(codebook: EuclideanCodebook, vectors: Tensor, threshold: float = 0.3)
 
 
 class Quantiser(nn.Module):
-    """Residual vector quantisation by the levels' codebooks (EMA-trained, dead codes revived)."""
+    """Residual vector quantization by the levels' codebooks (EMA-trained, dead codes revived)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Products of many rows with 8-bit weights by oneDNN, as torch has it: what a prefill and whole levels are made with.
 
 Each row of the input is rounded to 8 bits by its own scale (the largest magnitude to 127), so a row's result doesn't
-depend on its neighbours; sums are whole numbers, exact. This is torchao's and torch's "dynamic" quantization. A rounded
+depend on its neighbors; sums are whole numbers, exact. This is torchao's and torch's "dynamic" quantization. A rounded
 input has no sign, 128 stands for 0: processors with AVX-512 VNNI but no AMX multiply such numbers by signed ones, and
 leave products of two signed ones to oneDNN's reference, which is a thousand times slower.
 """

@@ -122,7 +122,7 @@ class TopNSigma(Truncation):
 class TopH(Truncation):
     """Keep as many of the most probable tokens as hold at most the share h of the entropy.
 
-    Potraghloo et al., "Top-H Decoding" (arXiv 2509.02510), as in transformers: among the top_n tokens, renormalised,
+    Potraghloo et al., "Top-H Decoding" (arXiv 2509.02510), as in transformers: among the top_n tokens, renormalized,
     the longest prefix with Σ -p ln p <= h H; never less than one token.
     """
 
@@ -144,7 +144,7 @@ class TopH(Truncation):
 class TailFree(Truncation):
     """Cut the tail where the sorted probabilities stop bending (tail-free sampling).
 
-    Phoenix & Egan (2019): the absolute second differences of the sorted probabilities, normalised, add up to z.
+    Phoenix & Egan (2019): the absolute second differences of the sorted probabilities, normalized, add up to z.
     Where nothing bends (two tokens, or all equal) there is no tail.
     """
 

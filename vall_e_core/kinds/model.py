@@ -23,7 +23,7 @@ class ModelSource(Component):
     languages: ClassVar[frozenset[str]] = frozenset()
     """The language codes it was trained on; empty if unknown. A checkpoint's own `languages` take precedence."""
     tasks: ClassVar[frozenset[str]] = frozenset()
-    """What it learnt to do with a recording: `tts`, `ns`, `sr`; empty where that isn't known. A checkpoint's own
+    """What it was trained to do with a recording: `tts`, `ns`, `sr`; empty where that isn't known. A checkpoint's own
     `tasks` count too."""
     listens: ClassVar[bool] = False
     """Its transcription is good enough to judge its own takes by (`--listen auto`). A checkpoint's own `listens` goes

@@ -26,7 +26,7 @@ def save_model(
     Args:
         dtype: store the tensors in this type; None: as they are.
         extra: further metadata, e.g. `audio_backend` (the codec's name), `advice`, and
-            `languages` (the codes that it learnt).
+            `languages` (the codes that it was trained on).
 
     The file is written beside its place and then moved there, so that it is never there by half.
     """
