@@ -55,6 +55,10 @@ def begun(port: int, text: str) -> Iterator[http.client.HTTPResponse]:
         yield response
 
 
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+
+
+@needs_signals
 def test_a_signal_lets_a_stream_end_whole_and_the_exit_code_is_0() -> None:
     with serving("--rows", "2") as (process, port):
         with begun(port, "The birch canoe slid on the smooth planks.") as response:
@@ -66,6 +70,7 @@ def test_a_signal_lets_a_stream_end_whole_and_the_exit_code_is_0() -> None:
             asked(port, "/health")
 
 
+@needs_signals
 def test_a_second_signal_ends_it_at_once() -> None:
     with serving() as (process, port), begun(port, "One sentence. " * 40) as response:
         process.send_signal(signal.SIGTERM)
