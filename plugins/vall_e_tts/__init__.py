@@ -11,6 +11,7 @@ from vall_e_core import Component, LazyCommand, Task, hookimpl, lazy_names, para
 from vall_e_lm import ModelOptions
 
 from .options import SpeechOptions
+from .speech_task import Speaking, SpeechTask
 
 if TYPE_CHECKING:
     from vall_e_core import Session
@@ -90,9 +91,9 @@ class _TtsFlags(Source):
         metavar="RECORD", aliases=("--from",),
     )  # fmt: skip
     task: str = param(
-        "tts", choices=("tts", "ns", "sr", "stt"),
-        help="tts speaks; ns takes noise off the reference and sr takes speech off it (TEXT is what it says), with "
-        "models trained for it; stt is `vall-e stt`",
+        "tts", metavar="NAME", complete="vall_e_tts.speech_task:names",
+        help="tts speaks; others work on the reference, with models trained for it: ns takes noise off it and sr takes "
+        "speech off it (TEXT is what it says); stt is `vall-e stt`",
     )  # fmt: skip
     strict: bool = param(False, help="exit with code 6 if a part never stopped by itself")
 
@@ -106,6 +107,7 @@ class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
 
     name = "tts"
     sampler_stages = ("ar", "nar")
+    variants = SpeechTask.kind
     flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "the checkpoint's advice, else 0.95", "nar-temp": "0"}
 
     def run(self, session: Session) -> None:
@@ -145,6 +147,18 @@ class Sweep(ModelOptions, SpeechOptions, _SweepFlags, Task):
 
 
 @hookimpl
+def vall_e_kinds() -> Iterable[type[Component]]:
+    """The kind `speech_task`."""
+    return [SpeechTask]
+
+
+@hookimpl
+def vall_e_speech_tasks() -> Iterable[type[SpeechTask]]:
+    """Plain speech."""
+    return [Speaking]
+
+
+@hookimpl
 def vall_e_tasks() -> Iterable[type[Task]]:
     return [Tts, Sweep]
 
@@ -165,6 +179,7 @@ __all__ = [
     "SpeechOptions",
     "SpeechRequest",
     "SpeechStream",
+    "SpeechTask",
     "VallE",
     "explain_command",
     "write_speech",

@@ -54,7 +54,8 @@ def run(task: Tts, session: Session) -> None:
         words.text, words.references, task.voice, task.ref_text, task.task, task.group(SpeechOptions), words.name, said
     ).prepare(session.registry, notify=session.notice)
     model = task.group(ModelOptions)
-    require_task(session.registry, find_model(session.registry, model), task.task, allow_pickle=model.allow_pickle)
+    place, token = find_model(session.registry, model), request.task.token or "tts"
+    require_task(session.registry, place, token, allow_pickle=model.allow_pickle)
     engine = VallE.load(options=task.group(ModelOptions), registry=session.registry, notify=session.notice)
     if task.device == "auto":
         session.notice(f"device: {engine.device.name} ({engine.device.reason})")

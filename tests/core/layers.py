@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         f"vall_e_{name}"
         for name in ("cuda_graph", "models", "onnx", "scorers", "stt", "trace", "tts", "voices")
     ),
-    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval", "packages", "serve")),
+    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval", "noise", "packages", "serve")),
     frozenset({"vall_e"}),
 )  # fmt: skip
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
@@ -41,6 +41,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_lm": ("files", "text"),
     "vall_e_mini": ("tensors",),
     "vall_e_models": ("files",),
+    "vall_e_noise": ("tts",),
     "vall_e_onnx": ("files", "lm"),
     "vall_e_scorers": ("audio", "lm", "stt"),
     "vall_e_serve": ("audio", "lm", "stt", "text", "trace", "tts", "voices"),

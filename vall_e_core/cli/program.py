@@ -140,13 +140,13 @@ def _taken(args: list[str], name: str) -> tuple[str | None, list[str]]:
 
 
 def _task_command(state: State, task: str) -> str:
-    """The command for `--task NAME`: the task of that name, or the one that lists the name among its kinds."""
+    """The command for `--task NAME`: the task of that name, or the one of which that is a variant."""
     names = state.registry.names("task")
     if task in names:
         return task
     for name in names:
-        kinds = state.registry.task(name).param("task")
-        if kinds is not None and kinds.choices is not None and task in kinds.choices:
+        kind = state.registry.task(name).variants
+        if kind is not None and task in state.registry.names(kind):
             return name
     raise UsageError(f"no task is called {task!r}", try_=suggestion(task, names, "vall-e --help"))
 

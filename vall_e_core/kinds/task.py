@@ -22,6 +22,9 @@ class Task(Component):
     flag_defaults: ClassVar[Mapping[str, str]] = {}
     """Defaults of plain sampler flags that aren't off by default, for the help, such as `{"ar-temp": "0.95"}`."""
 
+    variants: ClassVar[str | None] = None
+    """The kind whose names `--task` takes beside the task's own."""
+
     def run(self, session: Session) -> None:
         """Do it. Raises VallEError."""
         raise NotImplementedError(f"{type(self).__name__}.run")

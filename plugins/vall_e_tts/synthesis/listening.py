@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def why_deaf(engine: VallE, prepared: PreparedSpeech, passes: Passes) -> str | None:
     """Why takes aren't listened to; None where they are. Raises UsageError where that was asked for in vain."""
-    asked, task, language = prepared.request.options.listen, prepared.request.task, prepared.language
+    asked, task, language = prepared.request.options.listen, prepared.task, prepared.language
     if asked == "off":
         return "--listen off"
     if asked == "on" and "stt" not in engine.loaded.config.capabilities:
@@ -30,8 +30,8 @@ def why_deaf(engine: VallE, prepared: PreparedSpeech, passes: Passes) -> str | N
         return "nothing says that the model hears well enough"
     if asked == "auto" and language_base(language) not in {language_base(each) for each in engine.languages}:
         return f"the model didn't learn {language}"
-    if task != "tts":
-        return f"the task {task} doesn't only say its text"
+    if not task.imitates:
+        return f"the task {task.name} doesn't only say its text"
     if passes.levels is not None and passes.levels < engine.loaded.config.levels - 1:
         return "not all levels are made"
     return None

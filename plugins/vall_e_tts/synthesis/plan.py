@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vall_e_lm import BaseModel
 
     from ..options import SpeechOptions
+    from ..speech_task import SpeechTask
     from ..valle import VallE
     from .request import PreparedSpeech
 
@@ -86,9 +87,9 @@ class SpeechPlan:
         return self.prepared.request.options
 
     @property
-    def task(self) -> str:
+    def task(self) -> SpeechTask:
         """What is done with text and reference."""
-        return self.prepared.request.task
+        return self.prepared.task
 
     @property
     def model(self) -> BaseModel:
@@ -106,7 +107,8 @@ class SpeechPlan:
         passes, model = self.passes, self.model
         special = passes.early_exit or passes.refine or (passes.ar_guidance and passes.ar_guidance.active())
         whole = model.config.version >= 7 or model.recorder is not None
-        return passes.modality == "ar" and self.task == "tts" and not special and not whole
+        plain = self.prompt is None or isinstance(self.task.prompt(self.prompt.codes), Tensor)
+        return passes.modality == "ar" and plain and not special and not whole
 
     def rate(self, part: int) -> float:
         """The pace at which a part is heard: what the text asks for, times `speed`."""
@@ -119,9 +121,7 @@ class SpeechPlan:
     def utterance(self, part: int, candidate: int = 0, *, own: bool = False) -> Utterance:
         """What level 0 of a part is made from; `own` without what leads the part, as the further levels take it."""
         device = next(self.model.parameters()).device
-        given: Any = None
-        if self.prompt is not None:
-            given = self.prompt.codes if self.task == "tts" else [self.task, self.prompt.codes]
+        given = None if self.prompt is None else self.task.prompt(self.prompt.codes)
         ids = self.parts[part].own_ids if own else self.parts[part].ids
         return Utterance(identity(part, candidate), torch.tensor(list(ids), device=device), self.language, given)
 

@@ -85,13 +85,13 @@ class _Planner:
         self, engine: VallE, prepared: PreparedSpeech, asked: Mapping[str, ChainRequest], builder: Chains
     ) -> None:
         self.engine, self.prepared, self.asked, self.builder = engine, prepared, asked, builder
-        self.options, self.task = prepared.request.options, prepared.request.task
+        self.options, self.task = prepared.request.options, prepared.task
         self.model, self.codec = engine.loaded.model, engine.codec
         self.warnings: list[str] = list(prepared.warnings)
 
     def plan(self, timed: Timed, early: bool, traced: bool) -> SpeechPlan:
         engine, prepared, options = self.engine, self.prepared, self.options
-        require_task(engine.registry, engine.place, self.task, loaded=engine.loaded)
+        require_task(engine.registry, engine.place, self.task.token or "tts", loaded=engine.loaded)
         known = engine.registry.samplers()
         advice = engine.loaded.advice
         chains = {stage: plan_chain(known, stage, self.asked.get(stage), advice) for stage in ("ar", "nar")}
@@ -185,7 +185,7 @@ class _Planner:
             )
 
     def _pitch(self) -> float | None:
-        if not self.options.follow_pitch or self.task != "tts":
+        if not self.options.follow_pitch or not self.task.imitates:
             return None
         found = [each.pitch(self.codec) for each in self.prepared.references]
         known = [each for each in found if each is not None]
@@ -218,7 +218,7 @@ class _Planner:
         device = next(self.model.parameters()).device
         codes = require_finite_codes(codes, self.codec.codebook_size).to(device)
         whole = len(codes)
-        if self.task == "tts" and not passes.prefix:
+        if self.task.imitates and not passes.prefix:
             frames = int(self.options.input_prompt_length * self.codec.frame_rate)
             codes = trim_prompt(codes, frames, repeat=self.options.input_prompt_repeat)
         rate = self.codec.frame_rate

@@ -38,6 +38,7 @@ from vall_e_text import (
 from vall_e_voices import SavedVoice, VoiceReference, find_voice
 
 from ..options import SpeechOptions
+from ..speech_task import SpeechTask, speech_task
 from .limits import parse_bound
 from .parts import Said
 
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from vall_e_core import CodecModel, PhonemizerModel, Registry
 
 AUTO = "auto"
-TASKS = ("tts", "ns", "sr")
 
 
 def _silent(line: str) -> None:
@@ -132,13 +132,11 @@ class SpeechRequest:
         Raises InputError for audio or text that can't be used, UsageError for settings that can't be meant, ModelError
         for a phonemizer that doesn't work here.
         """
-        if self.task not in TASKS:
-            raise UsageError(f"unknown task: {self.task}", try_=f"one of {', '.join(TASKS)}")
-        options = self.options
+        task, options = speech_task(registry, self.task), self.options
         parse_bound(options.max_ar_steps)
         warnings: list[str] = []
-        references, transcript, heard = self._references(registry, warnings.append)
-        if self.task != "tts" and not references:
+        references, transcript, heard = self._references(registry, task, warnings.append)
+        if not task.imitates and not references:
             raise UsageError(f"the task {self.task} needs a recording to work on", try_="--ref FILE")
         if options.input_prompt_prefix and not references:
             raise UsageError("--input-prompt-prefix needs a reference", try_="--ref FILE --ref-text TEXT")
@@ -165,7 +163,7 @@ class SpeechRequest:
             require_speech(pieces)
         spoken = heard if not transcript else self._spoken(front, transcript, component.reads)
         return PreparedSpeech(
-            self, references, transcript, spoken, reading, pieces, front, tuple(warnings), tuple(self.said)
+            self, task, references, transcript, spoken, reading, pieces, front, tuple(warnings), tuple(self.said)
         )
 
     def _spoken(self, front: FrontEnd, transcript: str, reads: str) -> str:
@@ -196,9 +194,10 @@ class SpeechRequest:
         return found
 
     def _references(
-        self, registry: Registry, notify: Callable[[str], None]
+        self, registry: Registry, task: SpeechTask, notify: Callable[[str], None]
     ) -> tuple[tuple[Reference | VoiceReference, ...], str | None, str | None]:
         """The references, checked, and what they say where it is known: as text, and as phonemes without a text."""
+        trim = task.imitates and not self.options.keep_silence
         if self.voice is not None:
             if self.references:
                 raise UsageError("a voice and references are both given", try_="leave out one")
@@ -208,19 +207,16 @@ class SpeechRequest:
             said = voice.transcript or None if self.reference_text is None else self.reference_text
             if isinstance(voice, SavedVoice):
                 return (VoiceReference.of(voice, self.options.max_ref_seconds),), said, voice.phonemes
-            return (self._read(voice.audio_path().expanduser(), notify, voice.name),), said, None
-        found = [self._read(readable(each), notify) for each in self.references]
+            return (self._read(voice.audio_path().expanduser(), trim, notify, voice.name),), said, None
+        found = [self._read(readable(each), trim, notify) for each in self.references]
         return tuple(found), self.reference_text or None, None
 
-    def _read(self, recording: Readable, notify: Callable[[str], None], voice: str | None = None) -> Reference:
+    def _read(
+        self, recording: Readable, trim: bool, notify: Callable[[str], None], voice: str | None = None
+    ) -> Reference:
         most = self.options.max_ref_seconds
-        spoken = read_reference(recording, max_seconds=most, trim=self._trims, notify=notify)
+        spoken = read_reference(recording, max_seconds=most, trim=trim, notify=notify)
         return Reference(spoken, recording, sha256_of(recording), voice, most)
-
-    @property
-    def _trims(self) -> bool:
-        """A reference that is worked on, rather than spoken like, keeps its length."""
-        return not self.options.keep_silence and self.task == "tts"
 
 
 @dataclass(frozen=True)
@@ -228,6 +224,7 @@ class PreparedSpeech:
     """A request whose checks are done."""
 
     request: SpeechRequest
+    task: SpeechTask
     references: tuple[Reference | VoiceReference, ...]
     reference_text: str | None
     reference_phonemes: str | None

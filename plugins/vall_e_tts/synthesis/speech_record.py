@@ -24,7 +24,7 @@ def speech_record(run: SpeechRun, parts: Sequence[Mapping[str, Any]], samples: i
     refined = [part["refined"] for part in parts if "refined" in part]
     reasons = [part["stop_reason"] for part in parts]
     return {
-        "format": FORMAT, "task": plan.task, "text": printable_text(prepared.reading.text),
+        "format": FORMAT, "task": plan.task.name, "text": printable_text(prepared.reading.text),
         "spoken": " ".join(part["spoken"] for part in parts), "language": prepared.language,
         "language_id": plan.language, "phonemes": " ".join(part["phonemes"] for part in parts),
         "phonemizer": prepared.phonemizer.name, "normalizers": [name for name, _ in prepared.front.normalizers],
