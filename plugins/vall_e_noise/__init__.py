@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from vall_e_core import hookimpl
 from vall_e_tts import SpeechTask
 
+requires = ("tts",)
+
 
 @dataclass(frozen=True)
 class NoiseSuppression(SpeechTask):

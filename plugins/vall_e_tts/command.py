@@ -16,6 +16,7 @@ from vall_e_lm import ModelOptions, find_model, plan_chain, require_task
 
 from .options import SpeechOptions
 from .repeat import repeated
+from .speech_task import speech_task
 from .synthesis.parts import Said
 from .synthesis.request import SpeechRequest
 from .synthesis.writing import open_speech
@@ -38,6 +39,7 @@ def run(task: Tts, session: Session) -> None:
         task = cast("Tts", session.task)
     if task.task == "stt":
         return transcribe_instead(task, session)
+    speech_task(session.registry, task.task)
     words = understand(task)
     target = check_output(
         words.output, format=task.format, overwrite=task.overwrite, inputs=words.references, sidecar=not task.no_sidecar

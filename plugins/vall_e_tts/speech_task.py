@@ -61,5 +61,5 @@ def speech_task(registry: Registry, name: str) -> SpeechTask:
     """The task of that name. Raises UsageError."""
     known = registry.all(SpeechTask)
     if name not in known:
-        raise UsageError(f"unknown task: {name}", try_=f"one of {', '.join(known)}")
+        raise UsageError(f"unknown task: {name}", try_=f"one of {', '.join(sorted(known))}")
     return known[name]()

@@ -63,7 +63,7 @@ def test_a_task_that_nobody_brings_is_refused_with_a_list(model_path: Path, refe
     engine = VallE.load(model_path, registry=plugins(), device="cpu")
     with pytest.raises(UsageError, match="unknown task: last-second") as caught:
         engine.synthesize("hello", reference, task="last-second", phonemizer="letters")
-    assert caught.value.try_ == "one of tts, ns, sr"
+    assert caught.value.try_ == "one of ns, sr, tts"
 
 
 def test_without_its_plugin_a_task_is_gone(model_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch) -> None:

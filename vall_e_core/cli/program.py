@@ -145,8 +145,7 @@ def _task_command(state: State, task: str) -> str:
     if task in names:
         return task
     for name in names:
-        kind = state.registry.task(name).variants
-        if kind is not None and task in state.registry.names(kind):
+        if (kind := state.registry.task(name).variants) and task in state.registry.names(kind):
             return name
     raise UsageError(f"no task is called {task!r}", try_=suggestion(task, names, "vall-e --help"))
 

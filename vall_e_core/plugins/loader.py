@@ -168,7 +168,7 @@ class Collector:
         with kept_stdout():
             found = _listed(KIND_HOOK, brings())
         for kind in found:
-            if not (inspect.isclass(kind) and issubclass(kind, Component) and _NAME.match(kind.kind)):
+            if not (inspect.isclass(kind) and issubclass(kind, Component) and kind.kind.isidentifier()):
                 raise PluginError(f"{KIND_HOOK} must return subclasses of Component with a kind, not {kind!r}")
             if self.kinds.get(kind.kind, kind) is not kind:
                 raise PluginError(f"there is another kind called {kind.kind}")
