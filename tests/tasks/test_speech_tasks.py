@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -77,3 +80,16 @@ def test_a_task_that_works_on_a_recording_needs_one(model_path: Path) -> None:
     engine = VallE.load(model_path, registry=plugins(), device="cpu")
     with pytest.raises(UsageError, match="needs a recording"):
         engine.synthesize("hello", task="ns", phonemizer="letters")
+
+
+def test_the_example_on_the_page_is_a_plugin() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text("utf-8")
+    section = page.split("### vall_e_speech_tasks\n")[1].split("\n#")[0]
+    _, example = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    module = ModuleType("example_of_a_task")
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(example, "docs/hooks.md", "exec"), vars(module))
+        assert [each.token for each in module.vall_e_speech_tasks()] == ["ns"]
+    finally:
+        del sys.modules[module.__name__]
