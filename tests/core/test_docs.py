@@ -111,7 +111,7 @@ def test_the_example_of_a_hook_registers(hook: str) -> None:
 
 
 def test_the_examples_of_further_kinds_register() -> None:
-    signature, watermark, _, judge = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
+    signature, watermark, _, judge, *_ = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
     returns = inspect.signature(HookSpecs.vall_e_kinds).return_annotation
     assert signature == f"def {KIND_HOOK}() -> {returns}: ...\n"
     assert registered(watermark) == {"watermarks": ("silent",)}
