@@ -90,7 +90,7 @@ def test_quantized_weights_are_the_business_of_an_engine_that_knows_them(more: R
     ("options", "device", "says"),
     [
         ({"engine": "onyx"}, "cpu", "unknown engine"),
-        ({"engine": "eager", "quantize": "int8"}, "cpu", "as they are, not int8"),
+        ({"engine": "eager", "quantize": "int8"}, "cpu", "can't quantize to int8"),
         ({"engine": "onnx", "dtype": "bfloat16"}, "cpu", "takes weights of float32, not bfloat16"),
         ({"engine": "onnx", "quantize": "int8"}, "cuda:0", "runs on cpu, not cuda"),
         ({"quantize": "int8"}, "mps", "no engine can run weights of int8"),

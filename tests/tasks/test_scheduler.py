@@ -120,3 +120,18 @@ def test_a_step_with_nothing_to_do_says_so(engine: VallE) -> None:
     with torch.inference_mode():
         (found,) = finish(scheduler, [begin(scheduler, 0)])
     assert len(found) and not scheduler.step()
+
+
+def test_what_was_found_out_about_the_model_is_kept_while_nobody_speaks(
+    engine: VallE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vall_e_lm.decode import shared
+
+    asked: list[int] = []
+    tried = shared.alike_rows
+    monkeypatch.setattr(shared, "alike_rows", lambda *given: asked.append(1) or tried(*given))
+    scheduler = Scheduler(engine, rows=3, alike=True)
+    for n in (1, 5):
+        finish(scheduler, [begin(scheduler, n)])
+        assert scheduler.idle
+    assert len(asked) == 1

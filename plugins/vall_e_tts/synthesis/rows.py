@@ -112,7 +112,6 @@ class Level0Rows:
         """Let go of the loop's memory."""
         if self._loop is not None:
             self._loop.close()
-        self._loop = None
 
     def write(self) -> None:
         """Let those join that wait, and take a step."""
@@ -209,7 +208,7 @@ class Level0Rows:
         for run in {each.run for each in again} | heard if self.most == 1 else heard:
             self._fail(run, error)
         self.close()
-        self.most = max(1, self.most // 2)
+        self._loop, self.most = None, max(1, self.most // 2)
         self._waiting.extendleft(each for each in reversed(again) if each.run.error is None)
         self._written.clear()
         torch.cuda.empty_cache()
