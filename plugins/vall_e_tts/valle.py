@@ -96,7 +96,7 @@ class VallE(Runtime):
         already: then only the further levels are made.
         """
         with self.ready():
-            stream = self._stream(
+            stream = self.scheduler().begin(
                 request, chains, progress=progress, trace=trace, given=level0, early=early, keep_parts=True,
                 patient=True,
             )  # fmt: skip
@@ -149,7 +149,7 @@ class VallE(Runtime):
             arguments: they go into the record.
         """
         with self.ready():
-            return self._stream(
+            return self.scheduler().begin(
                 request, chains, progress=progress, trace=trace, early=early, patient=patient, arguments=arguments
             )
 
@@ -239,24 +239,6 @@ class VallE(Runtime):
         from .synthesis.candidates import judges
 
         return [each.scorer.name for each in judges(self, (), 2)]
-
-    def _stream(
-        self,
-        request: SpeechRequest | PreparedSpeech,
-        chains: Mapping[str, ChainRequest] | None,
-        *,
-        progress: Progress | None = None,
-        trace: bool = False,
-        early: bool = False,
-        patient: bool = False,
-        given: Tensor | None = None,
-        keep_parts: bool = False,
-        arguments: Mapping[str, object] | None = None,
-    ) -> SpeechStream:
-        return self.scheduler().begin(
-            request, chains, progress=progress, trace=trace, early=early, patient=patient, given=given,
-            keep_parts=keep_parts, arguments=arguments,
-        )  # fmt: skip
 
     def require_stt(self) -> None:
         """That the model can transcribe. Raises ModelError."""

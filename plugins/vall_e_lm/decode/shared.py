@@ -121,7 +121,7 @@ class SharedLoop:
         for seats in list(self._seats):
             try:
                 chosen, _ = seats.lane.choose(self._logits if self._size == 1 else self._logits[seats.places])
-            except Exception as error:
+            except Exception as error:  # a sampler's own code may raise anything; other lanes go on
                 ended |= dict.fromkeys(seats.numbers, error)
                 self._leave(seats, range(len(seats.numbers)))
             else:

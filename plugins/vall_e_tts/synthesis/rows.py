@@ -193,7 +193,7 @@ class Level0Rows:
         run.steps += 1
         try:
             run.progress("ar", run.steps, max(run.steps, run.most_steps))
-        except BaseException as error:
+        except BaseException as error:  # also an interrupt: raising is how a caller ends the run
             self._fail(run, error)
 
     def _shed(self, joining: Sequence[Item], cause: str) -> None:

@@ -202,7 +202,7 @@ class Scheduler:
             except StopIteration as end:
                 item.done(end.value)
                 return
-            except Exception as failed:
+            except Exception as failed:  # of whatever kind: it is raised where the run's sound is taken out
                 self._fail(item.run, failed)
                 return
             value = None
@@ -281,7 +281,7 @@ class Scheduler:
         began = time.perf_counter()
         try:
             made = works[0].make(works)
-        except Exception as error:
+        except Exception as error:  # of whatever kind: it belongs to this run alone
             self._fail(run, error)
             return
         finally:
