@@ -60,7 +60,7 @@ def _instance(one: Sampler, tried: list[Probe]) -> Iterator[str]:
         if type(one).from_spec(one.to_spec().partition(":")[2]) != one:
             yield "from_spec(to_spec()) isn't equal to the instance"
         built = one.build(context)
-    except (VallEError, ValueError, TypeError, ImportError, NotImplementedError) as error:
+    except (VallEError, ValueError, TypeError, ImportError, NotImplementedError) as error:  # what a bad setting raises
         yield f"it can't be configured or built: {error or type(error).__name__}"
         return
     problems: list[str] = []

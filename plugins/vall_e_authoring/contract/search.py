@@ -162,7 +162,8 @@ def _rollback(built: Any, probe: Probe) -> Iterator[str]:
     marked, kept = states.snapshot(step), states.snapshot(state)
     first, _, _ = _follow(built, probe, step, state, 2)
     again, _, _ = _follow(built, probe, marked, kept, 2)
-    if not all(torch.equal(*pair) for left, right in zip(first, again, strict=True) for pair in zip(left, right)):  # noqa: B905
+    pairs = [pair for left, right in zip(first, again, strict=True) for pair in zip(left, right, strict=True)]
+    if not all(torch.equal(*pair) for pair in pairs):
         yield "rolled back and replayed, it chooses otherwise"
 
 

@@ -137,7 +137,8 @@ class Scheduler:
         """Do the next thing: one step of all rows, or one piece of other work.
 
         Returns:
-            Whether there was anything to do. What goes wrong is the run's `error`, and ends that run alone.
+            Whether there was anything to do. What goes wrong in a run is its `error`, and ends that run alone; where
+            the model itself fails at a step that runs share, it ends all of them.
         """
         if not self._runs:
             return False
@@ -151,12 +152,7 @@ class Scheduler:
         elif writing:
             self._wrote = True
             rows.write()
-        else:
-            due = self._due(urgent=False)
-            if not due:
-                return False
-            self._make(due)
-        return True
+        return bool(due) or writing
 
     # what is begun
 
@@ -289,6 +285,7 @@ class Scheduler:
         for item, value in zip(items, made, strict=True):
             if run.error is None:
                 self._go_on(item, value)
+
 
 def _ignore(value: object) -> None:
     """Nobody asks what came of it."""
