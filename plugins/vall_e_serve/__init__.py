@@ -13,22 +13,18 @@ from vall_e_lm import ModelOptions
 if TYPE_CHECKING:
     from .admission import Admission, Bounds, Refused
     from .app import create_app
-    from .job import Calling, Job, Speaking
     from .server import Server
-    from .worker import Worker
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             ".admission": ("Admission", "Bounds", "Refused"),
             ".app": ("create_app",),
-            ".job": ("Calling", "Job", "Speaking"),
             ".server": ("Server",),
-            ".worker": ("Worker",),
         },
     )
 
-requires = ("stt", "trace", "tts", "voices")
+requires = ("stt", "tts", "voices")
 PORT = 8460
 
 
@@ -104,13 +100,9 @@ __all__ = [
     "PORT",
     "Admission",
     "Bounds",
-    "Calling",
-    "Job",
     "Refused",
     "Serve",
     "ServeOptions",
     "Server",
-    "Speaking",
-    "Worker",
     "create_app",
 ]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .job import Job
-    from .worker import Worker
+    from vall_e_tts import EngineJob, Worker
 
 Reason = Literal["queue_full", "too_many_requests", "loading", "draining"]
 FIRST_GUESS = 2.0
@@ -49,8 +48,8 @@ class Admission:
         self.draining = False
         """Set when the server is to end: what is under way is finished, nothing new is taken on."""
         self._lock = threading.Lock()
-        self._waiting: deque[Job] = deque()
-        self._running: set[Job] = set()
+        self._waiting: deque[EngineJob] = deque()
+        self._running: set[EngineJob] = set()
         self._owners: Counter[str] = Counter()
         self._seconds = FIRST_GUESS
 
@@ -74,7 +73,7 @@ class Admission:
         with self._lock:
             self._check(owner)
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: EngineJob) -> None:
         """Take on a job: the engine begins with it, or it waits. Raises Refused."""
         with self._lock:
             self._check(job.owner)
@@ -82,7 +81,7 @@ class Admission:
             self._waiting.append(job)
             self._advance()
 
-    def leave(self, job: Job) -> None:
+    def leave(self, job: EngineJob) -> None:
         """Nobody waits for a job any more: it ends at the next step, or at once where it hasn't begun."""
         job.cancel()
         with self._lock:
@@ -113,7 +112,7 @@ class Admission:
             self._running.add(job)
             self.worker.submit(job, self._ended)
 
-    def _ended(self, job: Job) -> None:
+    def _ended(self, job: EngineJob) -> None:
         with self._lock:
             self._running.discard(job)
             self._release(job.owner)

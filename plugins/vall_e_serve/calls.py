@@ -6,12 +6,13 @@ from typing import Any
 
 from starlette.requests import Request
 
+from vall_e_tts import EngineJob
+
 from .delivery import JobWatch
-from .job import Job
 from .server import Server
 
 
-async def answer_of(server: Server, job: Job, request: Request) -> Any:  # noqa: ANN401 - the call's own
+async def answer_of(server: Server, job: EngineJob, request: Request) -> Any:  # noqa: ANN401 - the call's own
     """The result of a submitted job; a client that leaves ends it.
 
     Raises:

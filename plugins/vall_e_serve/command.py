@@ -41,9 +41,10 @@ def run(task: Serve, session: Session) -> None:
     model = task.group(ModelOptions)
     find_model(session.registry, model)
 
+    from vall_e_tts import Worker
+
     from .app import create_app
     from .server import Server
-    from .worker import Worker
 
     def load() -> VallE:
         from vall_e_tts import VallE

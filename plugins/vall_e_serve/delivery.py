@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import Message, Receive, Scope, Send
 
+from vall_e_tts import EngineJob, Spoken
+
 from .errors import HttpError, told
 from .guard import BrokenOff
-from .job import Job, Spoken
 from .server import Server, Visit
 from .sound import TYPES, encoded, encoder
 
@@ -41,7 +42,7 @@ class How:
 class JobWatch:
     """Waits for news of a job, and notices when its client leaves."""
 
-    def __init__(self, server: Server, job: Job, receive: Receive) -> None:
+    def __init__(self, server: Server, job: EngineJob, receive: Receive) -> None:
         self._server, self._job = server, job
         self._news = asyncio.Event()
         self._left = asyncio.ensure_future(_gone(receive))
@@ -113,7 +114,7 @@ class SpeechResponse:
     """The response to a request for speech, as an ASGI application."""
 
     def __init__(
-        self, server: Server, visit: Visit, job: Job, how: How, headers: Mapping[str, str],
+        self, server: Server, visit: Visit, job: EngineJob, how: How, headers: Mapping[str, str],
         finished: Callable[[Spoken], None], usage: Callable[[Spoken], Mapping[str, int]],
     ) -> None:  # fmt: skip
         """Make it.

@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vall_e_tts import EngineJob
+
 from .admission import Refused
 from .errors import HttpError, told
-from .job import Job
 from .server import Server, Visit, new_id
 
 OPEN = frozenset({"/health", "/ready", "/", "/openapi.json"})
@@ -159,7 +160,7 @@ class Guard:
             server.log(entry)
 
 
-def _times(job: Job) -> dict[str, object]:
+def _times(job: EngineJob) -> dict[str, object]:
     """How long a job waited, for its turn, its first sound and its end."""
     found: dict[str, object] = {"seed": job.seed, "state": job.state}
     for name, at in {"queue": job.started, "first": job.first, "end": job.ended}.items():

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.requests import Request
 
 from vall_e_core import Registry
+from vall_e_tts import EngineJob, Worker
 
 from . import ServeOptions
 from .admission import Admission, Bounds
 from .catalog import Catalog
 from .errors import HttpError
-from .job import Job
 from .keys import Keys
 from .metrics import Metrics
 from .speakers import Speakers
-from .worker import Worker
 
 if TYPE_CHECKING:
     from vall_e_tts import VallE
@@ -44,7 +43,7 @@ class Visit:
     """What the key allows; None where no key was needed."""
     route: str = ""
     format: str = ""
-    job: Job | None = None
+    job: EngineJob | None = None
     facts: dict[str, Any] | None = None
     """More for the log."""
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from vall_e_core import InputError, UsageError
 from vall_e_text import estimate_seconds
-from vall_e_tts import SpeechOptions, SpeechRequest
+from vall_e_tts import EngineJob, SpeechOptions, SpeechRequest, SpeechWork, Spoken
 
 from .bodies import data_url, read_json
 from .chains import plans, read_chains, split_chains
@@ -19,7 +19,6 @@ from .decoding import decode_upload
 from .delivery import How, SpeechResponse
 from .errors import HttpError, line
 from .fields import SpeechFields, read_fields
-from .job import Job, Speaking, Spoken
 from .server import Server, Visit, require
 from .sound import rate_of
 
@@ -40,7 +39,7 @@ _IGNORED = frozenset({"instructions"})
 class Order:
     """A request for speech that has been checked."""
 
-    speaking: Speaking
+    speaking: SpeechWork
     how: How
     seed: int
     ignored: tuple[str, ...]
@@ -59,7 +58,7 @@ async def speech(request: Request) -> SpeechResponse:
     visit.note(characters=order.characters, voice=order.voice, ignored=list(order.ignored))
     if server.options.log_text:
         visit.note(text=order.speaking.request.request.text)
-    job = Job(order.speaking, owner=visit.key, seed=order.seed, **({"unread": None} if order.how.whole else {}))
+    job = EngineJob(order.speaking, owner=visit.key, seed=order.seed, **({"unread": None} if order.how.whole else {}))
     server.admission.submit(job)
     visit.job = job
     headers = {"X-VallE-Seed": str(order.seed)}
@@ -104,7 +103,7 @@ def check(server: Server, body: dict[str, Any]) -> Order:
     ))  # fmt: skip
     delivery = delivery_of(fields)
     how = How(fields.response_format, rate, delivery == "whole", fields.stream_format == "sse")
-    speaking = Speaking(prepared, chains, delivery == "pieces", fields.trace, patient=delivery == "whole")
+    speaking = SpeechWork(prepared, chains, delivery == "pieces", fields.trace, patient=delivery == "whole")
     return Order(speaking, how, seed, ignored, voice, len(fields.input))
 
 

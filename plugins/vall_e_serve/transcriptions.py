@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from vall_e_core import UsageError
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_stt import HearingOptions, Transcription
+from vall_e_tts import CallWork, EngineJob
 
 from .bodies import AUDIO_LIMIT, Form, read_form
 from .calls import answer_of
@@ -19,7 +20,6 @@ from .decoding import decode_upload
 from .delivery import EVENTS
 from .errors import HttpError, line
 from .fields import TranscriptionFields, read_fields
-from .job import Calling, Job
 from .server import Server, require
 from .speech import check_model, ignored_fields
 
@@ -50,7 +50,7 @@ async def transcriptions(request: Request) -> Response:
         return engine.hear(clip, how, chain, progress=progress)
 
     visit.format = fields.response_format
-    job = Job(Calling(hear), owner=visit.key)
+    job = EngineJob(CallWork(hear), owner=visit.key)
     server.admission.submit(job)
     visit.job = job
     heard: Transcription = await answer_of(server, job, request)

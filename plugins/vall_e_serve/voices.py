@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from vall_e_audio import encode_wave
 from vall_e_core import InputError, UsageError
+from vall_e_tts import CallWork, EngineJob
 from vall_e_voices import SavedVoice, VoiceFolder, check_voice_name, find_voice, make_voice, sound_of
 
 from .bodies import UPLOAD_LIMIT, Form, read_form
@@ -20,7 +21,6 @@ from .catalog import no_voice
 from .decoding import decode_upload
 from .errors import HttpError, line
 from .fields import VoiceFields, read_fields
-from .job import Calling, Job
 from .server import Server, require, visit_of
 from .speech import UPLOAD_SECONDS, ignored_fields
 
@@ -63,7 +63,7 @@ async def add(request: Request) -> Response:
             recording_channels=clip.original_channels,
         )  # fmt: skip
 
-    job = Job(Calling(make), owner=visit.key)
+    job = EngineJob(CallWork(make), owner=visit.key)
     server.admission.submit(job)
     visit.job = job
     made: SavedVoice = await answer_of(server, job, request)
@@ -164,7 +164,7 @@ async def preview(request: Request) -> Response:
             raise HttpError(404, f"the voice {name} can't be played here", code="no_preview") from error
         return encode_wave(wave, rate, "wav")
 
-    job = Job(Calling(sound), owner=visit.key)
+    job = EngineJob(CallWork(sound), owner=visit.key)
     server.admission.submit(job)
     visit.job = job
     data: Any = await answer_of(server, job, request)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from .explain import explain_command
     from .options import SpeechOptions
+    from .service.asynchronous import AsyncVallE
+    from .service.job import CallWork, EngineJob, SpeechWork, Spoken
+    from .service.worker import Worker
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech
     from .synthesis.scheduler import Scheduler
@@ -29,6 +32,9 @@ else:
         __name__,
         {
             ".synthesis.writing": ("write_speech",),
+            ".service.asynchronous": ("AsyncVallE",),
+            ".service.job": ("CallWork", "EngineJob", "SpeechWork", "Spoken"),
+            ".service.worker": ("Worker",),
             ".synthesis.scheduler": ("Scheduler",),
             ".synthesis.stream": ("SpeechStream",),
             ".explain": ("explain_command",),
@@ -174,13 +180,19 @@ def vall_e_commands() -> Iterable[LazyCommand]:
 
 
 __all__ = [
+    "AsyncVallE",
+    "CallWork",
+    "EngineJob",
     "Scheduler",
     "Speech",
     "SpeechOptions",
     "SpeechRequest",
     "SpeechStream",
     "SpeechTask",
+    "SpeechWork",
+    "Spoken",
     "VallE",
+    "Worker",
     "explain_command",
     "write_speech",
 ]

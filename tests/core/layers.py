@@ -44,7 +44,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_noise": ("tts",),
     "vall_e_onnx": ("files", "lm"),
     "vall_e_scorers": ("audio", "lm", "stt"),
-    "vall_e_serve": ("audio", "lm", "stt", "text", "trace", "tts", "voices"),
+    "vall_e_serve": ("audio", "lm", "stt", "text", "tts", "voices"),
     "vall_e_stt": ("audio", "files", "lm", "trace"),
     "vall_e_tensors": ("files",),
     "vall_e_trace": ("files",),

@@ -98,6 +98,7 @@ class _Tone:
     def __init__(self, engine: SlowEngine, text: str, progress: Any) -> None:
         self._engine, self._text, self._progress = engine, text, progress
         self.warnings = ()
+        self.parts: list[Any] = []
         self.sample_rate = engine.codec.sample_rate
         self.waves: list[Any] = []
         self._left = engine.most if text.startswith("lazy") else engine.waves

@@ -14,8 +14,9 @@ from typing import Any
 import uvicorn
 
 from vall_e_core import Registry
-from vall_e_serve import ServeOptions, Server, Worker, create_app
+from vall_e_serve import ServeOptions, Server, create_app
 from vall_e_serve.keys import Keys
+from vall_e_tts import Worker
 
 
 @dataclass

@@ -14,10 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .job import Cancelled, Job, State
+from .job import Cancelled, EngineJob, State
 
 if TYPE_CHECKING:
-    from vall_e_tts import Scheduler, SpeechStream, VallE
+    from ..synthesis.scheduler import Scheduler
+    from ..synthesis.stream import SpeechStream
+    from ..valle import VallE
 
 STUCK_SECONDS = 60.0
 """A job at the engine without a step for so long means that something hangs."""
@@ -27,7 +29,7 @@ STUCK_SECONDS = 60.0
 class _Open:
     """A job at the engine, and its speech once it has begun."""
 
-    job: Job
+    job: EngineJob
     begun: bool = False
     stream: SpeechStream | None = None
 
@@ -54,10 +56,11 @@ class Worker:
         self._load, self._rows, self._warm = load, rows, warm
         self._changed = threading.Condition()
         self._open: list[_Open] = []
-        self._ended: dict[int, Callable[[Job], None]] = {}
+        self._ended: dict[int, Callable[[EngineJob], None]] = {}
         self._closed = False
         self._news = 0
         """Counts what a turn has to look at."""
+        self._loaded = threading.Event()
         self._stepped = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.engine: VallE | None = None
@@ -81,7 +84,11 @@ class Worker:
         """Begin to load."""
         self._thread.start()
 
-    def submit(self, job: Job, ended: Callable[[Job], None]) -> None:
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until the engine is loaded, or couldn't be; whether that is so."""
+        return self._loaded.wait(timeout)
+
+    def submit(self, job: EngineJob, ended: Callable[[EngineJob], None]) -> None:
         """Take on a job; `ended` is called in the engine's thread when nothing more is made of it."""
         job.begin(self._wake)
         with self._changed:
@@ -113,8 +120,10 @@ class Worker:
                 self._warm(engine)
         except BaseException as error:
             self.failure = error  # told by whoever started the worker
+            self._loaded.set()
             return
         self.engine = engine
+        self._loaded.set()
         scheduler = engine.scheduler(rows=self._rows, alike=True)
         with engine.ready():
             while self._turn(scheduler):

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from vall_e_core.sampling.running import ChainRequest
     from vall_e_lm import Progress
     from vall_e_trace import TraceLog
-    from vall_e_tts import Scheduler, SpeechStream, VallE
+
+    from ..synthesis.results import Part
+    from ..synthesis.scheduler import Scheduler
+    from ..synthesis.stream import SpeechStream
+    from ..valle import VallE
 
 MOST_WAITING_SECONDS = 4.0
 """Sound that may wait for a slow reader; more isn't made."""
@@ -46,10 +50,12 @@ class Spoken:
     record: dict[str, Any]
     warnings: tuple[str, ...]
     trace: TraceLog | None
+    parts: list[Part] = field(default_factory=list)
+    """Where they are kept."""
 
 
 @dataclass
-class Speaking:
+class SpeechWork:
     """Speech from a request that has been checked."""
 
     request: Any
@@ -60,13 +66,15 @@ class Speaking:
     trace: bool = False
     patient: bool = False
     """Nothing of it is sent before all of it is there."""
+    keep_parts: bool = False
     _stream: SpeechStream | None = None
 
     def begin(self, scheduler: Scheduler, progress: Progress) -> SpeechStream:
         """The stream of the speech."""
         self._stream = scheduler.begin(
-            self.request, self.chains, progress=progress, early=self.early, trace=self.trace, patient=self.patient
-        )
+            self.request, self.chains, progress=progress, early=self.early, trace=self.trace, patient=self.patient,
+            keep_parts=self.keep_parts,
+        )  # fmt: skip
         return self._stream
 
     def result(self) -> Spoken:
@@ -74,11 +82,11 @@ class Speaking:
         stream = self._stream
         if stream is None:
             raise ValueError("the speech hasn't begun")
-        return Spoken(stream.record, stream.warnings, stream.trace())
+        return Spoken(stream.record, stream.warnings, stream.trace(), stream.parts)
 
 
 @dataclass
-class Calling:
+class CallWork:
     """A call of the engine that gives a result and no sound, such as a transcription."""
 
     call: Callable[[VallE, Progress], Any]
@@ -93,7 +101,7 @@ class Calling:
         return self._result
 
 
-class Job:
+class EngineJob:
     """One work in the queue or at the engine. Every method may be called from any thread.
 
     Whoever asked reads waves (`read`) and is told by `listen`'s callback when there is something new; the engine's
