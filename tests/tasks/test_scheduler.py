@@ -105,13 +105,27 @@ def test_a_stream_may_be_asked_while_others_run(engine: VallE) -> None:
     np.testing.assert_array_equal(rest, np.concatenate(list(begin(again, 2))))
 
 
-def test_a_listener_who_takes_nothing_out_holds_up_nothing_but_himself(engine: VallE) -> None:
+@pytest.mark.parametrize("early", [True, False])
+def test_for_a_listener_who_takes_nothing_out_little_is_made(engine: VallE, early: bool) -> None:
+    """About 4 s, and the piece that goes beyond; the others go on. Then he gets all of it."""
     scheduler = Scheduler(engine, rows=4)
-    slow, quick = begin(scheduler, 1), begin(scheduler, 3)
+    options = SpeechOptions(phonemizer="letters", seed=3, max_ar_steps="150", max_tries=1, batch_size=4)
+    text = ". ".join(["one two three four five six seven eight nine ten eleven twelve"] * 9)
+    slow = scheduler.begin(SpeechRequest(text, (), "tim", None, "tts", options), early=early)
+    quick = begin(scheduler, 3)
     (found,) = finish(scheduler, [quick])
-    assert len(found) and not slow.finished
-    (late,) = finish(scheduler, [slow])
-    assert len(late)
+    assert len(found)
+    while scheduler.step():
+        pass
+    assert not slow.finished
+    ready = []
+    while (wave := slow.poll()) is not None:
+        ready.append(wave)
+    made = sum(map(len, ready)) / slow.sample_rate
+    assert 0 < made < 4 + 3.2, "no more than one part beyond"
+    (rest,) = finish(scheduler, [slow])
+    assert made + len(rest) / slow.sample_rate == pytest.approx(slow.record["duration"], abs=1e-3)
+    assert slow.record["duration"] > 10
 
 
 def test_a_step_with_nothing_to_do_says_so(engine: VallE) -> None:

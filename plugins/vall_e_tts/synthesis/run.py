@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .plan import SpeechPlan, Try
 
 
+ENOUGH_SECONDS = 4.0
+"""Of sound that nobody has taken out yet."""
+
+
 class Clock:
     """Seconds spent in each stage of a run."""
 
@@ -121,6 +125,16 @@ class SpeechRun:
         """A part has got so much further."""
         self._sounds.setdefault(part, deque()).append(sound)
         self.seconds += len(sound.wave) / self.plan.codec.sample_rate
+
+    def has_enough(self, part: int) -> bool:
+        """Whether so much waits to be taken out that a part's next sound can wait, though its level 0 goes on.
+
+        What lies behind the part that is taken out next doesn't count for that one: nobody can take it yet.
+        """
+        if part != self.heard:
+            return self.seconds >= ENOUGH_SECONDS
+        ready = sum(len(each.wave) for each in self._sounds.get(part, ()))
+        return ready >= ENOUGH_SECONDS * self.plan.codec.sample_rate
 
     def take(self) -> Sound | None:
         """The next sound in the order of the text, if it is there. Raises what ended the run."""

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 AHEAD = 16
 """Batches of parts that are begun before the first of them has been taken out, where nobody listens yet."""
-ENOUGH_SECONDS = 4.0
-"""Of sound that nobody has taken out yet: then a run's next windows wait, though its level 0 goes on."""
 
 
 class Scheduler:
@@ -248,9 +246,7 @@ class Scheduler:
         """
         if not self._asking:
             return []
-        waiting = [each for each in self._asking if each.run.seconds < ENOUGH_SECONDS or each.run.patient]
-        if not waiting and not urgent:
-            waiting = list(self._asking)
+        waiting = [each for each in self._asking if each.run.patient or not each.run.has_enough(each.part)]
         for first in sorted(waiting, key=lambda each: (each.run.patient, each.run.dry, each.part)):
             alike = self._alike(first, waiting)
             most = 1 if self.alike else first.run.plan.passes.batch_size
