@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,17 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT)) if importlib.util.find_spec("tools") is None else None
-
-from tools.train_mini import encode, resume, split_codec, split_vocoder, teacher  # noqa: E402
-from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied  # noqa: E402
-from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig  # noqa: E402
-from tools.train_mini.corpus import Corpus  # noqa: E402
-from tools.train_mini.export import TRAINING_ONLY  # noqa: E402
-from tools.train_mini.kokoro import merged, trimmed  # noqa: E402
-from tools.train_mini.model import Sampler  # noqa: E402
-from tools.train_mini.split_networks import SplitEncoder, SplitShape  # noqa: E402
+from tools.train_mini import encode, resume, split_codec, split_vocoder, teacher
+from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied
+from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig
+from tools.train_mini.corpus import Corpus
+from tools.train_mini.export import TRAINING_ONLY
+from tools.train_mini.kokoro import merged, trimmed
+from tools.train_mini.model import Sampler
+from tools.train_mini.split_networks import SplitEncoder, SplitShape
 
 SHAPE = SplitShape(
     levels=3, codebook_size=8, content=4, latent=8, content_width=8, content_layers=1, width=8, encoder_layers=1,

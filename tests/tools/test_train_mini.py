@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tools.train_mini import tokens
+from tools.train_mini.config import Config, ModelConfig, build
+from tools.train_mini.export import write_codec, write_model
+from tools.train_mini.language_model import LanguageModel, LanguageModelShape
+from tools.train_mini.model import Sampler
 from vall_e_lm import Inputs, Target, load_model
 from vall_e_lm.model import pad
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT)) if importlib.util.find_spec("tools") is None else None
-
-from tools.train_mini import tokens  # noqa: E402
-from tools.train_mini.config import Config, ModelConfig, build  # noqa: E402
-from tools.train_mini.export import write_codec, write_model  # noqa: E402
-from tools.train_mini.language_model import LanguageModel, LanguageModelShape  # noqa: E402
-from tools.train_mini.model import Sampler  # noqa: E402
-
 LEVELS, CODES, RATE = 3, 16, 31.25
 IPA = ("ðə bˈɜːtʃ kənˈuː", "hˈaɪ.", "slˈɪd ˌɔn ðə plˈæŋks?", "nˈoʊ, nˈoʊ!")
 

@@ -166,7 +166,7 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
             },
         )
 
-    while clock.progress < 1.0:
+    while clock.tick() < 1.0:
         if step % 200 == 0 and (ready := len(list((run_dir / "corpus").glob("*.jsonl")))) != shards:
             corpus, shards = Corpus(run_dir), ready
         wave, phones = cuts(corpus, shape, c.batch, c.frames, rng)

@@ -231,7 +231,7 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         }
         save(run_dir / "model.pt", {**values, "step": step, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
 
-    while clock.progress < 1.0:
+    while clock.tick() < 1.0:
         figures: dict[str, torch.Tensor | float] = {}
         adam.zero_grad(set_to_none=True)
         muon.zero_grad(set_to_none=True)

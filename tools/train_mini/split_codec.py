@@ -212,7 +212,7 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
         values = {"network": trainer.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
         save(run_dir / "codec.pt", {**values, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
 
-    while clock.progress < 1.0:
+    while clock.tick() < 1.0:
         if step % 200 == 0 and (ready := len(list((run_dir / "corpus").glob("*.jsonl")))) != shards:
             corpus, shards = Corpus(run_dir), ready
         batch = Cuts(*(t.to(device) for t in cuts(corpus, shape, c.batch, c.frames, rng)))

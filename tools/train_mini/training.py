@@ -11,17 +11,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+PAUSE_SECONDS = 60.0
+"""No step takes as long: so much time between two of them is a process that was stopped for a while."""
+
 
 class Clock:
     """Training time so far, over all starts; the schedule's only input."""
 
     def __init__(self, minutes: float, spent: float = 0.0) -> None:
-        self.budget, self._spent, self._since = minutes * 60.0, spent, time.monotonic()
+        self.budget, self.spent = minutes * 60.0, spent
+        self._last = time.monotonic()
 
-    @property
-    def spent(self) -> float:
-        """Seconds trained, earlier starts included."""
-        return self._spent + time.monotonic() - self._since
+    def tick(self) -> float:
+        """A step is over. Seconds are counted from one step to the next, pauses left out; returns `progress`."""
+        now = time.monotonic()
+        if now - self._last < PAUSE_SECONDS:
+            self.spent += now - self._last
+        self._last = now
+        return self.progress
 
     @property
     def progress(self) -> float:
