@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import io
 import re
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,7 @@ import pytest
 
 import vall_e_core
 from vall_e_core import Registry, Sampler, VallEError
+from vall_e_core.cli import main
 from vall_e_core.cli.entry import CLOSED_PIPE
 from vall_e_core.hooks import HOOKS, KIND_HOOK, HookSpecs
 from vall_e_core.interrupts import INTERRUPTED
@@ -239,12 +242,21 @@ OTHER_FLAGS = ("adapters", "hooks", "performance", "writing-samplers")
 """Pages with flags of vLLM, of examples and of the benchmarks."""
 
 
+@pytest.fixture(scope="module")
+def known_flags() -> set[str]:
+    """Every flag in the help of any command."""
+    shown = io.StringIO()
+    with redirect_stdout(shown):
+        for command in ("", *COMMANDS):
+            assert main([*command.split(), "--help"]) == 0
+    return flags(shown.getvalue())
+
+
 @pytest.mark.parametrize("name", [*(each for each in PAGES if Path(each).stem not in OTHER_FLAGS), "docs/samplers"])
-def test_every_flag_on_a_page_exists(run: Run, name: str) -> None:
-    known = flags("".join(run(*command.split(), "--help").out for command in COMMANDS) + run("--help").out)
+def test_every_flag_on_a_page_exists(known_flags: set[str], name: str) -> None:
     path = ROOT / name
     texts = [each.read_text("utf-8") for each in (path.iterdir() if path.is_dir() else [path])]
-    assert flags("".join(texts)) - known == set()
+    assert flags("".join(texts)) - known_flags == set()
 
 
 def commands(name: str) -> list[list[str]]:
