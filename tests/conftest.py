@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -19,9 +20,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 """Read when torch is imported: threads that spin make small tests a hundred times slower beside a busy process."""
 
 
+pytest_plugins = ["sites", "tiny"]
+"""Fixtures for several packages: what is installed, and a tiny model. They are in `shared/`."""
+
+COUNT = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def no_plugin_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's own choice of plugins, and their voices, don't reach the tests."""
+def no_plugin_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The developer's own choice of plugins, their voices and what they have kept don't reach the tests."""
+    monkeypatch.setenv("VALL_E_HOME", str(tmp_path_factory.getbasetemp() / "homes" / str(next(COUNT))))
     monkeypatch.setenv("VALL_E_VOICES", os.devnull)  # no folder: no voices
     for name in ("VALL_E_PLUGINS", "VALL_E_DISABLE", "VALL_E_STRICT_PLUGINS"):
         monkeypatch.delenv(name, raising=False)

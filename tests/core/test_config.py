@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
+from sites import TASK, Run, Site
 from vall_e_core import Registry, Session, UsageError
 from vall_e_core.run import SamplerSpec
-
-from .conftest import TASK, Run, Site
 
 Write = Callable[[str, str], Path]
 

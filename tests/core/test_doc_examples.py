@@ -235,7 +235,7 @@ class Model:
 
 ELSEWHERE = {"CONTRIBUTING.md": 3, "docs/hooks.md": 27, "docs/architecture.md": 1, "docs/serve.md": 1}
 """Pages whose Python blocks, so many, are tested otherwise: the first two in test_docs.py (the hook of speech tasks
-in tasks/test_speech_tasks.py), the third below, the last with a server in serve/test_clients.py."""
+in tts/test_speech_tasks.py), the third below, the last with a server in serve/test_clients.py."""
 
 
 def python_blocks(page: str) -> list[str]:

@@ -18,6 +18,7 @@ from types import ModuleType
 import pytest
 
 import vall_e_core
+from sites import Run
 from vall_e_core import Registry, Sampler, VallEError
 from vall_e_core.cli import main
 from vall_e_core.cli.entry import CLOSED_PIPE
@@ -26,8 +27,6 @@ from vall_e_core.interrupts import INTERRUPTED
 from vall_e_core.run import SamplerSpec
 from vall_e_core.sampling.running import canonical
 from vall_e_core.testing import check_sampler
-
-from .conftest import Run
 
 ROOT = Path(__file__).parents[2]
 SOFT_CAP = ROOT / "tests" / "distributions" / "vall-e-soft-cap"

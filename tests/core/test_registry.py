@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sites import SAMPLER, Site
 from vall_e_core import Codec, Normalizer, PluginError, Registry, Sampler, UsageError, hookimpl
 from vall_e_core.hooks import HOOKS, KIND_HOOK, HookSpecs
-
-from .conftest import SAMPLER, Site
 
 GOOD = SAMPLER.format(name="good", flags="")
 

@@ -28,50 +28,50 @@ ROOT = Path(__file__).parents[2]
 
 ELSEWHERE: dict[str, list[str]] = {
     "several lines and one output: the file held the last line alone": [
-        "tasks/test_text_in.py::test_several_lines_make_one_file_in_order",
-        "tasks/test_output.py::test_d5_the_files_length_is_the_sum_of_its_parts",
+        "tts/test_text_in.py::test_several_lines_make_one_file_in_order",
+        "tts/test_output.py::test_d5_the_files_length_is_the_sum_of_its_parts",
     ],
     "results of a batch came back in order of length": [
-        "tasks/test_text_in.py::test_batched_results_keep_the_order_of_the_text",
-        "tasks/test_stt.py::test_several_inputs_load_one_model_and_keep_their_order",
+        "tts/test_text_in.py::test_batched_results_keep_the_order_of_the_text",
+        "stt/test_stt.py::test_several_inputs_load_one_model_and_keep_their_order",
     ],
     "seed 0 was replaced by the clock, and no seed was reported": [
-        "tasks/test_guards.py::test_e7_seed_zero_is_a_seed",
-        "tasks/test_words.py::test_the_seed_is_chosen_and_printed_when_none_is_given",
+        "tts/test_guards.py::test_e7_seed_zero_is_a_seed",
+        "tts/test_words.py::test_the_seed_is_chosen_and_printed_when_none_is_given",
     ],
     "a detected language never reached the model's condition": [
-        "tasks/test_text_in.py::test_b5_auto_reaches_the_models_condition",
+        "tts/test_text_in.py::test_b5_auto_reaches_the_models_condition",
     ],
     "references had to share a sample rate": [
-        "tasks/test_words.py::test_several_references_join_whatever_their_rates_and_channels",
+        "tts/test_words.py::test_several_references_join_whatever_their_rates_and_channels",
         "audio/test_read.py::test_a11_references_of_different_rates_and_channels_are_all_accepted",
     ],
     "of a stereo reference only the left channel was heard, and more channels failed": [
         "audio/test_read.py::test_a7_one_dead_channel_does_not_halve_the_other",
         "audio/test_read.py::test_a7_more_than_two_channels_are_averaged",
-        "tasks/test_audio_in.py::test_a7_any_rate_and_channel_count_gives_the_same_number_of_frames",
+        "tts/test_audio_in.py::test_a7_any_rate_and_channel_count_gives_the_same_number_of_frames",
     ],
     "a .pth file was opened as a pickle that may run anything": [
-        "checkpoint/test_damaged.py::test_a_pickle_runs_nothing",
-        "tasks/test_models.py::test_pickles_need_to_be_allowed",
-        "tasks/test_model_files.py::test_c1_c2_c8_nothing_in_a_file_given_as_a_model_runs_or_is_unpacked",
+        "lm/checkpoint/test_damaged.py::test_a_pickle_runs_nothing",
+        "tts/test_models.py::test_pickles_need_to_be_allowed",
+        "tts/test_model_files.py::test_c1_c2_c8_nothing_in_a_file_given_as_a_model_runs_or_is_unpacked",
     ],
     "every start asked a server": [
-        "tasks/test_network.py::test_c6_speaking_and_transcribing_open_no_connection",
-        "tasks/test_network.py::test_c6_a_model_that_is_missing_is_not_fetched",
+        "tts/test_network.py::test_c6_speaking_and_transcribing_open_no_connection",
+        "tts/test_network.py::test_c6_a_model_that_is_missing_is_not_fetched",
     ],
     "a download was written in place, and checked by neither length nor hash": [
-        "core/test_download.py::test_a_cut_transfer_goes_on_where_it_stopped",
-        "core/test_download.py::test_a_wrong_hash_leaves_nothing",
-        "core/test_download.py::test_a_wrong_size_leaves_nothing",
-        "core/test_download.py::test_a_killed_process_leaves_a_part_that_is_gone_on_with",
+        "models/test_download.py::test_a_cut_transfer_goes_on_where_it_stopped",
+        "models/test_download.py::test_a_wrong_hash_leaves_nothing",
+        "models/test_download.py::test_a_wrong_size_leaves_nothing",
+        "models/test_download.py::test_a_killed_process_leaves_a_part_that_is_gone_on_with",
     ],
     "an empty result was a bare SyntaxError": [
-        "tasks/test_guards.py::test_e2_a_model_that_stops_at_once_is_tried_again_and_then_said",
+        "tts/test_guards.py::test_e2_a_model_that_stops_at_once_is_tried_again_and_then_said",
     ],
-    "stt heard the first sentence alone": ["tasks/test_stt.py::test_all_of_a_long_recording_is_transcribed"],
+    "stt heard the first sentence alone": ["stt/test_stt.py::test_all_of_a_long_recording_is_transcribed"],
     "a level could emit the stop token of another, and the next one indexed out of range": [
-        "model/test_reference.py::test_one_head_drops_what_a_target_cannot_mean",
+        "lm/test_reference.py::test_one_head_drops_what_a_target_cannot_mean",
     ],
     "filters could put the stop token out of reach": [
         "sampling/test_chain.py::test_a_starved_stop_token_can_still_be_drawn",
@@ -83,7 +83,7 @@ ELSEWHERE: dict[str, list[str]] = {
     ],
     "penalties were written into the logits, and applied twice": [
         "sampling/test_chain.py::test_half_precision_becomes_float32_and_nothing_is_written_to",
-        "contract/test_first_party.py::test_contract",
+        "authoring/test_first_party.py::test_contract",
     ],
     "a length penalty depended on the logit's sign": [
         "sampling/test_against_oracles.py::test_a_positive_length_factor_never_makes_stopping_more_probable",
@@ -97,7 +97,7 @@ ELSEWHERE: dict[str, list[str]] = {
         "sampling/test_chain.py::test_an_utterance_sounds_the_same_in_any_batch",
         "sampling/test_state.py::test_merge_goes_row_by_row",
     ],
-    "a beam kept no track of its parents": ["model/test_cache.py::test_selected_rows_go_on_as_their_parents"],
+    "a beam kept no track of its parents": ["lm/test_cache.py::test_selected_rows_go_on_as_their_parents"],
 }
 
 
@@ -114,7 +114,7 @@ def test_each_has_its_test(fault: str) -> None:
 
 
 def test_the_tests_that_the_documentation_names_are_there() -> None:
-    named = re.findall(r"`([a-z_]+/test_\w+\.py)::(test_\w+)`", (ROOT / "docs/reliability.md").read_text("utf-8"))
+    named = re.findall(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`", (ROOT / "docs/reliability.md").read_text("utf-8"))
     assert len(named) > 50
     assert [each for each in named if each[1] not in defined(ROOT / "tests" / each[0])] == []
 

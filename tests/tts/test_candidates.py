@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from tiny import tiny_plugin
 from vall_e_core import (
     BuildContext,
     FinishedTake,
@@ -27,7 +28,6 @@ from vall_e_core import (
 )
 from vall_e_tts.synthesis.takes import BEST_FIRST, Steps, Take, Wanted, best_take
 
-from .conftest import tiny_plugin
 from .steps import result_of
 
 TEXT = "The first sentence stands here. The second one is there, and longer."

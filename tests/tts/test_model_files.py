@@ -1,6 +1,6 @@
 """Model files and other artifacts that can't be trusted, through the program: the rows C of the reliability list.
 
-`tests/checkpoint` goes through the damages one by one.
+`tests/lm/checkpoint` goes through the damages one by one.
 """
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tiny import tiny_plugin
 from vall_e_core import (
     BuildContext,
     InputError,
@@ -24,8 +25,6 @@ from vall_e_core import (
     hookimpl,
     param,
 )  # fmt: skip
-
-from .conftest import tiny_plugin
 
 SHORT = ("--max-ar-steps", 9)
 SETTINGS: dict[str, Any] = {"voice": "tim", "phonemizer": "letters", "seed": 1, "max_ar_steps": "9", "unk": "skip"}

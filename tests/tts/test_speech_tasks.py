@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
+from tiny import tiny_plugin
 from vall_e_core import Registry, UsageError, VallE, hookimpl
 from vall_e_core.cli import main
 from vall_e_tts import SpeechTask
-
-from .conftest import tiny_plugin
 
 
 @dataclass(frozen=True)

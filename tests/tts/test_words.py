@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from .babble import babble
+from babble import babble
 
 COMMON = ("--phonemizer", "letters", "--device", "cpu", "--seed", 1)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from .babble import babble
+from babble import babble
 
 Array = np.ndarray[Any, Any]
 RATE = 8_000

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
+from tiny import TEXT, Done, tiny_plugin
 from vall_e_core import PluginError, Registry, VallE, Voice, hookimpl
 from vall_e_core.cli import main
-
-from .conftest import TEXT, Done, tiny_plugin
 
 PLUGIN = '''
 import sys

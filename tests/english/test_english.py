@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from vall_e_core import BuildContext, Normalizer, NormalizerModel, Phonemizer, Registry
 
-TABLES = Path(__file__).parents[1] / "text"
+TABLES = Path(__file__).parent
 CLASSES = """
     decimal grouped integer money year decade ordinal fraction percent range date-iso date-slash date-written time phone
     code unit temperature abbreviation roman initialism url email hashtag mention ampersand slash dash ellipsis caps

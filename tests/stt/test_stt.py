@@ -15,12 +15,11 @@ import pytest
 import soundfile
 
 import vall_e_stt.command
+from babble import babble
 from vall_e_audio import read_voiced
 from vall_e_audio.vad import cut
 from vall_e_core import Registry, VallE
 from vall_e_trace.file import read_trace
-
-from .babble import babble
 
 RATE = 8_000
 Array = np.ndarray[Any, Any]

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 import soundfile
 
+from babble import babble
 from vall_e_core import Registry
 from vall_e_core.cli import main
 
-from .babble import babble
-
 ROOT = Path(__file__).parents[2]
-PLUGIN = Path(__file__).parent / "plugin"
+PLUGIN = Path(__file__).parent / "tiny_plugin"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SYMMAP = {
     "<unk>": 0, "<bos>": 1, "</eos>": 2, "<mask>": 3, " ": 4,
@@ -39,12 +38,6 @@ def tiny_plugin() -> ModuleType:
         sys.modules["vall_e_tiny"] = module
         spec.loader.exec_module(module)
     return sys.modules["vall_e_tiny"]
-
-
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a run keeps (converted weights, say) doesn't go where the developer keeps theirs."""
-    monkeypatch.setenv("VALL_E_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")
