@@ -21,6 +21,12 @@ _VANITY = re.compile(r"(?P<lead>1[-. ])?(?P<area>8(?:00|33|44|55|66|77|88))[-. ]
 _LOCAL = re.compile(r"\d{3}(?:\d\d)?[-‑]\d{4}(?![\d\-/]|\.\d)")
 _SHORT = re.compile(r"(?:[2-9]11|988|999|112|101|111|\d{5,6})(?![\d,.]\d|\d| [a-z]{2,12}s\b)")
 _CALLS = listed("call dial phone text ring calling dialed called dialing")
+_EMERGENCY = re.compile(r"(?:911|112|999|988)(?![\w%°$€£/:]|[-–.,]\d)")
+_ANSWERED = listed("call calls caller callers operator operators dispatch dispatcher dispatchers emergency hotline")
+_IN_NEED = re.compile(
+    r"\b(?:emergenc(?:y|ies)|police|ambulance|firefighters|fire department|paramedics)\b", re.IGNORECASE
+)
+_COUNTED = re.compile(r" (?:people|men|women|children|police|[a-z]{2,12}s)\b")
 _DASHED = re.compile(r"\d{1,7}(?:[-‑]\d{1,8}){2,6}(?:-[Xx])?(?![\d\-])")
 _DIGITS = re.compile(r"\d{1,40}(?![\d,.]\d|\d|[%°])")
 _PIECES = re.compile(r"\d{2,12}(?:[ -]\d{2,12}){0,6}(?![\d,.]\d|\d|[%°])")
@@ -33,7 +39,7 @@ _ENDINGS = listed("ending ends")
 _BETWEEN = listed("is was are number no no. # to code the be of id")
 _PLACES = listed("""
     room suite apartment apt unit flight route highway interstate hwy error channel area box bus exit building bldg
-    gate runway seat row locker platform boeing airbus track http status
+    porsche gate runway seat row locker platform boeing airbus track http status
     """)
 _LETTERED = re.compile(r"(\d{1,4})([A-Z])(?![^\W_])")
 _AIRCRAFT = re.compile(r"(\d{3})-(\d{1,4})(?!\d)")
@@ -82,6 +88,8 @@ def phone(place: Place) -> Found | None:
         if found := pattern.match(text, pos):
             return Found(found.end(), ", ".join(map(spell_digits, re.findall(r"\d+", found.group()))))
     if place.before().lower() in _CALLS and (found := _SHORT.match(text, pos)):
+        return Found(found.end(), spell_digits(found.group()))
+    if (found := _EMERGENCY.match(text, pos)) and _is_emergency(place, found.end()):
         return Found(found.end(), spell_digits(found.group()))
     return None
 
@@ -200,6 +208,17 @@ def flight(place: Place) -> Found | None:
     if found is None:
         return None
     return Found(found.end(), f"{spell(found['airline'])} {in_pairs(found['number'])}")
+
+
+def _is_emergency(place: Place, end: int) -> bool:
+    """Whether a short number is one that is called in need, by what stands around it."""
+    text, pos = place.text, place.pos
+    if place.after(end).lower() in _ANSWERED:
+        return True
+    if _COUNTED.match(text, end):
+        return False
+    alone = not text[:pos].strip(" \"“(") and not text[end : end + 4].strip(" .!?\"”)") if pos < 4 else False
+    return (alone and text.startswith("911", pos)) or _IN_NEED.search(text, max(0, pos - 60), pos) is not None
 
 
 def _group(digits: str) -> str:

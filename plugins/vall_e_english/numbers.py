@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .words import in_order
 
 _ONES = in_order("""
@@ -20,6 +22,8 @@ _ORDINALS = {
 }  # fmt: skip
 _LONGEST = 3 * len(_SCALES)
 """Digits of the largest number that has a name here; longer ones are said digit by digit."""
+_REMEMBERED = 1024
+"""Numbers whose words are kept: a table or a flood has the same ones again and again."""
 
 
 def _below_hundred(number: int) -> str:
@@ -49,6 +53,12 @@ def cardinal(digits: str, british: bool = False) -> str:
     digits = digits.replace(",", "").lstrip("0") or "0"
     if len(digits) > _LONGEST:
         return spell_digits(digits)
+    return _named(digits, british)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _named(digits: str, british: bool) -> str:
+    """The words of a number that has a name."""
     if digits == "0":
         return "zero"
     joint = " and " if british else " "
@@ -125,6 +135,7 @@ def in_pairs(digits: str) -> str:
     return f"{_below_hundred(int(head))} {pair(tail)}"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def fraction(numerator: str, denominator: str, british: bool = False) -> str:
     """A fraction: `3`, `4` as "three quarters"."""
     one = int(numerator) == 1

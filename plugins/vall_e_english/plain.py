@@ -18,6 +18,7 @@ _DIMENSIONS = re.compile(rf"{LITERAL}(?:(?: x |x){LITERAL}|(?<! )×{LITERAL}(?! 
 _BOARDS = re.compile(r"(\d{1,2})[x×](\d{1,2})s(?![^\W_])")
 _SCALED = re.compile(rf"({LITERAL})([KkMB])(?=\+? (?:[a-z]{{2,20}}s|people|men|women|children)\b)")
 _DIGITS = re.compile(r"\d+")
+_LONG_ROW = re.compile(r"\d{41,}(?![^\W_])")
 _NAMES = {"7-11": "seven eleven", "10-4": "ten four"}
 _MIXED = re.compile(r"(?=\d{0,12}[A-Za-z])(?:\d{1,12}|[A-Za-z]{1,12}){2,8}(?![^\W_])")
 _PARTS = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]")
@@ -95,6 +96,12 @@ def number(place: Place) -> Found | None:
         return Found(per[0], f"{sign}{words} {per[1]}")
     tail = " " if text[value.end : value.end + 1].isalnum() else ""
     return Found(value.end, sign + words + tail)
+
+
+def long_row(place: Place) -> Found | None:
+    """More digits than any number has, one by one."""
+    found = _LONG_ROW.match(place.text, place.pos)
+    return None if found is None else Found(found.end(), spell_digits(found.group()))
 
 
 def scaled(place: Place) -> Found | None:

@@ -1,4 +1,4 @@
-"""Powers and what else mathematics and programs write: `10⁻³`, `2^10`, `6.02e23`, `0xFF`."""
+"""Powers and what else mathematics and programs write: `10⁻³`, `2^10`, `6.02e23`, `0xFF`, `n!`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ _POWER = re.compile(r"\^ ?([-−+]?)(\d{1,4})(?![\d.])|([⁻⁺]?)([⁰¹²³⁴
 _HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹ⁿⁱ", "0123456789ni")
 _SCIENCE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)[eE]([-−+]?)(\d{1,3})(?![^\W_])")
 _NUMBER = re.compile(LITERAL)
+_FORMULA_GOES_ON = r"(?= ?[+*/<>≤≥^×·÷≈−)\]]| =| - |-[\da-z(]|[.,;](?:\s|$))"
+_FACTORIAL = re.compile(
+    rf"(?:(?P<number>\d{{1,6}})|(?P<letter>[A-Za-z]))!{_FORMULA_GOES_ON}|(?P<alone>[b-hj-np-z])!(?=\s[a-z]|$)"
+)
+"""An exclamation mark that isn't one: a formula goes on behind it, or a letter that is no word stands before it."""
+_SUM_BEFORE = re.compile(r"\((?:[a-z]|\d{1,6})(?: ?[-+−*/·×] ?(?:[a-z]|\d{1,6})){1,6}$")
+_LONGEST_SUM = 60
 _HEXADECIMAL = re.compile(r"0[xX]([\dA-Fa-f]{1,16})(?![^\W_])")
 
 
@@ -48,6 +55,23 @@ def power_words(found: re.Match[str]) -> str:
     if not sign and digits in ("2", "3"):
         return "squared" if digits == "2" else "cubed"
     return f"to the {sign}{cardinal(digits) if digits.isdecimal() else spell(digits)}"
+
+
+def factorial(place: Place) -> Found | None:
+    """`5! = 120`, `n!`; `(n-k)!` at its closing bracket."""
+    text, pos = place.text, place.pos
+    if text[pos] == ")":
+        if not text.startswith("!", pos + 1) or _SUM_BEFORE.search(text, max(0, pos - _LONGEST_SUM), pos) is None:
+            return None
+        return Found(pos + 2, ") factorial")
+    if place.left().isalnum() or place.left() in tuple(".,'’$€£"):
+        return None
+    found = _FACTORIAL.match(text, pos)
+    if found is None or (found["alone"] and place.before().lower() in ("a", "an")):
+        return None
+    letter = found["letter"] or found["alone"]
+    words = spell(letter) if letter else cardinal(found["number"], place.british)
+    return Found(found.end(), f"{words} factorial")
 
 
 def hexadecimal(place: Place) -> Found | None:

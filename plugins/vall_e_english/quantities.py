@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .numbers import cardinal, decimal, in_pairs
 from .place import Found, Place
 from .units import counts_in_words, read_unit
-from .values import LITERAL, MINUS, Value, read_value
+from .values import LITERAL, MINUS, VULGAR, Value, read_value
 from .words import listed
 
 _SIGN = re.compile(rf"([{MINUS}+±~≈<>≥≤]) ?(?=[\d.½¼¾])")
@@ -45,6 +45,8 @@ _ARC = re.compile(
     r"(\d{1,3})[°º] ?(\d{1,2})(?:['’′] ?(?:(\d{1,2}(?:\.\d{1,6})?)(?:\"|”|″|''))?)(?: ?([NSEW])(?![^\W_]))?"
 )
 _INCHES = re.compile(r"[\"”″]|''")
+_CLOSED = re.compile(rf'(?:[^"“”]+|(?<=[\d{VULGAR}])["“”]|["“”][^"“”]*["“”])*')
+"""Inches, and quotations that have ended."""
 _DOTTED_UNITS = listed("oz lb lbs tbsp tsp tbsps tsps gal qt pt")
 """Units that are written with a full stop: a capital behind it needn't begin a sentence."""
 _ARTICLES = listed("a an the this that my your his her its our their one each every another no any new old")
@@ -253,8 +255,5 @@ def _in_quotes(place: Place, marks: str) -> bool:
     before = place.text[max(0, place.pos - 200) : place.pos]
     if marks[0] == "'":
         return bool(re.search(r"(?:^|[\s(])['‘][^'’]*$", before[-80:]))
-    open_ = False
-    for found in re.finditer(f"[{marks}]", before):
-        inches = not open_ and before[found.start() - 1 : found.start()].isnumeric()
-        open_ = open_ if inches else not open_
-    return open_
+    closed = _CLOSED.match(before)
+    return closed is not None and closed.end() < len(before)

@@ -45,8 +45,8 @@ def slashed(place: Place) -> Found | None:
     if found := _ALWAYS_OPEN.match(place.text, place.pos):
         return Found(found.end(), "twenty-four seven, three sixty-five")
     found = _FRACTION.match(place.text, place.pos)
-    value = read_value(place.text, place.pos, place.british)
     if found is None:
+        value = read_value(place.text, place.pos, place.british)
         if value is not None and not value.literal:
             tail = " " if place.adjoins(value.end).isalnum() else ""
             return Found(value.end, after_article(place, value.words) + tail)

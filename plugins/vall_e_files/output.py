@@ -58,6 +58,13 @@ class OutputTarget:
                 out.commit(None if record is None else self.sidecar, json_bytes(record))
 
 
+    @property
+    def misleading(self) -> str | None:
+        """What the file's name promises, where that is another format than the one it gets; else None."""
+        promised = None if self.path is None else SUFFIXES.get(self.path.suffix.lower())
+        return None if promised == self.format else promised
+
+
 def sidecar_path(path: Path) -> Path:
     """`out.wav` -> `out.wav.json`."""
     return path.with_name(path.name + ".json")

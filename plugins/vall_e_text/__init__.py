@@ -11,7 +11,8 @@ from vall_e_core import lazy_names
 
 if TYPE_CHECKING:
     from .cleaning import MOST_TEXT_BYTES, CleanText, clean_text, decode_text, read_text
-    from .front_end import FrontEnd, build_normalizers, find_normalizers, readable
+    from .floods import without_floods
+    from .front_end import FrontEnd, build_normalizers, find_normalizers, other_languages, readable
     from .languages import language_base
     from .lexicon import Lexicon, read_lexicon
     from .normalizing import normalized
@@ -25,7 +26,8 @@ else:
         __name__,
         {
             ".cleaning": ("MOST_TEXT_BYTES", "CleanText", "clean_text", "decode_text", "read_text"),
-            ".front_end": ("FrontEnd", "build_normalizers", "find_normalizers", "readable"),
+            ".floods": ("without_floods",),
+            ".front_end": ("FrontEnd", "build_normalizers", "find_normalizers", "other_languages", "readable"),
             ".languages": ("language_base",),
             ".lexicon": ("Lexicon", "read_lexicon"),
             ".normalizing": ("normalized",),
@@ -76,6 +78,7 @@ __all__ = [
     "known_punctuation",
     "language_base",
     "normalized",
+    "other_languages",
     "read",
     "read_lexicon",
     "read_text",
@@ -88,5 +91,6 @@ __all__ = [
     "split",
     "whole",
     "with_stop",
+    "without_floods",
     "written",
 ]

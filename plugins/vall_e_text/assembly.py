@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from vall_e_core import InputError, Replacement
 
 from .cleaning import cleaned
-from .pieces import IPA, Cursor, Piece, Stop, Words, joined, replaced, runs, written
+from .pieces import IPA, Cursor, Piece, Spoken, Stop, Words, joined, replaced, runs, written
 
 LONGEST_PAUSE = 60.0
 """Seconds."""
@@ -42,9 +42,16 @@ def assembled(words: Sequence[Words], found: Iterable[Found]) -> list[Piece]:
         place = end
         if each.instead is not None:
             piece = each.instead(start, end, "".join(map(written, taken)))
-            made.append(replace(piece, rate=taken[0].rate) if taken and isinstance(piece, Words | IPA) else piece)
+            made.append(_as(taken[0], piece) if taken else piece)
     made += cursor.rest()
     return made
+
+
+def _as(first: Spoken, piece: Piece) -> Piece:
+    """A piece at the pace of what stood there, and in its language."""
+    if isinstance(piece, Words) and isinstance(first, Words):
+        return replace(piece, rate=first.rate, language=first.language)
+    return replace(piece, rate=first.rate) if isinstance(piece, Words | IPA) else piece
 
 
 def tidy(pieces: Iterable[Piece], end: int) -> tuple[tuple[Piece, ...], int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
 from vall_e_core import BuildContext, InputError, Normalizer, UsageError, plugin_code
@@ -20,30 +21,41 @@ if TYPE_CHECKING:
     from vall_e_core import NormalizerModel, PhonemizerModel, Registry
 
 NONE = "none"
+Chain = tuple[tuple[str, "NormalizerModel"], ...]
 _POSSESSIVE = re.compile(r"\s?['’]s\b")
 
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """What reads a text in one language."""
+    """What reads a text in one language, and stretches of it that markup puts into others."""
 
     phonemizer: PhonemizerModel
     language: str
-    normalizers: tuple[tuple[str, NormalizerModel], ...] = ()
+    normalizers: Chain = ()
     """By the spec that names each, in the order in which they are applied."""
+    others: Mapping[str, FrontEnd] = field(default_factory=dict)
+    """What reads words that markup puts into another language, by its code there. Those in one that isn't here are read
+    as the text's own."""
 
     def spoken(self, pieces: Sequence[Piece]) -> tuple[Piece, ...]:
         """Pieces with their words as they are read aloud. Raises PluginError."""
-        return normalized(pieces, self.normalizers, self.language)
+        made: list[Piece] = []
+        for code, group in groupby(pieces, self._other):
+            front = self.others[code] if code else self
+            made += normalized(group, front.normalizers, front.language)
+        return tuple(made)
+
+    def without(self, languages: Container[str]) -> FrontEnd:
+        """The same, where words in some languages are read as the text's own."""
+        return replace(self, others={code: each for code, each in self.others.items() if code not in languages})
 
     def phonemes(self, segments: Sequence[Segment]) -> list[str]:
         """What each segment sounds like; every line in it ends in a stop, and so does the segment.
 
         Raises InputError where something can't be read.
         """
-        atoms = [_atoms(segment, self.language) for segment in segments]
-        texts = [each.text for some in atoms for each in some if isinstance(each, Words)]
-        read_as = iter(self.phonemizer.phonemize(texts, self.language) if texts else ())
+        atoms = [self._atoms(segment) for segment in segments]
+        read_as = iter(self._read([each for some in atoms for each in some if isinstance(each, Words)]))
         return [_together(some, lambda: next(read_as)) for some in atoms]
 
     def phonemes_of(self, text: str) -> str:
@@ -52,18 +64,38 @@ class FrontEnd:
         return found
 
 
-def _atoms(segment: Segment, language: str) -> list[Piece]:
-    """Words that are read in one go, pronunciations and stops."""
-    found: list[Piece] = []
-    for piece in segment.pieces:
-        if isinstance(piece, Words) and found and isinstance(found[-1], Words):
-            found[-1] = Words(found[-1].text + piece.text, found[-1].start, piece.end)
-        else:
-            found.append(piece)
-    if language_base(language) == "en":
-        for at in range(1, len(found)):
-            found[at - 1 : at + 1] = _possessive(found[at - 1], found[at])
-    return [each for each in found if not isinstance(each, Words) or each.text.strip()]
+    def _other(self, piece: Piece) -> str:
+        """The language of a piece that is read in another one than the text; empty for the text's own."""
+        return piece.language if isinstance(piece, Words) and piece.language in self.others else ""
+
+    def _atoms(self, segment: Segment) -> list[Piece]:
+        """Words that are read in one go, pronunciations and stops."""
+        found: list[Piece] = []
+        for piece in segment.pieces:
+            last = found[-1] if found else None
+            if isinstance(piece, Words) and isinstance(last, Words) and self._other(last) == self._other(piece):
+                found[-1] = Words(last.text + piece.text, last.start, piece.end, language=piece.language)
+            else:
+                found.append(piece)
+        if language_base(self.language) == "en":
+            for at in range(1, len(found)):
+                found[at - 1 : at + 1] = _possessive(found[at - 1], found[at])
+        return [each for each in found if not isinstance(each, Words) or each.text.strip()]
+
+    def _read(self, words: Sequence[Words]) -> list[str]:
+        """What words sound like, each in its language; a region's variety sounds like the text's own."""
+        own = language_base(self.language)
+        codes = [self.others[code].language if code else self.language for code in map(self._other, words)]
+        codes = [self.language if language_base(code) == own else code for code in codes]
+        found = [""] * len(words)
+        for code in dict.fromkeys(codes):
+            places = [at for at, each in enumerate(codes) if each == code]
+            made = self.phonemizer.phonemize([words[at].text for at in places], code)
+            for at, sound in zip(places, made, strict=True):
+                found[at] = sound
+        return found
+
+
 
 
 def _possessive(before: Piece, after: Piece) -> tuple[Piece, Piece]:
@@ -113,9 +145,13 @@ def find_normalizers(registry: Registry, specs: Sequence[str], language: str) ->
     return found
 
 
-def build_normalizers(
-    found: Sequence[tuple[str, Normalizer]], ctx: BuildContext
-) -> tuple[tuple[str, NormalizerModel], ...]:
+def other_languages(pieces: Iterable[Piece], language: str) -> list[str]:
+    """The languages other than the text's that markup names, in the order in which they come."""
+    codes = dict.fromkeys(each.language for each in pieces if isinstance(each, Words) and each.text.strip())
+    return [code for code in codes if code and code != language.lower().replace("_", "-")]
+
+
+def build_normalizers(found: Sequence[tuple[str, Normalizer]], ctx: BuildContext) -> Chain:
     """The objects that do the work. Raises PluginError for one that can't be made."""
     made = []
     for name, component in found:

@@ -21,6 +21,8 @@ class Words:
     """None where it is `text` itself."""
     rate: float = 1.0
     """Their pace, 1 for the usual one."""
+    language: str = ""
+    """The code of their language where markup says it; empty for that of the text."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def replaced(
         if taken:
             first, last = taken[0], taken[-1]
             stood = None if cleaning else "".join(map(written, taken))
-            made.append(Words(each.text, first.start, last.end, stood, first.rate))
+            made.append(Words(each.text, first.start, last.end, stood, first.rate, first.language))
     made += cursor.rest()
     return tuple(made)
 

@@ -1,4 +1,4 @@
-"""SSML: pauses, pronunciations, pace, and how numbers are meant; every other element is read as what it holds."""
+"""SSML: pauses, pronunciations, pace, languages, how numbers are meant; other elements are read as what they hold."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def read_ssml(text: str, *, english: bool = True) -> tuple[tuple[Piece, ...], in
 class _Element:
     name: str
     rate: float
+    language: str
     start: int
     attributes: Mapping[str, str] | None = None
     """Of one that says how its text is spoken."""
@@ -111,7 +112,8 @@ class _Reader:
 
     def _start(self, qualified: str, attributes: Mapping[str, str], place: int) -> None:
         name = qualified.rpartition(":")[2].lower()
-        rate = self._open[-1].rate if self._open else 1.0
+        rate, language = (self._open[-1].rate, self._open[-1].language) if self._open else (1.0, "")
+        language = attributes.get("xml:lang", language).strip().lower().replace("_", "-")
         if name in _SILENT:
             self._silent += 1
         elif name == "break":
@@ -122,9 +124,9 @@ class _Reader:
             rate = _rate(attributes["rate"], rate)
         elif name in ("sub", "phoneme", "say-as") and self._content is None:
             self._content = []
-            self._open.append(_Element(name, rate, place, attributes))
+            self._open.append(_Element(name, rate, language, place, attributes))
             return
-        self._open.append(_Element(name, rate, place))
+        self._open.append(_Element(name, rate, language, place))
 
     def _end(self, place: int) -> None:
         element = self._open.pop()
@@ -146,7 +148,7 @@ class _Reader:
         if self._silent:
             return []
         if element.name == "sub" and "alias" in given:
-            return [Words(given["alias"], start, end, written, element.rate)]
+            return [Words(given["alias"], start, end, written, element.rate, element.language)]
         if element.name == "phoneme" and given.get("ph", "").strip():
             if given.get("alphabet", "ipa").lower() != "ipa":
                 raise InputError(
@@ -158,7 +160,7 @@ class _Reader:
             kind = given.get("interpret-as", "")
             said = said_as(written, kind, given.get("format", ""), english=self._english)
             if said != written:
-                return [Words(said, start, end, written, element.rate)]
+                return [Words(said, start, end, written, element.rate, element.language)]
         return list(content)
 
     def _entity(self, name: str, place: int) -> None:
@@ -172,7 +174,8 @@ class _Reader:
         if not self._text.startswith(data, place):
             semicolon = self._text.find(";", place)
             end = semicolon + 1 if self._text[place : place + 1] == "&" and semicolon >= 0 else place + 1
-        words = Words(data, place, end, rate=self._open[-1].rate if self._open else 1.0)
+        rate, language = (self._open[-1].rate, self._open[-1].language) if self._open else (1.0, "")
+        words = Words(data, place, end, rate=rate, language=language)
         (self._pieces if self._content is None else self._content).append(words)
 
 

@@ -44,6 +44,8 @@ def run(task: Tts, session: Session) -> None:
     target = check_output(
         words.output, format=task.format, overwrite=task.overwrite, inputs=words.references, sidecar=not task.no_sidecar
     )
+    if target.misleading is not None:
+        session.warn(f"{target.path} is {target.format}, as --format says, though it is named like {target.misleading}")
     if task.trace is not None:
         files = [path for path in (*words.references, target.path, target.sidecar) if path is not None]
         check_file(task.trace, overwrite=task.overwrite, inputs=files)

@@ -133,6 +133,24 @@ def test_emoji_are_named_or_left_out() -> None:
         ("I'M SURE I’LL GO", "i'm sure i'll go"),
         ("Press ⌘V", "press command v"),
         ("[Verse 1] la", "verse one la"),
+        ("n!", "n factorial"),
+        ("5! = 120, and n! grows.", "five factorial equals one hundred twenty and n factorial grows"),
+        ("Take k! / (n+1)!", "take k factorial over n plus one factorial"),
+        ("I am 5! Give me a b!", "i am five give me a b"),
+        ("(Really)! Plan B! Vitamin C!", "really plan b vitamin c"),
+        ("Noch 1,5 Liter", "noch one point five liter"),
+        ("2,5 kg or 0,75 l", "two point five kilograms or zero point seven five liters"),
+        ("Rooms 1,5 and 1,2,3", "rooms one five and one two three"),
+        ("911", "nine one one"),
+        ("In an emergency, 911 is the number.", "in an emergency nine one one is the number"),
+        ("The 911 operator", "the nine one one operator"),
+        ("My Porsche 911", "my porsche nine eleven"),
+        ("911 people came", "nine hundred eleven people came"),
+        ("Sooooo good! Nooo way. Coool, yesss.", "so good no way cool yes"),
+        ("Shhh! Brrr, hmmm. Aaaah, ewww", "shush burr hmm ah ew"),
+        ("NOOOO, XXXL and AAA", "no x x x l and a a a"),
+        ("Chapter iii, www.x.org", "chapter three w w w dot x dot org"),
+        ("1" * 300, " ".join(["one"] * 300)),
     ],
 )
 def test_signs_that_a_newcomer_met(model: NormalizerModel, written: str, said: str) -> None:
@@ -187,7 +205,7 @@ def test_long_runs_of_anything_are_taken(model: NormalizerModel, unit: str) -> N
     spoken(model, unit * (20_000 // len(unit)))
 
 
-@pytest.mark.parametrize("unit", ["1 ", "12 34 ", "7, "])
+@pytest.mark.parametrize("unit", ["1 ", "12 34 ", "7, ", "1/2 ", '5" ', "3% ", "2.5 ", "5' "])
 def test_numbers_are_as_cheap_as_prose(model: NormalizerModel, unit: str) -> None:
     prose = " ".join(written for kind, written, _ in table("english-kept.tsv") if kind == "plain")
     assert calls(model, unit * 1000) <= 3 * calls(model, prose)

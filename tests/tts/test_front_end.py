@@ -319,3 +319,25 @@ def test_a_language_that_the_model_did_not_learn_is_said_once(
 
 def test_the_embedded_model_learnt_english() -> None:
     assert VallE.load(device="cpu").languages == {"en"}
+
+
+SSML = '<speak>hello <lang xml:lang="de">guten <s>tag</s></lang> and <lang xml:lang="tlh">heghlumeh</lang></speak>'
+
+
+def test_b16_a_language_in_ssml_that_nobody_knows_is_said_once(
+    registry: Registry, make_model: Any, tmp_path: Path
+) -> None:
+    model = make_model(tmp_path / "model.sft", extra={"languages": ["en"]})
+    made = VallE.load(model, registry=registry, device="cpu").synthesize(SSML, **SETTINGS)
+    assert sum("marked as de is read as en" in line for line in made.warnings) == 1
+    assert sum('xml:lang="tlh" is no language' in line for line in made.warnings) == 1
+    assert made.record["spoken"].startswith("hello guten") and made.record["language"] == "en"
+
+
+def test_b16_a_document_in_another_language_is_in_that_language(
+    registry: Registry, make_model: Any, tmp_path: Path
+) -> None:
+    engine = VallE.load(make_model(tmp_path / "model.sft"), registry=registry, device="cpu")
+    made = engine.synthesize('<speak xml:lang="de-CH">guten tag</speak>', **SETTINGS)
+    assert made.record["language"] == "de" and not any("xml:lang" in line for line in made.warnings)
+    assert engine.synthesize('<speak xml:lang="en-GB">hello</speak>', **SETTINGS).record["language"] == "en"

@@ -296,3 +296,9 @@ def test_a_trace_is_a_file(tts: Any, tmp_path: Path) -> None:
     """Regression: `--trace -` wrote a file of that name."""
     assert "standard output" in tts.run("--trace", "-", code=2).stderr
     assert not Path("-").exists()
+
+
+def test_d15_another_format_than_the_name_promises_is_said(tts: Any) -> None:
+    done = tts.run("--format", "mp3", "--max-ar-steps", 5)
+    assert f"{tts.out} is mp3, as --format says, though it is named like wav" in done.stderr
+    assert "though" not in tts.run("--format", "wav", "--max-ar-steps", 5).stderr

@@ -165,3 +165,12 @@ def test_a_file_in_the_place_of_the_text_is_not_said_by_name(tts: Any, tmp_path:
     assert f"-f {notes} to read the file" in done.stderr and not (tmp_path / "o.wav").exists()
     swapped = tts.cli("tts", tts.reference, "Hello.", tmp_path / "o.wav", "--model", tts.model, code=2)
     assert "the order is TEXT REF OUT" in swapped.stderr
+
+
+def test_b15_letters_that_a_stuck_key_made_are_said_and_what_is_no_word_is_left_out(tts: Any) -> None:
+    record = tts(*SHORT, text="so" + "o" * 300)
+    assert record["spoken"] == "so" and "301 times" in record["warnings"][0]
+    record = tts(*SHORT, text=f"take {'qwertyuiop' * 30} now")
+    assert record["spoken"] == "take now" and "300 letters" in record["warnings"][0]
+    done = tts.run(text="qwertyuiop" * 30, model=Path("never-looked-at.sft"), code=3)
+    assert "nothing to say" in done.stderr and "no word" in done.stderr

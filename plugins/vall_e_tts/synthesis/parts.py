@@ -96,10 +96,11 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
     Punctuation that the model lacks is replaced or left out. Raises InputError where there is nothing to say, or a
     phoneme isn't in the model's table.
     """
+    warnings: list[str] = []
+    prepared = _in_known_languages(engine, prepared, warnings)
     tokenizer = engine.loaded.tokenizer
     if tokenizer is None:
         raise ModelError("the model carries no phoneme table", try_="--tokenizer FILE")
-    warnings: list[str] = []
     all_said = prepared.said or _read(prepared, lead, budget, warnings)
     leading = prepared.reference_phonemes if lead else None
     if leading:
@@ -130,6 +131,14 @@ def make_parts(engine: VallE, prepared: PreparedSpeech, lead: str | None, budget
             raise InputError("nothing to say: the model knows none of the phonemes", cause=f"they are: {phonemes}")
         items.append(TextPart(said, own, _encode(tokenizer, joined), _encode(tokenizer, own)))
     return TextParts(items, warnings)
+
+
+def _in_known_languages(engine: VallE, prepared: PreparedSpeech, warnings: list[str]) -> PreparedSpeech:
+    """The text with what markup puts into a language that the model hasn't learnt read as the rest of it."""
+    known = {code: engine.not_learnt(each.language) for code, each in prepared.front.others.items()}
+    strange = {code: why for code, why in known.items() if why is not None}
+    warnings += [f"{why}: what is marked as {code} is read as {prepared.language}" for code, why in strange.items()]
+    return replace(prepared, front=prepared.front.without(strange)) if strange else prepared
 
 
 def _read(prepared: PreparedSpeech, lead: str | None, budget: float, warnings: list[str]) -> list[Said]:

@@ -27,8 +27,6 @@ from vall_e_text import (
     Piece,
     Reading,
     Words,
-    build_normalizers,
-    find_normalizers,
     read,
     read_lexicon,
     require_speech,
@@ -41,13 +39,12 @@ from ..options import SpeechOptions
 from ..speech_task import SpeechTask, speech_task
 from .limits import parse_bound
 from .parts import Said
+from .wording import settle_front, spoken_pieces
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vall_e_core import CodecModel, PhonemizerModel, Registry
-
-AUTO = "auto"
 
 
 def _silent(line: str) -> None:
@@ -149,18 +146,8 @@ class SpeechRequest:
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)
         ctx = BuildContext(notify=notify, component=registry.get, owner=registry.owner)
-        phonemizer = component.build(ctx)
-        text = " ".join(shown(each) for each in reading.pieces if isinstance(each, Words | IPA))
-        language = settle_language(phonemizer, options.language, text)
-        if component.reads == "phonemes" and set(options.normalizer) - {"none"}:
-            raise UsageError(
-                f"--normalizer can't be used with the phonemizer {component.name}", cause="it takes phonemes, not words"
-            )
-        found = [] if component.reads == "phonemes" else find_normalizers(registry, options.normalizer, language)
-        front = FrontEnd(phonemizer, language, build_normalizers(found, ctx))
-        pieces = () if self.said else front.spoken(reading.pieces)
-        if not self.said:
-            require_speech(pieces)
+        front = settle_front(registry, component, ctx, options, reading.pieces, warnings.append)
+        pieces = () if self.said else spoken_pieces(front, reading.pieces, component.reads, warnings)
         spoken = heard if not transcript else self._spoken(front, transcript, component.reads)
         return PreparedSpeech(
             self, task, references, transcript, spoken, reading, pieces, front, tuple(warnings), tuple(self.said)
@@ -248,14 +235,3 @@ class PreparedSpeech:
     def with_options(self, options: SpeechOptions) -> PreparedSpeech:
         """With options that leave what was checked as it is (a seed, a length)."""
         return replace(self, request=replace(self.request, options=options))
-
-
-def settle_language(phonemizer: PhonemizerModel, language: str, text: str) -> str:
-    """The language code to use; `auto` is detected. Raises UsageError for one that the phonemizer doesn't know."""
-    if language.strip().lower() == AUTO:
-        detect = getattr(phonemizer, "detect", None)
-        if detect is None:
-            raise UsageError(f"the phonemizer {phonemizer.name} can't detect a language", try_="--language en")
-        return str(detect([text]))
-    phonemizer.phonemize([], language)
-    return language
