@@ -70,6 +70,12 @@ class ServeOptions(Component):
         (), multiple=True, metavar="NAME",
         help="a sampler that requests may use although it takes text or paths; repeatable",
     )  # fmt: skip
+    wyoming: str | None = param(
+        None, metavar="tcp://HOST:PORT",
+        help="speak the Wyoming protocol there too, for Home Assistant; it has no keys, so another address than this "
+        "machine's own needs --insecure",
+    )  # fmt: skip
+    zeroconf: bool = param(False, help="let Home Assistant find the --wyoming address (needs the package zeroconf)")
     strict_openai: bool = param(False, help="texts of at most 4096 characters, as OpenAI takes them")
     strict_requests: bool = param(False, help="refuse requests with unknown fields instead of ignoring these")
     log_text: bool = param(False, help="write texts into the log")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,14 +23,24 @@ from .transcriptions import ROUTE as TRANSCRIPTIONS
 from .transcriptions import transcriptions
 
 
-def create_app(server: Server) -> Starlette:
-    """An ASGI application for a server. It starts the server's worker, and closes it at its end."""
+def create_app(server: Server, wyoming: socket.socket | None = None) -> Starlette:
+    """An ASGI application for a server. It starts the server's worker, and closes it at its end.
+
+    Args:
+        server: what the routes share.
+        wyoming: where to take connections of the Wyoming protocol meanwhile.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         server.worker.start()
         try:
-            yield
+            async with AsyncExitStack() as stack:
+                if wyoming is not None:
+                    from .wyoming.listener import listening
+
+                    await stack.enter_async_context(listening(server, wyoming))
+                yield
         finally:
             server.close()
 

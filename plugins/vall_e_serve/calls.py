@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from vall_e_tts import EngineJob
 
-from .delivery import JobWatch
+from .delivery import JobWatch, gone
 from .server import Server
 
 
@@ -18,7 +18,7 @@ async def answer_of(server: Server, job: EngineJob, request: Request) -> Any:  #
     Raises:
         HttpError: 504 where it takes too long. And what the job failed with.
     """
-    watch = JobWatch(server, job, request.receive)
+    watch = JobWatch(server, job, gone(request.receive))
     try:
         await watch.next()
         return job.result

@@ -41,6 +41,14 @@ class Catalog:
             if not self._known(voice):
                 raise UsageError(f"--voice-map {name}={voice}: there is no such voice", try_="vall-e voices list")
 
+    @property
+    def usual(self) -> str:
+        """The voice of a request that names none. Raises HttpError where there is no packaged voice."""
+        packaged = sorted(self._registry.names(Voice.kind))
+        if not packaged:
+            raise no_voice("", 400)
+        return self.aliases.get(OPENAI_NAMES[0], packaged[0])
+
     def resolve(self, name: str) -> str:
         """The voice that a name stands for; a saved voice goes before an OpenAI name.
 

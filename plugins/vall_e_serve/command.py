@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -54,19 +55,37 @@ def run(task: Serve, session: Session) -> None:
     server = Server(
         options, session.registry, Worker(load, rows=options.rows, warm=warm), keys=keys, log=session.notice
     )
-    listen(create_app(server), server, session)
+    wyoming = _wyoming_socket(options)
+    listen(create_app(server, wyoming), server, session, wyoming)
 
 
 def require_packages() -> None:
     """Raises PluginError where the extra isn't installed."""
-    from importlib.util import find_spec
-
     missing = [each for each in _PACKAGES if find_spec(each) is None]
     if missing:
         raise PluginError(
             "vall-e serve needs packages that aren't installed", cause=", ".join(missing),
             try_="pip install 'vall-e[serve]'",
         )  # fmt: skip
+
+
+def _wyoming_socket(options: ServeOptions) -> socket.socket | None:
+    """Where Wyoming clients connect. Raises UsageError, and PluginError without the package."""
+    if options.wyoming is None and not options.zeroconf:
+        return None
+    if find_spec("wyoming") is None:
+        raise PluginError(
+            "--wyoming needs a package that isn't installed", cause="wyoming", try_="pip install 'vall-e[serve]'"
+        )
+    from .wyoming.listener import wyoming_socket
+
+    return wyoming_socket(options)
+
+
+def _shown(sock: socket.socket) -> str:
+    """A socket's address and port."""
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def warm(engine: VallE) -> None:
@@ -85,7 +104,7 @@ def warm(engine: VallE) -> None:
         engine.notify(f"not warmed up: {error.message}")
 
 
-def listen(app: object, server: Server, session: Session) -> None:
+def listen(app: object, server: Server, session: Session, wyoming: socket.socket | None = None) -> None:
     """Listen until a signal, or until the engine can't be loaded.
 
     Raises:
@@ -108,6 +127,8 @@ def listen(app: object, server: Server, session: Session) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             session.notice(f"listening on http://{place}, as OpenAI's API at http://{place}/v1")
+            if wyoming is not None:
+                session.notice(f"listening on tcp://{_shown(wyoming)}, for Wyoming clients such as Home Assistant")
 
         async def on_tick(self, counter: int) -> bool:
             return server.worker.failure is not None or await super().on_tick(counter)
@@ -120,12 +141,13 @@ def listen(app: object, server: Server, session: Session) -> None:
     )  # fmt: skip
     listener = Listener(config)
     sock = bound(options.host, options.port)
-    host, port = sock.getsockname()[:2]
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    place = _shown(sock)
     try:
         listener.run(sockets=[sock])
     finally:
-        sock.close()
+        for each in (sock, wyoming):
+            if each is not None:
+                each.close()
         server.close()
     if server.worker.failure is not None:
         raise server.worker.failure

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,10 +42,11 @@ class How:
 class JobWatch:
     """Waits for news of a job, and notices when its client leaves."""
 
-    def __init__(self, server: Server, job: EngineJob, receive: Receive) -> None:
+    def __init__(self, server: Server, job: EngineJob, left: Coroutine[Any, Any, object]) -> None:
+        """Wait for a job's news until it is over, or `left` is: that the client has gone."""
         self._server, self._job = server, job
         self._news = asyncio.Event()
-        self._left = asyncio.ensure_future(_gone(receive))
+        self._left = asyncio.ensure_future(left)
         self._until = job.created + server.options.request_seconds
         loop = asyncio.get_running_loop()
 
@@ -104,7 +105,7 @@ class JobWatch:
             raise HttpError(503, "the server is about to end", code="draining", headers={"Retry-After": "1"})
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
     """Returns when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -133,7 +134,7 @@ class SpeechResponse:
         self._finished, self._usage = finished, usage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        watch = JobWatch(self._server, self._job, receive)
+        watch = JobWatch(self._server, self._job, gone(receive))
         try:
             waves = await watch.next()
             if self._how.whole:

@@ -65,7 +65,7 @@ async def speech(request: Request) -> SpeechResponse:
     if order.ignored:
         headers["X-VallE-Ignored"] = ", ".join(order.ignored)
     return SpeechResponse(
-        server, visit, job, order.how, headers, lambda spoken: _kept(server, visit, order, spoken),
+        server, visit, job, order.how, headers, lambda spoken: kept(server, visit, order, spoken),
         lambda spoken: usage(spoken, server.engine.codec.frame_rate),
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ def usage(spoken: Spoken, frame_rate: float) -> dict[str, int]:
     return {"input_tokens": given, "output_tokens": made, "total_tokens": given + made}
 
 
-def _kept(server: Server, visit: Visit, order: Order, spoken: Spoken) -> None:
+def kept(server: Server, visit: Visit, order: Order, spoken: Spoken) -> None:
     """Note what a finished request was."""
     record = spoken.record
     trace = None if spoken.trace is None else [dict(each.to_mapping()) for each in spoken.trace.lines]

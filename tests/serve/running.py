@@ -16,6 +16,7 @@ import uvicorn
 from vall_e_core import Registry
 from vall_e_serve import ServeOptions, Server, create_app
 from vall_e_serve.keys import Keys
+from vall_e_serve.wyoming.listener import wyoming_socket
 from vall_e_tts import Worker
 
 
@@ -46,6 +47,8 @@ class Running:
     server: Server
     port: int
     lines: list[str] = field(default_factory=list)
+    wyoming: int = 0
+    """The port for Wyoming clients, where there is one."""
 
     @property
     def url(self) -> str:
@@ -102,7 +105,9 @@ def running(
     """A server with an engine, listening."""
     lines: list[str] = []
     server = Server(ServeOptions(**{"port": 0, **options}), registry, Worker(load), keys=keys, log=lines.append)
-    config = uvicorn.Config(create_app(server), port=0, log_config=None, access_log=False, lifespan="on", http="h11")
+    wyoming = wyoming_socket(server.options)
+    app = create_app(server, wyoming)
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on", http="h11")
     listener = uvicorn.Server(config)
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
@@ -110,7 +115,7 @@ def running(
         while not listener.started:
             time.sleep(0.005)
         port = listener.servers[0].sockets[0].getsockname()[1]
-        found = Running(server, port, lines)
+        found = Running(server, port, lines, 0 if wyoming is None else wyoming.getsockname()[1])
         if wait:
             found.wait(lambda: server.worker.engine is not None or server.worker.failure is not None)
             assert server.worker.failure is None, server.worker.failure

@@ -1,0 +1,282 @@
+"""The Wyoming protocol, spoken by its own client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import pytest
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping, Pong
+from wyoming.tts import (
+    Synthesize,
+    SynthesizeChunk,
+    SynthesizeStart,
+    SynthesizeStop,
+    SynthesizeStopped,
+    SynthesizeVoice,
+)
+
+from vall_e_core import Registry, UsageError
+from vall_e_serve import ServeOptions
+from vall_e_serve.wyoming.events import LONGEST_EVENT
+from vall_e_serve.wyoming.listener import MOST_CONNECTIONS, wyoming_socket
+from vall_e_serve.wyoming.sentences import SentenceBuffer
+from vall_e_tts import VallE
+
+from .running import Running, running
+
+ADDRESS = "tcp://127.0.0.1:0"
+SLT = SynthesizeVoice(name="slt")
+
+
+@pytest.fixture(scope="module")
+def house(registry: Registry, engine: VallE) -> Iterator[Running]:
+    """A server that Wyoming clients can reach."""
+    with running(registry, lambda: engine, wyoming=ADDRESS) as found:
+        yield found
+
+
+def talk(house: Running, say: Callable[[AsyncTcpClient], Any]) -> Any:
+    """What a client gets from a conversation."""
+
+    async def conversation() -> Any:
+        async with AsyncTcpClient("127.0.0.1", house.wyoming) as client:
+            return await asyncio.wait_for(say(client), 60)
+
+    return asyncio.run(conversation())
+
+
+async def heard(client: AsyncTcpClient, last: str) -> list[Event]:
+    """The events until one of a type, or until the server is gone."""
+    found: list[Event] = []
+    while (event := await client.read_event()) is not None:
+        found.append(event)
+        if event.type == last:
+            break
+    return found
+
+
+def sound(events: list[Event]) -> bytes:
+    """The samples of a speech: one start, chunks in the format it names, one stop."""
+    kinds = [event.type for event in events if event.type.startswith("audio-")]
+    assert kinds[0] == "audio-start" and kinds[-1] == "audio-stop"
+    assert set(kinds[1:-1]) == {"audio-chunk"}
+    start = AudioStart.from_event(next(event for event in events if event.type == "audio-start"))
+    chunks = [AudioChunk.from_event(event) for event in events if event.type == "audio-chunk"]
+    assert {(each.rate, each.width, each.channels) for each in chunks} == {(start.rate, 2, 1)}
+    return b"".join(each.audio for each in chunks)
+
+
+def pcm(house: Running, text: str) -> bytes:
+    """The same over HTTP."""
+    answer = house.speak(text, response_format="pcm", sample_rate=16_000, seed=0)
+    assert answer.status == 200
+    return answer.body
+
+
+def test_it_tells_its_voices_and_that_text_may_come_in_pieces(house: Running) -> None:
+    async def say(client: AsyncTcpClient) -> Info:
+        await client.write_event(Describe().event())
+        event = await client.read_event()
+        assert event is not None
+        return Info.from_event(event)
+
+    info = talk(house, say)
+    (program,) = info.tts
+    assert program.installed and program.supports_synthesize_streaming
+    assert {"slt", "rms"} <= {voice.name for voice in program.voices}
+    assert "alloy" not in {voice.name for voice in program.voices}
+    packaged = [voice for voice in program.voices if voice.name in ("slt", "rms")]
+    assert all(voice.installed and voice.languages == ["en"] for voice in packaged)
+    assert not info.asr, "it hears phonemes, which are no words"
+
+
+def test_a_text_sounds_as_it_does_over_http(house: Running) -> None:
+    text = "Good morning. The kettle is on."
+
+    async def say(client: AsyncTcpClient) -> list[Event]:
+        await client.write_event(Synthesize(text, voice=SLT).event())
+        return await heard(client, "audio-stop")
+
+    ours = sound(talk(house, say))
+    assert len(ours) > 10_000
+    assert ours == pcm(house, text)
+
+
+def test_a_stream_in_pieces_of_three_characters_is_the_sentences_one_by_one(house: Running) -> None:
+    text = "Good morning. The kettle is on."
+
+    async def say(client: AsyncTcpClient) -> list[Event]:
+        await client.write_event(SynthesizeStart(voice=SLT).event())
+        for at in range(0, len(text), 3):
+            await client.write_event(SynthesizeChunk(text[at : at + 3]).event())
+        await client.write_event(Synthesize(text, voice=SLT).event())  # what older servers wait for
+        await client.write_event(SynthesizeStop().event())
+        return await heard(client, "synthesize-stopped")
+
+    events = talk(house, say)
+    assert SynthesizeStopped.is_type(events[-1].type) and AudioStop.is_type(events[-2].type)
+    parts = [pcm(house, each) for each in ("Good morning.", "The kettle is on.")]
+    assert sound(events) == b"".join(parts), "once, though the whole text came behind its pieces"
+
+
+def test_a_whole_sentence_is_heard_before_the_text_has_ended(house: Running) -> None:
+    async def say(client: AsyncTcpClient) -> tuple[str, list[Event]]:
+        await client.write_event(SynthesizeStart(voice=SLT).event())
+        await client.write_event(SynthesizeChunk("Good morning. And no").event())
+        first = await heard(client, "audio-chunk")
+        await client.write_event(SynthesizeChunk("w the news.").event())
+        await client.write_event(SynthesizeStop().event())
+        return first[-1].type, await heard(client, "synthesize-stopped")
+
+    first, rest = talk(house, say)
+    assert first == "audio-chunk"
+    assert [event.type for event in rest][-2:] == ["audio-stop", "synthesize-stopped"]
+
+
+def test_a_connection_serves_several_speeches_and_tells_that_it_lives(house: Running) -> None:
+    async def say(client: AsyncTcpClient) -> tuple[list[bytes], str]:
+        made = []
+        for _ in range(2):
+            await client.write_event(Synthesize("Hello.", voice=SLT).event())
+            made.append(sound(await heard(client, "audio-stop")))
+        await client.write_event(Ping(text="there?").event())
+        event = await client.read_event()
+        assert event is not None
+        return made, Pong.from_event(event).text or ""
+
+    (first, second), said = talk(house, say)
+    assert first == second, "equal texts sound equal"
+    assert said == "there?"
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        (Synthesize("Hello.", voice=SynthesizeVoice(name="nobody")), "voice_not_found"),
+        (Synthesize("   "), "bad_text"),
+        (Synthesize("a" * 30_000), "too_long"),
+        (Synthesize("<speak><break", text_format="ssml"), "bad_text"),
+    ],
+)
+def test_what_cannot_be_said_is_one_error_and_the_end(house: Running, event: Synthesize, code: str) -> None:
+    async def say(client: AsyncTcpClient) -> list[Event]:
+        await client.write_event(event.event())
+        return await heard(client, "")
+
+    events = talk(house, say)
+    error = Error.from_event(events[-1])
+    assert error.code == code and error.text and "/" not in error.text.replace("GET /v1/audio/voices", "")
+    assert not [each for each in events if each.type == "audio-chunk"]
+
+
+def test_ssml_in_pieces_is_read_when_it_is_whole(house: Running) -> None:
+    text = '<speak>Good morning. <break time="200ms"/> The kettle is on.</speak>'
+
+    async def say(client: AsyncTcpClient) -> list[Event]:
+        await client.write_event(SynthesizeStart(voice=SLT, text_format="ssml").event())
+        for at in range(0, len(text), 7):
+            await client.write_event(SynthesizeChunk(text[at : at + 7]).event())
+        await client.write_event(SynthesizeStop().event())
+        return await heard(client, "synthesize-stopped")
+
+    assert sound(talk(house, say)) == pcm(house, text)
+
+
+def test_a_client_that_leaves_frees_the_engine(registry: Registry, slow: Any) -> None:
+    with running(registry, lambda: slow, wyoming=ADDRESS) as house:
+
+        async def leave(client: AsyncTcpClient) -> None:
+            await client.write_event(Synthesize("Good morning. " * 20, voice=SLT).event())
+            while house.server.admission.running == 0:
+                await asyncio.sleep(0.005)
+
+        talk(house, leave)
+        slow.release(1_000)
+        house.wait(lambda: house.server.admission.running == 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\n", b"[]\n", b"{}\n", b"null\n", b'{"type": 5}\n', b"\xff\xfe\n",
+        b"[" * 100_000 + b"\n",
+        b'{"type": "synthesize", "data": []}\n', b'{"type": "synthesize", "data_length": -1}\n',
+        b'{"type": "synthesize", "data_length": "x"}\n',
+        json.dumps({"type": "describe", "payload_length": LONGEST_EVENT + 1}).encode() + b"\n",
+        json.dumps({"type": "describe", "data_length": 1 << 40}).encode() + b"\n",
+        b'{"type": "describe", "data_length": 9}\n{}', b"x" * (2 * LONGEST_EVENT),
+    ],
+)  # fmt: skip
+def test_what_is_no_event_ends_the_connection_and_nothing_else(house: Running, sent: bytes) -> None:
+    hangs_up = suppress(OSError)  # before all is sent, perhaps
+    with hangs_up, socket.create_connection(("127.0.0.1", house.wyoming), timeout=20) as plain:
+        plain.sendall(sent)
+        plain.shutdown(socket.SHUT_WR)
+        while plain.recv(65536):
+            """It hangs up in the end."""
+    assert house.get("/health").status == 200
+    test_it_tells_its_voices_and_that_text_may_come_in_pieces(house)
+
+
+def test_there_may_be_many_connections_but_not_any_number(registry: Registry, slow: Any) -> None:
+    with running(registry, lambda: slow, wyoming=ADDRESS) as house, ExitStack() as stack:
+        plain = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", house.wyoming), timeout=20)) for _ in range(100)
+        ]
+        closed = 0
+        for each in plain:
+            each.settimeout(0.05)
+            with suppress(TimeoutError):
+                closed += each.recv(1) == b""
+        assert closed == 100 - MOST_CONNECTIONS
+
+
+def test_describe_is_answered_while_the_engine_works(registry: Registry, slow: Any) -> None:
+    with running(registry, lambda: slow, wyoming=ADDRESS) as house:
+        speaking = threading.Thread(target=house.speak, kwargs={"text": "Good morning. " * 5})
+        speaking.start()
+        house.wait(lambda: house.server.admission.running > 0)
+        test_it_tells_its_voices_and_that_text_may_come_in_pieces(house)
+        slow.release(1_000)
+        speaking.join(30)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"wyoming": "tcp://0.0.0.0:0"}, "the protocol has no keys"),
+        ({"wyoming": "127.0.0.1:10200"}, "expected tcp://HOST:PORT"), ({"wyoming": "tcp://127.0.0.1"}, "expected"),
+        ({"wyoming": "tcp://127.0.0.1:99999"}, "expected"), ({"zeroconf": True}, "nothing to announce"),
+        ({"wyoming": ADDRESS, "zeroconf": True}, "only this machine can reach"),
+    ],
+)  # fmt: skip
+def test_addresses_that_are_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        wyoming_socket(ServeOptions(**options))
+    assert said in caught.value.render()
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Hello there. How are you? Fine!", ["Hello there.", "How are you?", "Fine!"]),
+        ("Mr. Smith paid $3.50. Then he left.", ["Mr. Smith paid $3.50.", "Then he left."]),
+        ("Shopping:\nmilk\n\nbread", ["Shopping:", "milk", "bread"]), ("   ", []), ("", []), ("No end", ["No end"]),
+    ],
+)  # fmt: skip
+def test_sentences_do_not_depend_on_where_the_pieces_end(text: str, sentences: list[str], size: int) -> None:
+    buffer = SentenceBuffer()
+    found = [each for at in range(0, len(text), size) for each in buffer.add(text[at : at + size])]
+    assert found + buffer.rest() == sentences
