@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .chains import ar_only, check_version, plan_chain
     from .checkpoint.load import Loaded, codec_name, empty_model, inspect_model, load_model
     from .checkpoint.save import save_model
+    from .deadline import Deadline, TimeLimitError
     from .decode.ar import ArPass, generate_ar, speech_job, stream_ar
     from .decode.demask import DEFAULT_GUIDANCE, Demasking, generate_nar_len
     from .decode.guidance import Guidance
@@ -74,6 +75,7 @@ else:
             ".chains": ("ar_only", "check_version", "plan_chain"),
             ".checkpoint.load": ("Loaded", "codec_name", "empty_model", "inspect_model", "load_model"),
             ".checkpoint.save": ("save_model",),
+            ".deadline": ("Deadline", "TimeLimitError"),
             ".decode.ar": ("ArPass", "generate_ar", "speech_job", "stream_ar"),
             ".decode.demask": ("DEFAULT_GUIDANCE", "Demasking", "generate_nar_len"),
             ".decode.guidance": ("Guidance",),
@@ -136,6 +138,7 @@ __all__ = [
     "Attend",
     "Backbone",
     "BaseModel",
+    "Deadline",
     "Demasking",
     "Device",
     "EarlyExit",
@@ -159,6 +162,7 @@ __all__ = [
     "StepRecorder",
     "StepRecording",
     "Target",
+    "TimeLimitError",
     "Tokenizer",
     "Utterance",
     "Written",

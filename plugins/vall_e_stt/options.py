@@ -42,6 +42,10 @@ class HearingOptions(Component):
     layer_skip_varentropy_threshold: float = param(
         0.1, min=0.0, max=float("inf"), unit="bits²", help="exit early if the varentropy is at most this"
     )
+    timeout: float | None = param(
+        None, min=0.001, max=1e6, unit="s",
+        help="give up on a recording that isn't transcribed after this long; the others go on",
+    )  # fmt: skip
     batch_size: int = param(
         8, min=1, max=1024, help="pieces processed together; doesn't change the result in float32"
     )

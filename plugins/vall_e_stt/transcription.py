@@ -16,6 +16,7 @@ from vall_e_core import BuildContext, ModelError
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import FORMAT, versions
 from vall_e_lm import (
+    Deadline,
     Target,
     advised_seconds,
     early_exit,
@@ -70,7 +71,8 @@ def transcribe(
 
     A trace keeps some numbers of every step, so its memory grows with the audio.
 
-    Raises InputError for audio that can't be read, ModelError for a model that can't transcribe.
+    Raises InputError for audio that can't be read, ModelError for a model that can't transcribe, TimeLimitError where
+    `how` limits the time and it is over.
     """
     with engine.ready():
         return _transcribed(engine, audio, how, chain, progress, trace)
@@ -86,12 +88,14 @@ def _transcribed(
 ) -> Transcription:
     began = time.perf_counter()
     require_stt(engine)
-    run = _Run(engine, how, chain, progress, trace)
+    deadline = Deadline(how.timeout, "the transcription")
+    run = _Run(engine, how, chain, progress if how.timeout is None else deadline.watch(progress), trace)
     heard: list[Heard] = []
     pending: list[Window] = []
     detector = open_detector(how.vad, engine.codec.sample_rate, run.warnings.append)
     source = read_voiced(audio, engine.codec.sample_rate, run.window, detector=detector)
     for window in source:
+        deadline.check(f"it has got to {window.start:.0f} s of the recording")
         pending.append(window)
         if len(pending) >= max(_WINDOWS_AT_ONCE, how.batch_size):
             heard += run.listen(pending, len(heard))

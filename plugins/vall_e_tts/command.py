@@ -134,7 +134,7 @@ class ShownProgress:
 def arguments_of(session: Session, words: Words, options: SpeechOptions) -> dict[str, object]:
     """The run as flags that repeat it: absolute paths, the text itself, the seed that was used."""
     found = session.record()
-    for key in ("words", "output", "overwrite", "repeat", "file", "trace", "no-sidecar", "format", "strict"):
+    for key in ("words", "output", "overwrite", "repeat", "file", "trace", "no-sidecar", "format", "strict", "timeout"):
         found.pop(key, None)
     found["text"] = words.text.encode("utf-8", "ignore").decode("utf-8")  # lone surrogates can't be written
     found["ref"] = [str(path.absolute()) for path in words.references]

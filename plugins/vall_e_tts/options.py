@@ -117,6 +117,11 @@ class SpeechOptions(Component):
         (), multiple=True, metavar="NAME[:WEIGHT|k=v,…]",
         help="a scorer of finished takes; repeatable; default with --candidates: all that suit the model",
     )  # fmt: skip
+    timeout: float | None = param(
+        None, min=0.001, max=1e6, unit="s",
+        help="give up if the speech isn't finished after this long, counted once the model is loaded; then no file is "
+             "written",
+    )  # fmt: skip
     batch_size: int = param(
         8, min=1, max=1024, help="utterances processed together; doesn't change the result in float32"
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vall_e_core import InputError, Session, VallEError
 from vall_e_files import OutputTarget, check_folder, check_output
-from vall_e_lm import ModelOptions, find_model, plan_chain
+from vall_e_lm import ModelOptions, TimeLimitError, find_model, plan_chain
 
 from .command import STAGES, request_of, with_seed
 from .options import SpeechOptions
@@ -73,7 +73,7 @@ def run(task: Sweep, session: Session) -> None:
             try:
                 prepared = replace(request, options=setting.options).prepare(session.registry)
                 rows.append(judged(setting, engine.speak(prepared, setting.chains), target))
-            except InputError as error:
+            except (InputError, TimeLimitError) as error:
                 failures.append(error)
                 rows.append(Row(setting, error=error.message))
             bar.advance()

@@ -172,6 +172,15 @@ def test_a_bad_input_fails_the_run_but_not_the_others(stt: Any, tmp_path: Path, 
     assert "not an audio file" in stt(text, code=3).stderr
 
 
+def test_g3_a_recording_that_takes_too_long_fails_and_not_the_others(stt: Any, tmp_path: Path, speech: Path) -> None:
+    quiet = save(tmp_path / "quiet.wav", silence(1.0))
+    done = stt(speech, quiet, "--timeout", 0.001, "-o", tmp_path / "out", code=6)
+    assert "the transcription wasn't finished within 0.001 s" in done.stderr and "1 of 2 inputs failed" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quiet.txt"]
+    assert stt(speech, "--timeout", 0.001, code=124).stdout == ""
+    assert stt(speech, "--timeout", 600).stdout == stt(speech).stdout
+
+
 def test_a5_a_fault_in_the_middle_of_a_file_is_that_inputs_error(stt: Any, tmp_path: Path, speech: Path) -> None:
     wave = voice(70)
     wave[RATE * 65] = np.nan

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from vall_e_core import InputError, Registry, VallE
-from vall_e_lm import in_batches
+from vall_e_lm import TimeLimitError, in_batches
+from vall_e_tts import SpeechOptions, SpeechRequest
 from vall_e_tts.synthesis import limits
 from vall_e_tts.synthesis.loops import find_loop
 from vall_e_tts.synthesis.takes import Steps, Take, Wanted, best_take, retry_seed
@@ -249,3 +250,51 @@ def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
         assert code == expected
         assert "Traceback" not in process.stderr.read()
     assert not out.exists() and list(tmp_path.glob(".vall-e-*")) == []
+
+
+LONG = "one two three four five six. " * 20
+
+
+def test_g3_speech_that_takes_too_long_ends_without_a_file(tts: Any) -> None:
+    done = tts.run("--timeout", 0.001, text=LONG, code=124)
+    assert "the speech wasn't finished within 0.001 s" in done.stderr and "--timeout" in done.stderr
+    assert sorted(each.name for each in tts.folder.iterdir() if "out" in each.name or ".vall-e" in each.name) == []
+    assert tts("--timeout", 600)["duration"] > 0
+    assert "timeout" not in tts.record()["arguments"]
+    assert "at least 0.001" in tts.run("--timeout", 0, code=2).stderr
+
+
+def test_g3_what_was_there_before_stays(tts: Any) -> None:
+    tts.count = 1
+    tts.out.write_bytes(b"before")
+    tts.count = 0
+    tts.run("-y", "--timeout", 0.001, text=LONG, code=124)
+    assert tts.out.read_bytes() == b"before"
+
+
+@pytest.mark.parametrize(
+    "how", [("--stream",), ("--candidates", 2), ("--ar-sampler", "beam"), ("--refine-on-stop",)], ids=lambda how: how[0]
+)
+def test_g3_whatever_the_way_of_speaking(tts: Any, how: tuple[object, ...]) -> None:
+    assert "wasn't finished" in tts.run("--timeout", 0.001, *how, text=LONG, code=124).stderr
+
+
+def test_g3_of_several_runs_the_others_go_on(registry: Registry, model_path: Path) -> None:
+    engine = VallE.load(model_path, registry=registry, device="cpu")
+    settings: dict[str, Any] = {"phonemizer": "letters", "seed": 3, "max_ar_steps": "20", "unk": "skip"}
+
+    def request(**more: Any) -> SpeechRequest:
+        return SpeechRequest(LONG, voice="tim", options=SpeechOptions(**settings, **more))
+
+    alone = engine.speak(request())
+    scheduler = engine.scheduler(rows=4)
+    late, other = scheduler.begin(request(timeout=0.001)), scheduler.begin(request(), keep_parts=True)
+    waves = []
+    while scheduler.step():
+        while (wave := other.poll()) is not None:
+            waves.append(wave)
+    waves += list(other)
+    with pytest.raises(TimeLimitError, match="the speech wasn't finished"):
+        late.poll()
+    assert [part.codes.tolist() for part in other.parts] == [part.codes.tolist() for part in alone.parts]
+    assert sum(map(len, waves)) == len(alone.wave)

@@ -1,7 +1,7 @@
 """The entry point of the command line: runs the program and turns every end into an exit code.
 
 0 done, 1 internal error, 2 usage, 3 bad input, 4 model or plugin, 5 device or memory, 6 batch with failures,
-7 worse than allowed, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 standard output closed by its reader.
+7 worse than allowed, 124 over the time limit, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 stdout closed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from vall_e_audio import Wave, at_pitch
-from vall_e_lm import joins, require_finite
+from vall_e_lm import Deadline, TimeLimitError, joins, require_finite
 
 from .candidates import Chosen
 from .traces import Traces
@@ -66,6 +66,8 @@ class SpeechRun:
     traces: Traces | None = None
     patient: bool = False
     """Nobody listens before all of it is there, so that work is better gathered than done soon."""
+    deadline: Deadline = field(default_factory=lambda: Deadline(None, "the speech"))
+    """When all of it has to be made."""
     given: Tensor | None = None
     """Level 0 [T], where it is known already."""
     warnings: list[str] = field(default_factory=list)
@@ -111,6 +113,10 @@ class SpeechRun:
         limits = sorted((each.limit for each in self.plan.wanted), reverse=True)
         rows = max(1, self.plan.passes.batch_size // self.plan.passes.candidates)
         return limits[0] + -(-sum(limits[rows:]) // rows)
+
+    def late(self) -> TimeLimitError | None:
+        """What says that the time which it may take is over, or None."""
+        return self.deadline.error(f"{self.heard} of {len(self.plan.parts)} parts were done")
 
     def chain(self, attempt: int) -> tuple[str, Chain]:
         """The chain of an attempt at level 0, counted from 0, and its name."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vall_e_lm import Deadline
+
 from .chains import Chains
 from .early import early_part
 from .planning import plan_speech
@@ -107,13 +109,16 @@ class Scheduler:
 
         Raises:
             InputError, UsageError, ModelError, DeviceError: see `plan_speech`.
+            The stream raises TimeLimitError where the options limit the time.
         """
         began, clock = time.perf_counter(), Clock()
         prepared = request
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.engine.registry, notify=self.engine.notify)
+        deadline = Deadline(prepared.request.options.timeout, "the speech")
         plan = plan_speech(self.engine, prepared, chains or {}, clock, self._chains, early=early, traced=trace)
-        run = SpeechRun(plan, clock, progress, Traces() if trace else None, patient, given)
+        watch = progress if deadline.seconds is None else deadline.watch(progress)
+        run = SpeechRun(plan, clock, watch, Traces() if trace else None, patient, deadline, given)
         self._runs.append(run)
         return SpeechStream(run, self, began=began, keep_parts=keep_parts, arguments=arguments)
 
@@ -141,6 +146,9 @@ class Scheduler:
         if not self._runs:
             return False
         rows = self._rows()
+        for run in self._runs[:]:
+            if (late := run.late()) is not None:
+                self._fail(run, late)
         self._begin(rows)
         writing = rows.busy > 0
         due = self._due(urgent=writing) if self._wrote or not writing else []
