@@ -67,6 +67,7 @@ def test_it_is_what_transformers_asks_for() -> None:
     assert isinstance(as_hf_processor("top-k:5"), transformers.LogitsProcessor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beams", [1, 3])
 def test_it_equals_the_processors_of_transformers(model: Any, beams: int) -> None:
     ours = generate(model, as_hf_processor(["repetition-penalty:1.7,window=-1", "top-k:9"]), num_beams=beams)

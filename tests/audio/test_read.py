@@ -394,6 +394,7 @@ def test_a_pipe_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> N
         read_audio(io.BufferedReader(Pipe(wav(PCM, len(PCM)))))
 
 
+@pytest.mark.slow
 def test_a_clip_becomes_a_tensor_of_the_same_samples(tmp_path: Path) -> None:
     clip = read_audio(save(tmp_path / "a.wav", tone()))
     tensor = clip.tensor()

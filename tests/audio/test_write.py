@@ -70,6 +70,7 @@ def test_pieces_written_one_by_one_are_the_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
 
 
+@pytest.mark.slow
 def test_minutes_of_ogg_at_once(tmp_path: Path) -> None:
     """libvorbis runs out of stack when it is handed minutes in one call."""
     write_audio(tmp_path / "a.ogg", np.zeros(24_000 * 600, np.float32), 24_000)

@@ -37,6 +37,7 @@ def counts_removed_ones(logits: Tensor, step: Step) -> Tensor:
     return logits / (1 + (logits == GONE).sum(-1, keepdim=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", [by_id, by_size, spares_the_stop, counts_removed_ones])
 def test_more_than_what_is_left_is_seen(work: Apply) -> None:
     wrong = transform(work, invariances=COMPACT, removes=False)
@@ -113,6 +114,7 @@ class Writes(Narrow):
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "said"),
     [(FewerKept, "other tokens than apply"), (Falling, "don't rise"), (Short, "int64 ids"), (Writes, "in kept()")],

@@ -17,7 +17,20 @@ from vall_e_core.testing import (
 INSTALLED = Registry.load(environ={})
 
 
-@pytest.mark.parametrize("sampler", installed_samplers(), ids=lambda each: each.name)
+LONG = {
+    "beam", "dry", "dynamic-temperature", "entropix", "mirostat", "no-repeat-ngram", "ras", "repetition-penalty",
+    "top-h", "xtc",
+}  # fmt: skip
+"""Samplers with many parameters or a long memory, whose contract takes seconds."""
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if each.name in LONG else [], id=each.name)
+        for each in installed_samplers()
+    ],
+)
 def test_contract(sampler: type[Sampler]) -> None:
     assert check_sampler(sampler) == []
 

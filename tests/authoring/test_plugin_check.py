@@ -12,6 +12,7 @@ from vall_e_authoring.check import check
 from vall_e_core.cli import main
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["constraints", "hf"])
 def test_a_required_parameter_is_no_fault_where_an_instance_can_be_made(name: str) -> None:
     assert [(each.subject, each.problems) for each in check(name) if each.problems] == []

@@ -8,6 +8,8 @@ import pytest
 
 from vall_e_authoring.new import Names, write_plugin
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 LINE = 'pytest_plugins = ["vall_e_authoring.pytest_plugin"]\n'
 STRICT = ("-W", "error", "-p", "no:cacheprovider", "-v")

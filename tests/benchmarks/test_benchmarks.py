@@ -69,6 +69,7 @@ def test_what_can_not_be_measured_is_refused(tmp_path: Path) -> None:
         assert done.returncode == 2
 
 
+@pytest.mark.slow
 def test_contenders_and_context_bound_a_run(tmp_path: Path) -> None:
     """What a run of many rows is cut down with: no peer, no loop without a cache, a short prefill."""
     pytest.importorskip("onnxruntime")

@@ -262,6 +262,7 @@ def test_strict_stops_at_the_first_broken_plugin(run: Run, site: Site, monkeypat
     assert run("samplers", "list", "--no-plugins").code == 0
 
 
+@pytest.mark.slow
 def test_plugins_check_tries_what_a_plugin_brings(run: Run, site: Site) -> None:
     site.sampler("fine", "fine", "fine_plugin")
     site.add("heavy", {"heavy": "heavy_plugin"}, {"heavy_plugin": "import numpy\n" + TASK})
@@ -358,6 +359,7 @@ def test_shell_completion_offers_commands_and_flags(run: Run, monkeypatch: pytes
     assert {"--top-p", "--top-k"} <= offered("tts", "--top-")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize("arguments", [("samplers", "list"), ("engines", "list"), ("samplers", "list", "--json")])
 def test_a_full_device_is_said_as_one(arguments: tuple[str, ...]) -> None:

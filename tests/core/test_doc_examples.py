@@ -177,6 +177,7 @@ def arguments(command: str) -> list[list[str]]:
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page, listed in COMMANDS.items() if any(c.reason is None for c in listed)])
 def test_every_command_does_what_the_page_says(
     page: str, place: Path, capfdbinary: pytest.CaptureFixture[bytes]

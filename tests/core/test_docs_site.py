@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site that `VALL_E_SITE` names, as `.ci/run` has just built it, or one that is built here."""
+    if "VALL_E_SITE" in os.environ:
+        return Path(os.environ["VALL_E_SITE"])
     for package in ("sphinx", "furo", "myst_parser", "sphinxcontrib.mermaid"):
         pytest.importorskip(package, reason="the extra docs isn't installed", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("site")

@@ -59,6 +59,7 @@ def test_the_public_names_are_all_there_and_import_no_torch_by_being_listed() ->
         vall_e_core.nonsense  # noqa: B018 - that it fails is the test
 
 
+@pytest.mark.slow
 def test_j5_nothing_under_the_gpl_is_imported_where_espeak_does_not_read(tmp_path: Path) -> None:
     """Speech from IPA and a transcription, with the plugin switched off."""
     wav, out = ROOT / "examples" / "slt.wav", tmp_path / "out.wav"

@@ -112,6 +112,7 @@ def run(environment: dict[str, str], *args: str) -> subprocess.CompletedProcess[
 SPEAK = ("tts", "Yes.", "--voice", "slt", "--seed", "1", "--max-tries", "1", "--listen", "off")
 
 
+@pytest.mark.slow
 def test_what_a_plugin_prints_in_any_phase_stays_out_of_the_sound(environment: dict[str, str]) -> None:
     done = run(environment, *SPEAK, "-o", "-", "--sampler", "noisy")
     assert done.returncode == 0, done.stderr.decode()
@@ -120,6 +121,7 @@ def test_what_a_plugin_prints_in_any_phase_stays_out_of_the_sound(environment: d
         assert said in done.stderr, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "says"),
     [

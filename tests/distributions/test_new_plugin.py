@@ -10,18 +10,19 @@ import pytest
 
 from vall_e_authoring.new import TRIALS
 
-from .test_distributions import ROOT, SENTENCE, Venv, build_wheel
+from .building import SENTENCE, Venv, build_wheel
+
+pytestmark = pytest.mark.slow
 
 KINDS = list(TRIALS)
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Venv, Path]:
+def written(core_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Venv, Path]:
     """An environment with the core and a new plugin of each kind, `near-KIND`, and the folder of these."""
     folder = tmp_path_factory.mktemp("new")
-    core = build_wheel(ROOT, folder / "core")
-    alone = Venv(folder / "alone", core)
-    wheels = [core]
+    alone = Venv(folder / "alone", core_wheel)
+    wheels = [core_wheel]
     for kind in KINDS:
         made = alone.run("vall-e", "plugins", "new", f"near-{kind}", "--kind", kind, "--dir", str(folder))
         assert made.returncode == 0, made.stderr

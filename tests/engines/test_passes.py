@@ -47,6 +47,7 @@ def adopt(graphs: Any, model: Model, heard: list[str] | None = None) -> Model:
 # on a device that isn't there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [True, False], ids=["bidirectional", "causal"])
 @pytest.mark.parametrize("guidance", [None, Guidance(2.0, 0.7)], ids=str)
 def test_a_level_is_eager_s(monkeypatch: pytest.MonkeyPatch, guidance: Guidance | None, seen: bool) -> None:

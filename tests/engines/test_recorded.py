@@ -109,6 +109,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Record:
 # the same function again, on the same memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("specs", CHAINS, ids=" ".join)
 def test_a_recorded_step_is_the_ordinary_one(record: Record, specs: tuple[str, ...]) -> None:
     """Across the cache's buckets, with rows that end, join and are dropped; one row, few, and all."""
@@ -237,6 +238,7 @@ def test_room_is_checked_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
         cache.reserve(1)
 
 
+@pytest.mark.slow
 def test_a_batch_s_memory_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not when Python gets round to looking for cycles: a batch's cache may be most of a GPU."""
     buckets(monkeypatch.setattr, 16, 5, NAME)
@@ -433,6 +435,7 @@ ELSEWHERE: list[tuple[tuple[str, ...], dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("specs", "how"), ELSEWHERE, ids=str)
 def test_a_graph_is_eager_token_for_token(
     monkeypatch: pytest.MonkeyPatch, specs: tuple[str, ...], how: dict[str, Any]
@@ -465,6 +468,7 @@ def test_a_graph_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
         assert graphs.captured > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_graph_in_16_bits(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
     """The chain gets float32 all the same."""
@@ -515,7 +519,8 @@ def test_a_capture_finds_what_a_graph_cannot_hold(monkeypatch: pytest.MonkeyPatc
 # the whole program
 
 
-TEXT = "The birch canoe slid. They built a fire near the lake, and a yellow bus stopped."
+TEXT = "The birch canoe slid. They built a fire."
+LONG = "The birch canoe slid. They built a fire near the lake, and a yellow bus stopped."
 ASKED: list[tuple[dict[str, Any], str]] = [
     ({}, ""), ({"candidates": 2, "ar": ["dry", "top-p:0.9"]}, ""), ({"ar": ["beam:2"]}, ""),
     ({"cfg_strength": 2.0}, ""), ({"layer_skip": True}, "layer skip"), ({"trace": True}, "a trace"),
@@ -527,6 +532,7 @@ def voice() -> VallE:
     return VallE.load(device="cpu", engine="eager")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "says"), ASKED, ids=str)
 def test_what_a_user_asks_for(
     voice: VallE, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], says: str
@@ -545,13 +551,14 @@ def test_what_a_user_asks_for(
     assert bool(recorder.repeats) != bool(says)
 
 
+@pytest.mark.slow
 def test_a_stream_of_the_voice(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = list(voice.stream(TEXT, voice="slt", seed=3))
+    pieces = list(voice.stream(LONG, voice="slt", seed=3))
     sound = torch.cat([torch.from_numpy(piece) for piece in pieces])
     buckets(monkeypatch.setattr, 64, 8)
     recorder = Repeating()
     monkeypatch.setattr(voice.loaded.model, "recorder", recorder)
-    again = list(voice.stream(TEXT, voice="slt", seed=3))
+    again = list(voice.stream(LONG, voice="slt", seed=3))
     assert len(again) == len(pieces) > 2
     assert torch.allclose(torch.cat([torch.from_numpy(piece) for piece in again]), sound, atol=1e-4)
     assert recorder.repeats > 50 and recorder.said == []

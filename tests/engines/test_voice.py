@@ -51,6 +51,7 @@ def divergence(exact: Tensor, other: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rounded", "mean", "most", "agree"), [("int8", 0.003, 0.08, 0.93), ("int4", 0.05, 0.8, 0.8)], indirect=["rounded"]
 )
@@ -69,6 +70,7 @@ def test_opinions_hardly_move(exact: VallE, rounded: VallE, mean: float, most: f
         assert float((here.argmax(-1) == there.argmax(-1)).float().mean()) >= agree
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounded", ["int8"], indirect=True)
 def test_what_is_said_is_said_again(rounded: VallE) -> None:
     first, second = (rounded.synthesize(TEXT, voice="slt", seed=3) for _ in range(2))

@@ -230,6 +230,7 @@ def test_records_wait_for_the_judge_and_are_written_whole(whisper: Path, tmp_pat
     assert not (tmp_path / "run" / "items" / "stopped.json").exists()
 
 
+@pytest.mark.slow
 def test_every_rung_of_the_ladder_is_heard(whisper: Path, evaluate: Run, manifest: Path) -> None:
     done = evaluate("ladder", manifest, "-n", 1, "--judge", f"whisper:{whisper}", "--json")
     assert done.code == 0, done.err

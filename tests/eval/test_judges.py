@@ -51,6 +51,7 @@ def test_a_sentence_is_told_from_all_others(sentences: SentenceJudge, voices: Vo
     assert sentences.judge(Judged(recording, "The soup was too hot to taste right away.")).figures["identified"] == 0
 
 
+@pytest.mark.slow
 def test_cut_and_reversed_recordings_are_caught(
     sentences: SentenceJudge, alignment: AlignmentJudge, voices: Voices
 ) -> None:
@@ -64,6 +65,7 @@ def test_cut_and_reversed_recordings_are_caught(
     assert alignment.judge(Judged(backwards(recording), said)).figures["complete"] == 0.0
 
 
+@pytest.mark.slow
 def test_alignment_tells_the_pace_and_what_is_left_at_the_end(alignment: AlignmentJudge, voices: Voices) -> None:
     recording, said = voices["slt"]
     rate = recording.sample_rate

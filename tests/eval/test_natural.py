@@ -43,6 +43,7 @@ def test_a_judge_that_isnt_installed_is_left_out_or_says_how(
     assert remedy in str(found.value.try_)
 
 
+@pytest.mark.slow
 def test_a_run_without_them_is_as_ever_and_one_that_names_them_ends(evaluate: Run) -> None:
     done = evaluate("codec", "-n", 1, "--no-pictures")
     assert done.code == 0 and done.err.count("left out: the judge") >= 3
@@ -100,6 +101,7 @@ def test_the_codec_tells_how_near_voices_stay(color: Panel, evaluate: Run) -> No
     assert [each["figure"] for each in report["bar"]] == ["speaker.own"]
 
 
+@pytest.mark.slow
 def test_speech_has_similarities_by_the_cosine_as_it_is(color: Panel, evaluate: Run) -> None:
     done = evaluate("tts", "--ref", "slt", "--ref", "rms", "-n", 1, "--judge", "speaker", "--json")
     assert done.code == 0, done.err
@@ -172,6 +174,7 @@ def test_spellings_that_say_the_same_count_as_the_same() -> None:
     assert (word_errors("Four red birds.", "for red birds sing").errors, word_errors("", "a").wanted) == (2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.judges
 @there("speechmos", "librosa", "requests", "onnxruntime")
 def test_noise_sounds_worse_than_speech(registry: Registry, voices: Voices) -> None:

@@ -57,6 +57,7 @@ def slice_(kept: dict[str, Any], evaluate: Run) -> Path:
 # the slice, with floors well below the figures of the whole list
 
 
+@pytest.mark.slow
 def test_a_slice_of_the_report_keeps_its_floor(slice_: Path, kept: dict[str, Any]) -> None:
     """8 recordings, a choice of 120 sentences: chance is 0.07."""
     report = kept["report"]
@@ -131,6 +132,7 @@ def test_a_second_run_makes_nothing_again(
     assert len(fewer.json()["items"]) == 1, "a part of what is done"
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_or_start_anew(evaluate: Run, tmp_path: Path) -> None:
     one = ("--ref", "slt", "-n", 1, *QUICK, "-o", tmp_path / "run")
     assert evaluate("tts", *one).code == 0
@@ -145,6 +147,7 @@ def test_other_settings_are_refused_or_start_anew(evaluate: Run, tmp_path: Path)
     assert refused.code == 2 and (tmp_path / "mine" / "letter.txt").is_file()
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +184,7 @@ def better(report: dict[str, Any], key: str, change: float) -> dict[str, Any]:
     return changed
 
 
+@pytest.mark.slow
 def test_a_run_is_held_against_a_baseline(
     slice_: Path, evaluate: Run, tmp_path: Path, kept: dict[str, Any]
 ) -> None:
@@ -208,6 +212,7 @@ def test_a_run_is_held_against_a_baseline(
 # listening, codec, ladder
 
 
+@pytest.mark.slow
 def test_the_model_hears_the_packaged_voices(evaluate: Run, tmp_path: Path) -> None:
     done = evaluate("stt", "-o", tmp_path / "run")
     assert done.code == 0, done.err
@@ -220,6 +225,7 @@ def test_the_model_hears_the_packaged_voices(evaluate: Run, tmp_path: Path) -> N
     assert (tmp_path / "run" / "confusions.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
 def test_the_codec_keeps_words_and_pitch(evaluate: Run, tmp_path: Path) -> None:
     done = evaluate("codec", "-n", 2, "--threads", 1, "-o", tmp_path / "run")
     assert done.code == 0, done.err
@@ -235,6 +241,7 @@ def test_the_codec_keeps_words_and_pitch(evaluate: Run, tmp_path: Path) -> None:
     assert evaluate("codec", "-n", 1, "--levels", 99).code == 2
 
 
+@pytest.mark.slow
 def test_the_ladder_loses_from_rung_to_rung(evaluate: Run, manifest: Path, tmp_path: Path) -> None:
     done = evaluate("ladder", manifest, "-n", 1, "-o", tmp_path / "run", "--no-pictures")
     assert done.code == 0, done.err

@@ -64,6 +64,7 @@ def same(left: ArResult, right: ArResult) -> bool:
     return torch.equal(left.codes, right.codes) and facts and close
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("specs", CHAINS, ids=" ".join)
 def test_who_joins_says_what_it_says_alone(make: Make, specs: tuple[str, ...]) -> None:
     model, chain, everyone = make(layers=2), chain_of(*specs), range(len(LIMITS))

@@ -76,6 +76,7 @@ def test_rows_of_different_chains_and_seeds_write_what_they_write_alone(make: Ma
     assert loop.active == 0 and loop.step() == {}
 
 
+@pytest.mark.slow
 def test_a_long_row_may_join_short_ones(make: Make) -> None:
     model, chain = make(), chain_of(f"suppress:{STOP}")
     loop = SharedLoop(model, Target("ar"), "ar", most=8)
@@ -140,6 +141,7 @@ def test_a_chain_that_fails_ends_its_own_rows_alone(make: Make) -> None:
     assert isinstance(found, Written) and torch.equal(found.tokens, alone(model, 1, good, 12))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [32, 64, 192])
 def test_neighbours_dont_show_in_a_single_bit(width: int) -> None:
     """Tokens and log-probability at 1, 2, 3 and 8 rows, with neighbors of other lengths and chains."""

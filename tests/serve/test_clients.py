@@ -39,6 +39,7 @@ def probed(path: Path) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "codec"), [("mp3", "mp3"), ("opus", "opus"), ("flac", "flac"), ("wav", "pcm_s16le"), ("aac", "aac")]
 )
@@ -124,6 +125,7 @@ def client(served: Running) -> Any:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.clients
 @pytest.mark.parametrize("format", ["mp3", "opus", "flac", "wav", "pcm"])
 def test_openai_speaks_whole(client: Any, served: Running, format: str) -> None:
@@ -133,6 +135,7 @@ def test_openai_speaks_whole(client: Any, served: Running, format: str) -> None:
     assert made.content == served.speak(TEXT, voice="nova", response_format=format, seed=3).body
 
 
+@pytest.mark.slow
 @pytest.mark.clients
 def test_openai_streams(client: Any, served: Running) -> None:
     with client.audio.speech.with_streaming_response.create(
@@ -149,6 +152,7 @@ def test_openai_streams(client: Any, served: Running) -> None:
     assert b"".join(base64.b64decode(each["audio"]) for each in events[:-1]) == b"".join(pieces)
 
 
+@pytest.mark.slow
 @pytest.mark.clients
 def test_openai_hears_lists_and_makes_voices(client: Any, served: Running) -> None:
     heard = client.audio.transcriptions.create(model="whisper-1", file=WAV)

@@ -71,6 +71,7 @@ def nothing_left(
     assert not voices_folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_left")
 def test_odd_values_of_every_field_of_speech(fuzzed: Running) -> None:
     chance = random.Random(1)

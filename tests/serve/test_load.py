@@ -215,6 +215,7 @@ def test_health_answers_while_a_model_is_loaded_and_ready_says_when_it_is(
         assert served.speak("late").error["code"] == "draining"
 
 
+@pytest.mark.slow
 def test_many_leavings_leak_no_job(registry: Registry, slow: SlowEngine) -> None:
     with running(registry, lambda: slow, rows=2, queue=100, max_per_key=1000, keys=Keys()) as served:
         before = threading.active_count()

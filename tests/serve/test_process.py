@@ -58,6 +58,7 @@ def begun(port: int, text: str) -> Iterator[http.client.HTTPResponse]:
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 
 
+@pytest.mark.slow
 @needs_signals
 def test_a_signal_lets_a_stream_end_whole_and_the_exit_code_is_0() -> None:
     with serving("--rows", "2") as (process, port):
@@ -70,6 +71,7 @@ def test_a_signal_lets_a_stream_end_whole_and_the_exit_code_is_0() -> None:
             asked(port, "/health")
 
 
+@pytest.mark.slow
 @needs_signals
 def test_a_second_signal_ends_it_at_once() -> None:
     with serving() as (process, port), begun(port, "One sentence. " * 40) as response:
@@ -97,6 +99,7 @@ def test_a_model_that_is_not_there_is_said_before_anything_listens(
     assert "listening" not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_can_t_be_loaded_ends_the_server_with_its_error(tmp_path: Path) -> None:
     broken = tmp_path / "broken.sft"
     broken.write_bytes(b"nonsense")

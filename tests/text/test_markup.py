@@ -338,6 +338,7 @@ FLOODS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("markup", ["text", "html"])
 @pytest.mark.parametrize("flood", FLOODS)
 def test_b3_time_is_linear_whatever_the_markup(

@@ -27,6 +27,7 @@ def tried(path: Path) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["era", "later"])
 def test_configurations_of_any_value(write: Write, layout: str) -> None:
     path = write(layout=layout)
@@ -47,6 +48,7 @@ def test_configurations_of_any_value(write: Write, layout: str) -> None:
     assert 0 < good < len(places) * len(HOSTILE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["config", "stats", "userdata", "advice", "audio_backend"])
 def test_metadata_of_any_value(write: Write, key: str) -> None:
     for value in HOSTILE:
