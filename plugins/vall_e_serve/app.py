@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import lists, voices
+from . import lists, page, voices
 from .errors import HttpError
-from .guard import Guard
+from .guard import STATIC, Guard
 from .openapi import openapi
+from .preview import ROUTE as PREVIEW
+from .preview import preview
 from .server import Server
 from .speech import ROUTE as SPEECH
 from .speech import speech
@@ -47,6 +49,7 @@ def create_app(server: Server, wyoming: socket.socket | None = None) -> Starlett
     app = Starlette(
         routes=[
             Route(SPEECH, speech, methods=["POST"]),
+            Route(PREVIEW, preview, methods=["POST"]),
             Route(TRANSCRIPTIONS, transcriptions, methods=["POST"]),
             Route(voices.ROUTE, voices.listed, methods=["GET"]),
             Route(voices.ROUTE, voices.add, methods=["POST"]),
@@ -63,6 +66,8 @@ def create_app(server: Server, wyoming: socket.socket | None = None) -> Starlett
             Route("/ready", lists.ready, methods=["GET"]),
             Route("/metrics", lists.metrics, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
+            Route("/", page.index, methods=["GET"]),
+            Route(f"{STATIC}{{name}}", page.static, methods=["GET"]),
         ],
         middleware=[Middleware(Guard, server=server)],
         exception_handlers={404: _unknown, 405: _wrong_method},

@@ -56,6 +56,16 @@ class SpeechFields(Component):
 
 
 @dataclass(frozen=True)
+class PreviewFields(Component):
+    """A text whose words and phonemes are wanted, without sound."""
+
+    name = "preview"
+
+    input: str = param(help="the text")
+    language: str = param("en", help="language of the text; auto detects it")
+
+
+@dataclass(frozen=True)
 class VoiceFields(Component):
     """A voice made from an uploaded recording."""
 

@@ -25,6 +25,7 @@ OPEN = frozenset({"/health", "/ready", "/", "/openapi.json"})
 STATIC = "/static/"
 LISTS = frozenset({"/v1/audio/voices", "/v1/audio/models", "/v1/models"})
 """What `--public-lists` lists without a key."""
+_UNLOGGED = frozenset({"/health", "/ready", "/metrics", f"{STATIC}{{name}}"})
 _METHODS = "GET, POST, DELETE"
 _FEW_HEADERS = "authorization, content-type"
 _SECONDS = 600
@@ -156,7 +157,7 @@ class Guard:
         entry |= visit.facts or {}
         if trace is not None:
             entry["trace"] = trace
-        if visit.route not in ("/health", "/ready", "/metrics"):
+        if visit.route not in _UNLOGGED:
             server.log(entry)
 
 

@@ -21,7 +21,8 @@ def _models(server: Server) -> list[dict[str, Any]]:
     engine = server.engine
     about = {
         "object": "model", "created": server.started, "owned_by": "vall-e", "sha256": engine.loaded.sha256,
-        "codec": engine.codec.name, "quantize": engine.options.quantize, "dtype": engine.options.dtype,
+        "codec": engine.codec.name, "sample_rate": engine.codec.sample_rate, "quantize": engine.options.quantize,
+        "dtype": engine.options.dtype,
         "same_bytes": engine.options.quantize == "none" and engine.options.dtype == "float32",
     }  # fmt: skip
     label = engine.place.label

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from vall_e_core import Component, __version__
 
-from .fields import ExplainFields, SpeechFields, TranscriptionFields, VoiceFields
+from .fields import ExplainFields, PreviewFields, SpeechFields, TranscriptionFields, VoiceFields
 from .server import Server, visit_of
 from .sound import TYPES
 
@@ -47,6 +47,7 @@ def document(*, keyed: bool) -> dict[str, Any]:
     heard = {"application/json": {"schema": {"type": "object"}}, "text/plain": {}, "text/event-stream": {}}
     found: dict[str, Any] = {
         "/v1/audio/speech": {"post": _operation("Speak a text", speech, _json(_speech()))},
+        "/v1/audio/speech/preview": {"post": _operation("Show what will be said", body=_json(_schema(PreviewFields)))},
         "/v1/audio/transcriptions": {
             "post": _operation("Transcribe a recording", heard, _form(TranscriptionFields, "file"))
         },

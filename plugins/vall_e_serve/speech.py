@@ -83,12 +83,7 @@ def check(server: Server, body: dict[str, Any]) -> Order:
     ignored = ignored_fields(server, unknown)
     engine = server.engine
     check_model(server, fields.model)
-    most = min(server.options.max_input_chars, OPENAI_CHARACTERS if server.options.strict_openai else 1 << 30)
-    if len(fields.input) > most:
-        raise HttpError(
-            400, f"input has {len(fields.input)} characters, and at most {most} are taken; try: several requests",
-            code="too_long", param="input",
-        )  # fmt: skip
+    check_length(server, fields.input)
     rate = rate_of(fields.response_format, fields.sample_rate, engine.codec.sample_rate)
     chains = read_chains(server.registry, server.options.allow_sampler, fields.samplers, fields.nar_samplers)
     plans(server.registry, chains, engine.loaded.advice, engine.loaded.config.version)
@@ -144,6 +139,16 @@ def delivery_of(fields: SpeechFields) -> str:
     if fields.response_format in ("wav", "flac"):
         return "whole" if estimate_seconds(fields.input) / fields.speed <= WHOLE_SECONDS else "parts"
     return "parts"
+
+
+def check_length(server: Server, text: str) -> None:
+    """Whether a text isn't too long for one request. Raises HttpError."""
+    most = min(server.options.max_input_chars, OPENAI_CHARACTERS if server.options.strict_openai else 1 << 30)
+    if len(text) > most:
+        raise HttpError(
+            400, f"input has {len(text)} characters, and at most {most} are taken; try: several requests",
+            code="too_long", param="input",
+        )  # fmt: skip
 
 
 def check_model(server: Server, name: str | None) -> None:
