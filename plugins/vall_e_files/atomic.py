@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from vall_e_core import InputError, UsageError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_LITTER = re.compile(r"\.vall-e-[0-9a-f]{12}\.(part|probe)")
+_LITTER = re.compile(r"\.vall-e-[0-9a-f]{12}\.part")
 _YOUNG_SECONDS = 60.0
 """What is younger is left alone, for its writer may not have locked it yet."""
 
@@ -30,13 +31,15 @@ _YOUNG_SECONDS = 60.0
 class PendingFile:
     """A file under a temporary name, for `with`: `take_name` makes it appear, else it is gone at the end.
 
-    Opening it raises OSError.
+    Opening it raises OSError. An interrupt may come at any moment, between two steps of this code too: so what removes
+    the file is registered before there is one, and works when the object, or the process, ends.
     """
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         self._target = Path(os.path.realpath(path))
         self._overwrite = overwrite
         self.path = self._target.with_name(f".vall-e-{secrets.token_hex(6)}.part")
+        self._removal = weakref.finalize(self, _remove, str(self.path), os.getpid())
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self.file: BinaryIO = os.fdopen(os.open(self.path, flags, 0o666), "wb")
         _lock(self.file.fileno())
@@ -63,10 +66,11 @@ class PendingFile:
             os.replace(self.path, self._target)
 
     def take_back(self) -> None:
-        """Be gone again, where nothing had that name before."""
+        """Be gone again, where nothing had that name before. What somebody else has put there meanwhile stays."""
         if not self._overwrite:
             with suppress(OSError):
-                self._target.unlink()
+                if not os.path.lexists(self.path) or os.path.samefile(self.path, self._target):
+                    self._target.unlink()
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +82,14 @@ class PendingFile:
             self.file.close()
         with suppress(OSError):
             self.path.unlink()
+        self._removal.detach()
+
+
+def _remove(path: str, process: int) -> None:
+    """Remove a file of this process; one that it has forked has it too, and leaves it alone."""
+    if os.getpid() == process:
+        with suppress(OSError):
+            os.unlink(path)
 
 
 class Output:
@@ -112,11 +124,12 @@ class Output:
         with PendingFile(beside, overwrite=self._overwrite) as second:
             second.file.write(text)
             second.finish()
-            second.take_name()
-            self.at = self._path
             try:
+                second.take_name()
+                self.at = self._path
                 self._pending.take_name()
             except BaseException:
+                self._pending.take_back()
                 second.take_back()
                 raise
 

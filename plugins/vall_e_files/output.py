@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from vall_e_core import InputError, UsageError, writing_stdout
 
-from .atomic import open_output, sweep, write_atomic
+from .atomic import PendingFile, open_output, sweep, write_atomic
 
 STDOUT = "-"
 #: File suffix -> the container that is written for it.
@@ -130,14 +128,11 @@ def check_folder(folder: Path) -> None:
         what = "the output's folder is a file" if folder.exists() else "the output's folder doesn't exist"
         raise InputError(f"{what}: {folder}", try_=f"mkdir -p {folder}")
     sweep(folder)
-    probe = folder / f".vall-e-{secrets.token_hex(6)}.probe"
     try:
-        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with PendingFile(folder / "any", overwrite=False):
+            pass
     except OSError as error:
         raise InputError(f"can't write to the folder {folder}", cause=error.strerror) from error
-    finally:
-        with suppress(OSError):
-            probe.unlink()
 
 
 def write_json(path: Path, value: object, *, overwrite: bool = False) -> None:
