@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
-from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from vall_e_lm import ModelOptions, find_model
 from . import ServeOptions
 
 if TYPE_CHECKING:
-    from vall_e_tts import VallE
+    from vall_e_tts import Scheduler, VallE
 
     from . import Serve
     from .server import Server
@@ -61,7 +61,7 @@ def run(task: Serve, session: Session) -> None:
 
 def require_packages() -> None:
     """Raises PluginError where the extra isn't installed."""
-    missing = [each for each in _PACKAGES if find_spec(each) is None]
+    missing = [each for each in _PACKAGES if importlib.util.find_spec(each) is None]
     if missing:
         raise PluginError(
             "vall-e serve needs packages that aren't installed", cause=", ".join(missing),
@@ -73,7 +73,7 @@ def _wyoming_socket(options: ServeOptions) -> socket.socket | None:
     """Where Wyoming clients connect. Raises UsageError, and PluginError without the package."""
     if options.wyoming is None and not options.zeroconf:
         return None
-    if find_spec("wyoming") is None:
+    if importlib.util.find_spec("wyoming") is None:
         raise PluginError(
             "--wyoming needs a package that isn't installed", cause="wyoming", try_="pip install 'vall-e[serve]'"
         )
@@ -88,18 +88,20 @@ def _shown(sock: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def warm(engine: VallE) -> None:
+def warm(scheduler: Scheduler) -> None:
     """The first use, which is slower than all others: nobody waits for it."""
     from vall_e_core import Voice
     from vall_e_tts import SpeechOptions, SpeechRequest
 
+    engine = scheduler.engine
     voice = next(iter(sorted(engine.registry.names(Voice.kind))), None)
     if voice is None:
         return
     try:
-        request = SpeechRequest("Ready.", voice=voice, options=SpeechOptions(seed=1)).prepare(engine.registry)
-        for _wave in engine.speak_stream(request, early=True):
-            pass
+        stream = scheduler.begin(SpeechRequest("Ready.", voice=voice, options=SpeechOptions(seed=1)), early=True)
+        while not stream.finished:
+            scheduler.step()
+            stream.poll()
     except VallEError as error:  # a model may need another voice, or language; requests will say so
         engine.notify(f"not warmed up: {error.message}")
 

@@ -9,14 +9,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from vall_e_core import Registry
 from vall_e_core.cli import main
+from vall_e_lm.decode.alike import alike_rows
+from vall_e_serve.command import warm
+from vall_e_tts import EngineJob, SpeechOptions, SpeechRequest, SpeechWork, VallE, Worker
 
 
 @contextmanager
@@ -132,3 +138,27 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setattr(util, "find_spec", lambda name, *more: None if name == "uvicorn" else real(name, *more))
     assert main(["serve"]) == 4
     assert "vall-e[serve]" in capfd.readouterr().err
+
+
+def test_what_the_first_request_would_wait_for_is_done_before(
+    registry: Registry, engine: VallE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = []
+
+    def counted(*given: Any) -> int:
+        trials.append(given)
+        return alike_rows(*given)
+
+    monkeypatch.setattr("vall_e_lm.decode.shared.alike_rows", counted)
+    worker = Worker(lambda: engine, rows=2, warm=warm)
+    worker.start()
+    try:
+        assert worker.wait(60) and worker.failure is None
+        assert len(trials) == 1, "how many rows round alike is tried once"
+        ended = threading.Event()
+        request = SpeechRequest("Hello.", voice="slt", options=SpeechOptions(seed=1)).prepare(registry)
+        worker.submit(EngineJob(SpeechWork(request), unread=None), lambda _job: ended.set())
+        assert ended.wait(60)
+        assert len(trials) == 1
+    finally:
+        worker.close()

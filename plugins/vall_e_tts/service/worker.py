@@ -44,14 +44,14 @@ class Worker:
     """
 
     def __init__(
-        self, load: Callable[[], VallE], *, rows: int = 8, warm: Callable[[VallE], None] | None = None
+        self, load: Callable[[], VallE], *, rows: int = 8, warm: Callable[[Scheduler], None] | None = None
     ) -> None:
         """Prepare a worker.
 
         Args:
             load: makes the engine; called in the thread.
             rows: sentences that are written at the same time, at most.
-            warm: a first use of the engine, before anybody waits for it.
+            warm: a first use of the engine and its scheduler, before anybody waits for them.
         """
         self._load, self._rows, self._warm = load, rows, warm
         self._changed = threading.Condition()
@@ -116,15 +116,16 @@ class Worker:
     def _run(self) -> None:
         try:
             engine = self._load()
+            scheduler = engine.scheduler(rows=self._rows, alike=True)
             if self._warm is not None:
-                self._warm(engine)
+                with engine.ready():
+                    self._warm(scheduler)
         except BaseException as error:
             self.failure = error  # told by whoever started the worker
             self._loaded.set()
             return
         self.engine = engine
         self._loaded.set()
-        scheduler = engine.scheduler(rows=self._rows, alike=True)
         with engine.ready():
             while self._turn(scheduler):
                 pass
