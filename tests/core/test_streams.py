@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from vall_e_core.cli import main
 
 PLUGIN = '''
 import os, sys
@@ -90,8 +93,8 @@ def vall_e_commands():
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A third party's plugin on the path, as it were installed."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a third party's plugin, as it were installed."""
     folder = tmp_path_factory.mktemp("noisy")
     (folder / "vall_e_noisy.py").write_text(PLUGIN)
     (folder / "vall_e_noisy_dead.py").write_text("import sys\nprint('dead')\nsys.exit(0)\n")
@@ -99,7 +102,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vall-e-noisy\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text("[vall_e]\nnoisy = vall_e_noisy\n")
-    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(installed: Path) -> dict[str, str]:
+    """That of a process which finds it."""
+    paths = [str(installed), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
 
 
@@ -121,6 +130,14 @@ def test_what_a_plugin_prints_in_any_phase_stays_out_of_the_sound(environment: d
         assert said in done.stderr, said
 
 
+@pytest.fixture
+def found_here(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process finds it too, and forgets it afterwards."""
+    monkeypatch.syspath_prepend(str(installed))
+    yield
+    sys.modules.pop("vall_e_noisy", None)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "says"),
@@ -136,11 +153,12 @@ def test_what_a_plugin_prints_in_any_phase_stays_out_of_the_sound(environment: d
     ],
 )
 def test_what_a_plugin_raises_is_its_failure(
-    environment: dict[str, str], tmp_path: Path, args: tuple[str, ...], says: str
+    found_here: None, capfd: pytest.CaptureFixture[str], tmp_path: Path, args: tuple[str, ...], says: str
 ) -> None:
-    done = run(environment, *SPEAK, "-o", str(tmp_path / "out.wav"), *args)
-    assert done.returncode == 4, done.stderr.decode()
-    error = done.stderr.decode().partition("error: ")[2]
+    code = main([*SPEAK, "-o", str(tmp_path / "out.wav"), *args])
+    said = capfd.readouterr().err
+    assert code == 4, said
+    error = said.partition("error: ")[2]
     assert says in error and "Traceback" not in error and "bug in vall-e" not in error
     assert list(tmp_path.iterdir()) == []
 

@@ -441,7 +441,7 @@ def test_a_graph_is_eager_token_for_token(
     monkeypatch: pytest.MonkeyPatch, specs: tuple[str, ...], how: dict[str, Any]
 ) -> None:
     """Captured without a wait and without a copy from the host, and repeated without any of our Python."""
-    plain, few = small_model(layers=2), {"count": 5, **how}
+    plain, few = small_model(layers=2), {"count": 3, **how}  # two rows, one of which ends while the third waits
     here = say(plain, chain_of(*specs), 2, **few)
     buckets(monkeypatch.setattr, 16, 5, NAME)
     with pretended() as graphs:

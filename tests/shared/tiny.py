@@ -26,7 +26,7 @@ SYMMAP = {
     "<unk>": 0, "<bos>": 1, "</eos>": 2, "<mask>": 3, " ": 4,
     **{char: 5 + i for i, char in enumerate(LETTERS + ".,!?;:'-")},
 }  # fmt: skip
-TEXT = "the birch canoe slid on the smooth planks."
+TEXT = "the canoe slid."
 
 
 def tiny_plugin() -> ModuleType:

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import torch
 
+from babble import babble
 from vall_e_core import DeviceError, Registry, UsageError, VallE
 
 TEXT = "hello there"
@@ -60,13 +61,20 @@ def state() -> tuple[object, ...]:
     return torch.get_default_dtype(), torch.get_default_device(), torch.get_num_threads()
 
 
+@pytest.fixture(scope="module")
+def undisturbed(engine: VallE, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str, Any]:
+    """What is spoken and heard, and the codes, where nobody has set anything."""
+    path = tmp_path_factory.mktemp("recording") / "ref.wav"
+    soundfile.write(path, babble(2.0, 16_000), 16_000)
+    return speak(engine), engine.transcribe(path).phonemes, engine.make_voice(path).codes
+
+
 @pytest.mark.parametrize("name", ["dtype", "half", "device", "everywhere", "threads"])
 def test_what_the_caller_set_in_torch_changes_nothing_and_stays(
-    engine: VallE, registry: Registry, model_path: Path, reference: Path, name: str
+    engine: VallE, undisturbed: tuple[Any, str, Any], registry: Registry, model_path: Path, reference: Path, name: str
 ) -> None:
     """Regression: with float64 as the default a model could not be loaded."""
-    expected, heard = speak(engine), engine.transcribe(reference).phonemes
-    codes = engine.make_voice(reference).codes
+    expected, heard, codes = undisturbed
     with upset(name):
         before = state()
         found = speak(engine)

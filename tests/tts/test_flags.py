@@ -146,8 +146,8 @@ RECORDS: dict[tuple[object, ...], Record] = {}
 """Of runs that many tests compare theirs with, by their flags."""
 
 
-FELT = 3
-"""A seed with which the random model's takes are long enough for every sampler to be felt."""
+FELT: dict[str, Any] = {"seed": 3, "text": "the birch canoe slid on the smooth planks."}
+"""With these the random model's takes are long enough for every sampler to be felt."""
 
 
 def plain(tts: Any, *flags: object, **named: object) -> Record:
@@ -167,7 +167,7 @@ def base(tts: Any) -> Record:
 def test_sampler_flag_has_its_effect(
     tts: Any, name: str, flags: tuple[object, ...], check: Check
 ) -> None:
-    assert check(tts(*flags, seed=FELT), plain(tts, seed=FELT)), name
+    assert check(tts(*flags, **FELT), plain(tts, **FELT)), name
 
 
 @pytest.mark.parametrize(("name", "flags", "check"), PASSES, ids=[each[0] for each in PASSES])
@@ -292,8 +292,8 @@ def test_a_model_with_length_prediction_speaks_without_ar(tts: Any, len_model_pa
 
 
 @pytest.mark.parametrize("task", ["ns", "sr"])
-def test_prompt_tasks_put_their_token_before_the_codes(tts: Any, base: Record, task: str) -> None:
-    record = tts("--task", task)
+def test_prompt_tasks_put_their_token_before_the_codes(tts: Any, task: str) -> None:
+    base, record = plain(tts, **FELT), tts("--task", task, **FELT)
     assert record["task"] == task and record["prompt"]["frames"] == 100 and codes(record) != codes(base)
 
 
