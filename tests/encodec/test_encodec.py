@@ -70,6 +70,7 @@ def test_round_trip_on_a_saved_file(codec: CodecModel, samples: int) -> None:
     assert torch.equal(codec.encode(wave), codes)
 
 
+@pytest.mark.slow
 def test_the_same_codes_as_another_implementation() -> None:
     """transformers has its own EnCodec: same random weights, same codes, same waveform."""
     transformers = pytest.importorskip("transformers")

@@ -27,6 +27,7 @@ def run(place: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.slow
 def test_d11_copies_of_a_killed_process_go_with_the_next_and_a_live_ones_stay(tmp_path: Path) -> None:
     """Regression: 600 kB stayed behind each time."""
     dead = run(tmp_path, "wait")

@@ -72,6 +72,7 @@ def test_d11_what_a_killed_run_left_goes_with_the_next_and_a_live_runs_file_stay
     assert parts(tmp_path) == [mine]
 
 
+@pytest.mark.slow
 def test_d11_a_run_cleans_the_folder_it_writes_to(tts: Any, tmp_path: Path) -> None:
     left = aged_part = tmp_path / ".vall-e-0123456789ab.part"
     left.write_bytes(b"half a file")

@@ -39,6 +39,7 @@ def test_the_first_command_is_heard(engine: VallE, judge: SentenceJudge) -> None
     assert sum(judge.hear(Recording(speech.wave, speech.sample_rate)) == FIRST for speech in said) >= 2
 
 
+@pytest.mark.slow
 def test_sentences_are_identified_in_every_voice(engine: VallE, judge: SentenceJudge) -> None:
     """16 recordings, a choice of 121 sentences: chance is 0.1."""
     right = 0
@@ -50,6 +51,7 @@ def test_sentences_are_identified_in_every_voice(engine: VallE, judge: SentenceJ
     assert right >= 12
 
 
+@pytest.mark.slow
 def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> None:
     errors = length = 0
     phonemizer = engine.registry.get("phonemizer", "espeak").from_spec("")
@@ -70,6 +72,7 @@ def test_the_codec_keeps_the_references_and_stt_reads_them(engine: VallE) -> Non
     assert errors < 0.3 * length
 
 
+@pytest.mark.slow
 def test_d5_every_sentence_of_a_long_text_is_heard_in_its_place(engine: VallE, judge: SentenceJudge) -> None:
     sentences = LIST_A[4:8]
     speech = engine.synthesize(" ".join(sentences), voice="slt", seed=1)

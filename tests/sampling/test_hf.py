@@ -193,6 +193,7 @@ def test_stages_without_order_are_refused() -> None:
             compile_chain([hf("vall_e_hf.example:FadeLast")], stage)
 
 
+@pytest.mark.slow
 def test_it_needs_no_transformers() -> None:
     code = (
         "import sys; sys.modules['transformers'] = None\n"

@@ -87,6 +87,7 @@ def test_dry_looks_at_the_order_not_at_the_number() -> None:
     assert all(value == 0.0 for count, each in enumerate(found) for token, value in each.items() if token != count + 2)
 
 
+@pytest.mark.slow
 def test_dry_of_a_very_long_match_stays_finite() -> None:
     for base in (1.0, 1.0000001, 1.75, 10.0, 1e30, 1e300):
         found = applied(("dry", {"multiplier": 5, "base": base, "max_match": 0}), [0.5, -0.5], [1] * 3000)

@@ -27,6 +27,7 @@ SYMMAP = {
     **{char: 5 + i for i, char in enumerate(LETTERS + ".,!?;:'-")},
 }  # fmt: skip
 TEXT = "the canoe slid."
+"""A random model's first take is long enough for it; of a longer text three takes would be made."""
 
 
 def tiny_plugin() -> ModuleType:

@@ -87,6 +87,7 @@ def test_a6_a_wrong_scale_is_warned_of_and_understood_all_the_same(stt: Any, tmp
     ]
 
 
+@pytest.mark.slow
 def test_a7_a11_any_rate_and_channel_count_gives_the_same_windows(stt: Any, tmp_path: Path) -> None:
     paths = []
     for rate, channels in ((8_000, 1), (11_025, 2), (44_100, 6), (96_000, 1)):
@@ -132,6 +133,7 @@ def test_d2_a_place_that_cannot_be_written_is_refused_before_any_work(
     assert (tmp_path / "file").read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 def test_d3_a_closed_standard_output_ends_quietly(command: Any, model_path: Path, reference: Path) -> None:
     arguments, environment = command("stt", reference, "--model", model_path, "--device", "cpu", "--format", "json")
     process = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -76,6 +76,7 @@ def test_a_lost_interrupt_ends_a_recording(
     assert done.stdout == "" and done.stderr.endswith("interrupted\n")
 
 
+@pytest.mark.slow
 def test_windows_never_exceed_their_length_and_miss_nothing_spoken(stt: Any, tmp_path: Path) -> None:
     path = save(tmp_path / "x.wav", voice(31))
     for window in (4, 9):
@@ -211,6 +212,7 @@ def test_audio_comes_from_standard_input(stt: Any, speech: Path, monkeypatch: py
     assert stt("-").stdout == stt(speech).stdout
 
 
+@pytest.mark.slow
 def test_flags_have_their_effect(stt: Any, speech: Path) -> None:
     base = stt(speech, "--json").json()
     phonemes = base["phonemes"]
@@ -227,6 +229,7 @@ def test_flags_have_their_effect(stt: Any, speech: Path) -> None:
     assert skipped["early_exit"]["exit_layer"] == 2 and skipped["phonemes"] != phonemes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--sampler", "top-k:5"), ("--beam-width", 3)])
 def test_a_trace_tells_the_phonemes_that_were_heard(
     stt: Any, cli: Any, registry: Registry, model_path: Path, speech: Path, tmp_path: Path, flags: tuple[object, ...]

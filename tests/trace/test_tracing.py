@@ -133,6 +133,7 @@ def log(tmp_path_factory: pytest.TempPathFactory, registry: Registry, model_path
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "flags"),
     [

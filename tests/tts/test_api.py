@@ -154,6 +154,7 @@ def test_importing_the_options_and_the_tasks_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_run_does_not_import_torchs_compiler(environment: dict[str, str], model_path: Path) -> None:
     """It takes longer than all the rest of the start."""
     code = (

@@ -69,6 +69,7 @@ def undisturbed(engine: VallE, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return speak(engine), engine.transcribe(path).phonemes, engine.make_voice(path).codes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dtype", "half", "device", "everywhere", "threads"])
 def test_what_the_caller_set_in_torch_changes_nothing_and_stays(
     engine: VallE, undisturbed: tuple[Any, str, Any], registry: Registry, model_path: Path, reference: Path, name: str
@@ -123,6 +124,7 @@ def test_progress_is_a_line_that_is_gone_at_the_end(engine: VallE, capsys: pytes
 # keywords as flags
 
 
+@pytest.mark.slow
 def test_keywords_do_what_the_flags_do(tts: Any, engine: VallE, reference: Path) -> None:
     def wave(**settings: Any) -> Any:
         return engine.synthesize(TEXT, [reference], phonemizer="letters", seed=1, **settings).record["samplers"]

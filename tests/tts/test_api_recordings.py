@@ -40,6 +40,7 @@ def expected(engine: VallE, tmp_path_factory: pytest.TempPathFactory) -> Expecte
     return Expected(wave, engine.transcribe(path).phonemes, engine.make_voice(path).codes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form",
     ["list", "path", "text", "bytes", "file", "array", "pair", "tensor", "f8", "int16", "stereo", "columns", "batch"],

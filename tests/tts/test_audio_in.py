@@ -163,6 +163,7 @@ def test_a_constant_offset_does_not_reach_the_codec(tts: Any, tmp_path: Path) ->
     assert record["prompt"] == plain["prompt"]
 
 
+@pytest.mark.slow
 def test_a_reference_may_begin_after_a_long_silence(tts: Any, tmp_path: Path) -> None:
     """Regression: it was called silent, for no more than its first 30 s were looked at."""
     room = (10 ** (-50 / 20) * np.random.default_rng(0).standard_normal(40 * 16_000)).astype(np.float32)
@@ -175,6 +176,7 @@ def test_a_reference_may_begin_after_a_long_silence(tts: Any, tmp_path: Path) ->
         assert any("without speech" in line for line in record["warnings"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [4, 40])
 def test_a_reference_in_which_nobody_speaks_is_refused(tts: Any, tmp_path: Path, seconds: int) -> None:
     """Noise gave a voice that nobody had meant."""

@@ -97,6 +97,7 @@ def test_the_candidate_with_the_highest_score_is_kept(engine: VallE) -> None:
     assert all(each["score"] == 0 for part in scores(reversed_) for each in part)
 
 
+@pytest.mark.slow
 def test_candidate_0_is_the_run_without_candidates_and_none_depends_on_the_others(engine: VallE) -> None:
     alone, four = speak(engine), speak(engine, candidates=4, scorer=("large-codes",))
     two = speak(engine, candidates=2, scorer=("large-codes",), batch_size=1)
@@ -163,6 +164,7 @@ def test_candidates_that_draw_nothing_are_noticed(engine: VallE) -> None:
     assert "all candidates are alike" in " ".join(speak(engine, candidates=2, ar=["greedy"]).warnings)
 
 
+@pytest.mark.slow
 def test_the_program_keeps_and_repeats_the_choice(tts: Any) -> None:
     record = tts("--candidates", 3, "--scorer", "length", "--scorer", "log-probability:0.2", text=TEXT)
     assert record["arguments"]["candidates"] == 3

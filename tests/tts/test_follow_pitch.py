@@ -62,6 +62,7 @@ def spoken(engine: VallE, higher: AudioClip | None, voice: SavedVoice | None = N
     return found
 
 
+@pytest.mark.slow
 def test_speech_follows_a_pitch_that_the_model_misses(engine: VallE, higher: AudioClip) -> None:
     wanted = median_pitch(higher.samples, higher.sample_rate)
     assert wanted is not None

@@ -258,6 +258,7 @@ def test_strip_markup_names_what_took_its_place(tts: Any, cli: Any, tmp_path: Pa
     assert "--markup html" in tts.run("--config", config, code=2).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [(), ("--stream",)])
 @pytest.mark.parametrize("speed", [0.5, 1.6])
 def test_speed_changes_the_length_and_not_the_codes(tts: Any, speed: float, stream: tuple[str, ...]) -> None:

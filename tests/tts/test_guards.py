@@ -122,6 +122,7 @@ def test_e6_the_same_seed_gives_the_same_bytes(tts: Any) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_e6_the_batch_around_a_part_does_not_show(tts: Any) -> None:
     text = "The first sentence stands here. The second one is there, and long. The third ends it all. And a fourth one."
     codes = [part["codes_sha256"] for part in tts(text=text)["parts"]]
@@ -183,6 +184,7 @@ def test_each_try_has_a_seed_of_its_own() -> None:
     assert retry_seed(0, 0) == 0 and len({retry_seed(0, i) for i in range(100)}) == 100
 
 
+@pytest.mark.slow
 def test_a_slow_reference_makes_parts_shorter_so_that_they_fit_the_bound(tts: Any) -> None:
     text = "Here is one sentence, and it goes on, and on, for quite a while, until it comes to its end, at last."
     fast = tts("--ref-text", "one two three four five six seven", text=text, seed=4)
@@ -222,6 +224,7 @@ def test_the_bound_follows_the_texts_length_and_the_references_pace() -> None:
     assert str(limits.parse_bound("12s")) == "12s" and str(limits.parse_bound("900")) == "900"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_g4_an_interrupt_ends_the_run_at_once_and_leaves_no_file(
     command: Any, make_model: Any, reference: Path, tmp_path: Path, ending: signal.Signals, expected: int

@@ -44,6 +44,7 @@ def test_the_parallel_levels_have_no_ladder(registry: Registry) -> None:
     assert [name for name, _ in rungs(registry, "top-p:0.9", stage="nar")] == ["as asked"]
 
 
+@pytest.mark.slow
 def test_the_record_says_which_chain_was_heard(tts: Any, make_model: Any) -> None:
     model = make_model(tts.folder / "endless.sft", stop=-1e4)
     heard = set()

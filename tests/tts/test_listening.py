@@ -41,6 +41,7 @@ def test_a_short_text_with_a_letter_misheard_has_lost_nothing() -> None:
     assert found is not None and not found.lost
 
 
+@pytest.mark.slow
 def test_the_model_hears_what_was_cut_away(voice: VallE) -> None:
     part = voice.synthesize(TEXT, voice="slt", seed=1, max_tries=1, listen="off").parts[0]
     assert voice.loaded.tokenizer is not None
@@ -55,6 +56,7 @@ def test_the_model_hears_what_was_cut_away(voice: VallE) -> None:
         assert found is not None and found.lost and found.words
 
 
+@pytest.mark.slow
 def test_a_take_that_lost_its_half_is_made_again(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = voice.synthesize(TEXT, voice="slt", seed=1, listen="off")
     good = voice.synthesize(TEXT, voice="slt", seed=1)

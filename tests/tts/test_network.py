@@ -44,6 +44,7 @@ def blocked(environment: dict[str, str], tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.slow
 def test_c6_speaking_and_transcribing_open_no_connection(
     blocked: Any, model_path: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ def test_c6_speaking_and_transcribing_open_no_connection(
     assert (code, last) == (0, "attempts: 0 []") and said.strip()
 
 
+@pytest.mark.slow
 def test_c6_a_model_that_is_missing_is_not_fetched(blocked: Any, reference: Path, tmp_path: Path) -> None:
     """Nor anything else, by the commands that only look."""
     out = tmp_path / "out.wav"
@@ -73,6 +75,7 @@ def test_c6_download_is_what_connects(blocked: Any, monkeypatch: pytest.MonkeyPa
     assert code == 4 and not last.startswith("attempts: 0")
 
 
+@pytest.mark.slow
 def test_c6_no_library_counts_its_users(tmp_path: Path) -> None:
     """Regression: ONNX Runtime noted each user in the home folder and had a queue of events to send, from code that the
     watch above doesn't see."""

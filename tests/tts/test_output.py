@@ -34,6 +34,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_d1_a_kill_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path, environment: dict[str, str]) -> None:
     random.seed(0)
     whole = bytes(range(256)) * 4096
@@ -53,6 +54,7 @@ def test_d1_a_kill_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Path, env
     assert seen > 0
 
 
+@pytest.mark.slow
 def test_d1_a_killed_run_leaves_no_partial_result(
     command: Any, model_path: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert done.stdout == "3 free some disk space, or another folder\n" and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_d2_a_run_on_a_full_disk_says_so_and_leaves_nothing(
     command: Any, model_path: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -193,6 +196,7 @@ def speak_to_stdout(command: Any, model: Path, reference: Path, *flags: object) 
     return found
 
 
+@pytest.mark.slow
 def test_d3_a_closed_standard_output_ends_quietly(command: Any, model_path: Path, reference: Path) -> None:
     arguments, environment = speak_to_stdout(command, model_path, reference)
     process = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -203,6 +207,7 @@ def test_d3_a_closed_standard_output_ends_quietly(command: Any, model_path: Path
     assert process.wait(60) == 141 and "Traceback" not in error and "Exception" not in error
 
 
+@pytest.mark.slow
 def test_d4_standard_output_carries_a_wav_and_nothing_else(command: Any, model_path: Path, reference: Path) -> None:
     import io
 

@@ -44,6 +44,7 @@ def test_a_run_without_a_seed_is_repeated_too(tts: Any) -> None:
     assert tts.out.read_bytes() == audio
 
 
+@pytest.mark.slow
 def test_further_flags_change_what_is_repeated(tts: Any) -> None:
     tts.run("--sampler", "top-k:9")
     record = Path(f"{tts.out}.json")
@@ -58,6 +59,7 @@ def test_further_flags_change_what_is_repeated(tts: Any) -> None:
     assert tts.record()["references"][0]["voice"] == "tim"
 
 
+@pytest.mark.slow
 def test_a_voice_and_a_relative_model_are_repeated_from_anywhere(
     tts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

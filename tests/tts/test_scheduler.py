@@ -44,6 +44,7 @@ def finish(scheduler: Scheduler, streams: Sequence[SpeechStream]) -> list[np.nda
     return [np.concatenate(each) for each in waves]
 
 
+@pytest.mark.slow
 def test_whatever_runs_beside_it_a_request_gets_the_same_bytes(engine: VallE) -> None:
     alone = []
     for n in range(len(TEXTS)):
@@ -105,6 +106,7 @@ def test_a_stream_may_be_asked_while_others_run(engine: VallE) -> None:
     np.testing.assert_array_equal(rest, np.concatenate(list(begin(again, 2))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early", [True, False])
 def test_for_a_listener_who_takes_nothing_out_little_is_made(engine: VallE, early: bool) -> None:
     """About 4 s, and the piece that goes beyond; the others go on. Then he gets all of it."""

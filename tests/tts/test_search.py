@@ -112,6 +112,7 @@ def same(left: ArResult, right: ArResult) -> bool:
     return torch.equal(left.codes, right.codes) and left.stop_reason == right.stop_reason and close
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "specs", [("beam:3",), ("mirostat:3", "beam:2"), ("ras:4", "beam:3,early-stop=true"), ("mirostat:3",), ("ras",)],
     ids=" ".join,

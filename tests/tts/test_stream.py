@@ -51,6 +51,7 @@ def rounded(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"candidates": 2}, {"sampler": "beam:2"}], ids=str)
 def test_part_by_part_it_is_the_same_speech(engine: VallE, settings: dict[str, Any]) -> None:
     given = {"ar": [settings["sampler"]]} if "sampler" in settings else settings
@@ -103,6 +104,7 @@ def test_in_pieces_a_seed_says_the_same_again(engine: VallE) -> None:
     assert len(first) != len(other) or not np.array_equal(first, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "why"),
     [({"candidates": 2}, "candidates"), ({"ar": ["beam:2"]}, "search"), ({"refine_on_stop": True}, "--refine-on-stop")],
@@ -119,6 +121,7 @@ def test_a_trace_is_of_whole_parts(tts: Any, tmp_path: Path) -> None:
     assert "part by part: a trace is of whole parts" in done.stderr and (tmp_path / "t.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_in_pieces_a_loop_is_ended(registry: Registry, make_model: Any, tmp_path: Path) -> None:
     """Nothing that was heard can be taken back, but nobody has to hear a minute of it."""
     model = make_model(tmp_path / "endless.sft", stop=-1e4)
@@ -211,6 +214,7 @@ def test_after_a_failure_nothing_comes_and_there_is_no_record(engine: VallE, mon
         _ = found.record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early", [False, True])
 def test_what_was_handed_out_is_not_kept(engine: VallE, early: bool) -> None:
     """Of all parts' codes and waves no more are there at the same time than those of a batch and the one before."""
@@ -226,6 +230,7 @@ def test_what_was_handed_out_is_not_kept(engine: VallE, early: bool) -> None:
     assert found.known_parts > 2 * few and most <= few
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [(), ("--stream",)], ids=["parts", "pieces"])
 def test_a_pipe_gets_a_wav_of_unknown_length(
     command: Any, model_path: Path, reference: Path, tts: Any, flags: tuple[str, ...]

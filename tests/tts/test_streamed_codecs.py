@@ -94,6 +94,7 @@ def test_vocos(vocos: CodecModel) -> None:
     check_field(vocos, 130)
 
 
+@pytest.mark.slow
 def test_encodec_forgets() -> None:
     codes = random_codes(encodec(), 200)
     expected = encodec().decode(codes).numpy()

@@ -20,6 +20,7 @@ def sweep(cli: Any, model_path: Path) -> Any:
     return run
 
 
+@pytest.mark.slow
 def test_every_combination_is_judged_and_the_best_comes_first(sweep: Any) -> None:
     flags = ("--ar-sampler", "top-p", "--vary", "top-p.p=0.5,0.9", "--vary", "cfg-strength=0,2", "--candidates", 2)
     found = sweep(*flags, "--json").json()
@@ -37,6 +38,7 @@ def test_every_combination_is_judged_and_the_best_comes_first(sweep: Any) -> Non
     assert text[-1].startswith("best: ") and all(flag in text[-1] for flag in first["flags"])
 
 
+@pytest.mark.slow
 def test_a_setting_sounds_like_the_flags_it_names(sweep: Any, tts: Any, tmp_path: Path) -> None:
     found = sweep("--vary", "temperature.t=0.5,0.8", "-o", tmp_path / "heard", "--json").json()["settings"]
     for each in found:
@@ -79,6 +81,7 @@ def test_one_thing_is_varied_once(sweep: Any) -> None:
     assert "the same thing twice" in sweep("--vary", "seed=1", "--vary", "seed=2", code=2).stderr
 
 
+@pytest.mark.slow
 def test_a_setting_that_fails_is_reported_last(sweep: Any) -> None:
     done = sweep("--vary", "unk=error,skip", "--phonemizer", "letters:extra=ʘ", "--json")
     good, bad = done.json()["settings"]

@@ -38,6 +38,7 @@ def test_b2_a_word_takes_its_time_and_no_more(tts: Any, text: str) -> None:
     assert record["duration"] >= 0.2 or record["warnings"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["word " * 4000, "a" * 20_000, "((((" * 2_500 + " ok", "one. " * 4000])
 def test_b3_long_text_is_split_in_linear_time(
     text: str, grows_linearly: Callable[[Callable[[int], object]], bool]

@@ -18,6 +18,7 @@ def engine() -> VallE:
     return VallE.load(device="cpu")
 
 
+@pytest.mark.slow
 def test_a_packaged_recording_kept_as_a_voice_says_the_same(
     engine: VallE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
