@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 SPEAK = """
 import sys, time
 from vall_e_core import BuildContext, Registry
