@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vall_e_authoring.check import check
+from vall_e_authoring import check
 from vall_e_core.cli import main
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from vall_e_authoring import Names, write_plugin
 from vall_e_authoring.check import source_folder
-from vall_e_authoring.new import Names, contents, write_plugin
+from vall_e_authoring.new import contents
 from vall_e_core import InputError, UsageError
 from vall_e_core.cli import main
 

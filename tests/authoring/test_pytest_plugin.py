@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vall_e_authoring.new import Names, write_plugin
+from vall_e_authoring import Names, write_plugin
 
 pytestmark = pytest.mark.slow
 

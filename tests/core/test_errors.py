@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import vall_e_core
-from vall_e_core.errors import did_you_mean, suggestion
+from vall_e_core import did_you_mean, suggestion
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import vall_e_core
-from vall_e_core.plugins.loader import OURS, find
+from vall_e_core.plugins import OURS, find
 
 HEAVY = {
     "torch", "numpy", "encodec", "vocos", "phonemizer", "espeakng_loader", "soundfile", "soxr", "safetensors", "yaml",

@@ -8,7 +8,7 @@ import pytest
 
 from vall_e_core import Registry
 
-from .layers import LAYERS
+from .layers import AUTHORS, LAYERS, PROGRAM, imports
 
 TESTS = Path(__file__).parents[1]
 PACKAGES = sorted(package for layer in LAYERS for package in layer)
@@ -20,6 +20,8 @@ FAMILIES = {
 """Packages that are tested together with others."""
 WHOLE = {"benchmarks", "golden", "regressions", "shared", "tools"}
 """Folders that belong to no package."""
+MOST_INSIDERS = 32
+"""Files of tests that look inside a package which isn't theirs. Lower it with each that learns not to."""
 
 
 def folder(package: str) -> str:
@@ -40,3 +42,16 @@ def test_every_folder_is_named_after_a_package_or_listed() -> None:
 def test_the_page_for_contributors_names_the_folders_of_no_package_and_of_several() -> None:
     page = (TESTS.parent / "CONTRIBUTING.md").read_text("utf-8")
     assert [name for name in sorted(WHOLE | set(FAMILIES.values())) if f"`tests/{name}/`" not in page] == []
+
+
+def test_tests_of_other_packages_use_public_names() -> None:
+    """A package can be changed inside without the tests of others; its own may look where they need to."""
+    public, insiders = {*AUTHORS, *PROGRAM, *PACKAGES}, set()
+    for path in TESTS.rglob("*.py"):
+        own = path.relative_to(TESTS).parts[0]
+        for module, _ in imports(path, "tests"):
+            package = module.partition(".")[0]
+            home = "sampling" if module.startswith("vall_e_core.sampling.") else folder(package)
+            if package in PACKAGES and module not in public and home != own:
+                insiders.add(str(path.relative_to(TESTS)))
+    assert len(insiders) <= MOST_INSIDERS, sorted(insiders)

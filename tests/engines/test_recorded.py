@@ -33,7 +33,7 @@ from vall_e_lm import (
 from vall_e_lm.decode import ArResult
 from vall_e_lm.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
 from vall_e_lm.model import Model7
-from vall_e_trace.recorder import TraceRecorder
+from vall_e_trace import TraceRecorder
 
 from .conftest import small_model
 from .pretended import NAME, pretended, sent

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vall_e_core import VallE
-from vall_e_lm import Inputs, Target, Utterance
+from vall_e_lm import Inputs, Job, Target, Utterance
 from vall_e_lm.decode.parallel import response_logits
-from vall_e_lm.decode.steppers import CachedStepper, Job
+from vall_e_lm.decode.steppers import CachedStepper
 
 pytest.importorskip("onnxruntime")
 

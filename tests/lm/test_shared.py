@@ -13,10 +13,7 @@ from vall_e_core import BuildContext
 from vall_e_core.sampling import StatelessTransform, Step
 from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import as_sampler
-from vall_e_lm import Model, ModelConfig, Target, Utterance
-from vall_e_lm.decode.ar import generate_ar, speech_job
-from vall_e_lm.decode.rows import Written
-from vall_e_lm.decode.shared import SharedLoop
+from vall_e_lm import Model, ModelConfig, SharedLoop, Target, Utterance, Written, generate_ar, speech_job
 
 from .conftest import Make
 
@@ -125,7 +122,7 @@ class _Breaks(StatelessTransform):
 
 
 def test_a_chain_that_fails_ends_its_own_rows_alone(make: Make) -> None:
-    from vall_e_core.sampling.stage import Stage
+    from vall_e_core.sampling.running import Stage
 
     model, good = make(), chain_of(f"suppress:{STOP}")
     bad = Chain([Stage("breaks", _Breaks())], vocab_size=STOP + 1)

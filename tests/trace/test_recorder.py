@@ -14,8 +14,7 @@ from vall_e_core import BuildContext
 from vall_e_core.sampling import StatelessSelector, Step
 from vall_e_core.sampling.running import Chain, Stage, compile_chain
 from vall_e_core.testing import SamplerLike, as_sampler
-from vall_e_trace.recorder import TraceRecorder
-from vall_e_trace.steps import traced_steps
+from vall_e_trace import TraceRecorder, traced_steps
 from vall_e_trace.values import TracedStage, TracedStep
 
 STOP = 8

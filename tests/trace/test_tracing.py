@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from vall_e_core import InputError, Registry, UsageError, VallE
-from vall_e_trace.file import TraceLog, read_trace
+from vall_e_trace import TraceLog
+from vall_e_trace.file import read_trace
 
 TEXT = "The first sentence stands here. The second one is there, and longer."
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vall_e_core import UsageError, VallE
-from vall_e_stt.transcription import hear_codes
+from vall_e_stt import hear_codes
 from vall_e_tts.synthesis import work
 from vall_e_tts.synthesis.missing import compare
 from vall_e_tts.synthesis.takes import Steps, Take, Wanted, best_take

@@ -137,8 +137,7 @@ def test_the_log_probability_is_that_of_the_hypothesis(
     make_model: Any, tmp_path: Path, guidance: Guidance | None
 ) -> None:
     """It could only be right if cache, histories and sums followed the parents."""
-    from vall_e_lm import Target
-    from vall_e_lm.decode.ar import speech_job
+    from vall_e_lm import Target, speech_job
     from vall_e_lm.decode.refine import sequence_log_probabilities
 
     model, every = model_of(make_model(tmp_path / "m.sft", stop=4.0)), utterances(3)

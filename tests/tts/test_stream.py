@@ -18,8 +18,7 @@ from vall_e_audio import Joiner
 from vall_e_audio.joining import join
 from vall_e_core import InputError, Registry, VallE
 from vall_e_files import check_output
-from vall_e_tts import SpeechRequest, SpeechStream, write_speech
-from vall_e_tts.synthesis.candidates import Spoken
+from vall_e_tts import SpeechRequest, SpeechStream, Spoken, write_speech
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 SHORT, LONG = (" ".join(f"here is sentence number {name}." for name in NUMBERS[:count]) for count in (3, 6))
