@@ -14,6 +14,7 @@ from torch import nn
 from vall_e_core import BuildContext, Engine, ModelError, Registry
 from vall_e_core.sampling.running import Chain
 from vall_e_lm import (
+    ArPass,
     Inputs,
     Model,
     ModelConfig,
@@ -243,9 +244,8 @@ class Own:
         def tick(stage: str, done: int, most: int) -> None:
             watch.tick()
 
-        made = generate_ar(
-            self._model, utterances, self._chain, max_steps=tokens, seed=0, cache=self._cache, progress=tick
-        )
+        how = ArPass(self._chain, seed=0, cache=self._cache, progress=tick)
+        made = generate_ar(self._model, utterances, how, max_steps=tokens)
         timing = watch.stop(rows, tokens)
         if any(len(each.codes) != tokens for each in made):
             raise RuntimeError("a row stopped by itself")

@@ -14,7 +14,7 @@ SAMPLERS = frozenset(
         "selection", "shape", "temperature", "truncation", "xtc",
     )
 )  # fmt: skip
-"""They import the core alone, and stand as one in the picture."""
+"""They stand as one in the picture."""
 
 
 def packages() -> list[Path]:
@@ -37,6 +37,7 @@ def picture() -> str:
         if not below and name not in SAMPLERS and not any(name in other for other in uses.values())
     )  # fmt: skip
     rows = ["graph BT", f'  samplers["{_listed(sorted(SAMPLERS))}"] --> core(["core"])']
+    rows += [f"  samplers --> {_short(each)}" for each in sorted(set().union(*(uses[name] for name in SAMPLERS)))]
     rows += [f'  alone["{_listed(alone)}"] --> core']
     for name, below in sorted(uses.items()):
         if name in SAMPLERS or name in alone:

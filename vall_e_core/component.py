@@ -178,20 +178,6 @@ class Component:
         return f"{self.name}:{','.join(given)}" if given else self.name
 
     @classmethod
-    def json_schema(cls) -> dict[str, object]:
-        """JSON Schema (draft 2020-12) of the mapping that `from_mapping` takes."""
-        schema: dict[str, object] = {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            "title": cls.name,
-            "description": cls.summary(),
-            "type": "object",
-            "properties": {each.key: each.json_schema() for each in cls.params()},
-            "additionalProperties": False,
-        }
-        required = [each.key for each in cls.params() if each.required]
-        return {**schema, "required": required} if required else schema
-
-    @classmethod
     def summary(cls) -> str:
         """The first paragraph of the class's docstring, on one line."""
         text = cls.__dict__.get("__doc__") or ""

@@ -55,6 +55,3 @@ def failure(what: str, owner: Owner | None, doing: str | None, error: BaseExcept
         cause=None if owner is None else f"it comes from {owner.label}",
         try_="--debug shows where; use another one, or a newer version of the plugin",
     )  # fmt: skip
-
-
-__all__ = ["Owner", "failure", "owner_by_module", "plugin_code"]

@@ -129,24 +129,6 @@ class Param:
         infinite = isinstance(value, float) and math.isinf(value)
         return str(value) if infinite or isinstance(value, Path) else value
 
-    def json_schema(self) -> dict[str, object]:
-        """JSON Schema of one value."""
-        schema = self.type.json_schema()
-        target: Any = schema["anyOf"][0] if self.type.optional else schema  # type: ignore[index]
-        target = {"list": lambda: target["items"], "map": lambda: target["additionalProperties"]}.get(
-            self.type.form, lambda: target
-        )()
-        if self.choices is not None:
-            target["enum"] = list(self.choices)
-        if self.min is not None and math.isfinite(self.min):
-            target["exclusiveMinimum" if self.exclusive_min else "minimum"] = self.min
-        if self.max is not None and math.isfinite(self.max):
-            target["maximum"] = self.max
-        schema["description"] = self.describe()
-        if not self.required:
-            schema["default"] = self.plain(self.default)
-        return schema
-
     def placeholder(self) -> str:
         """What stands for a value in help."""
         if self.metavar is not None:

@@ -20,7 +20,6 @@ Form = Literal["scalar", "list", "map"]
 _SCALARS = (bool, int, float, str, Path)
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
-_JSON: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
 
 
 @dataclass(frozen=True)
@@ -126,18 +125,6 @@ class ValueType:
         """A short placeholder for help texts."""
         word = {bool: "BOOL", int: "INT", float: "NUMBER", str: "TEXT", Path: "PATH"}[self.item]
         return {"scalar": word, "list": f"{word}+…", "map": f"KEY@{word}+…"}[self.form]
-
-    def json_schema(self) -> dict[str, object]:
-        """JSON Schema of the value as YAML or JSON holds it, without ranges."""
-        item: dict[str, object] = {"type": _JSON[self.item]}
-        if self.choices is not None:
-            item["enum"] = list(self.choices)
-        schema: dict[str, object] = item
-        if self.form == "list":
-            schema = {"type": "array", "items": item}
-        elif self.form == "map":
-            schema = {"type": "object", "additionalProperties": item}
-        return {"anyOf": [schema, {"type": "null"}]} if self.optional else schema
 
 
 def _text(value: object) -> str:

@@ -23,15 +23,6 @@ class Placed:
     pause: int
 
 
-def fade_edges(wave: Wave, sample_rate: int, seconds: float = FADE_SECONDS) -> Wave:
-    """A copy of `wave` [samples] that starts and ends at zero; its length is unchanged.
-
-    A raised cosine over `seconds`, or over half of a shorter wave, on either side.
-    """
-    size = min(round(seconds * sample_rate), len(wave) // 2)
-    return _faded(wave.astype(np.float32), size, size)
-
-
 class Joiner:
     """Parts that arrive in pieces, put together: the edges of each fade, and between two of them is a pause.
 

@@ -1,4 +1,4 @@
-"""For authors of plugins: `plugins new` and `plugins check`, the contract suites, and the pages of samplers."""
+"""For authors of plugins: `plugins new`, `plugins check`, `schema`, the contract suites, the pages of samplers."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ else:
 
 @hookimpl
 def vall_e_commands() -> Iterable[LazyCommand]:
-    """The commands `plugins check`, `plugins new` and `samplers show`."""
+    """The commands `plugins check`, `plugins new`, `samplers show` and `schema`."""
     return [
         LazyCommand(
             "plugins check", "test a plugin against the contract suites", "vall_e_authoring.commands:check_plugin",
             json=True,
         ),
         LazyCommand("plugins new", "create a new plugin", "vall_e_authoring.commands:new_plugin", json=True),
+        LazyCommand("schema", "print the JSON Schema of a component", "vall_e_authoring.schema:schema", json=True),
         LazyCommand(
             "samplers show", "show the reference page of a sampler", "vall_e_authoring.commands:show_sampler", json=True
         ),

@@ -28,6 +28,7 @@ from vall_e_core import (
     suggestion,
 )
 from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
+from vall_e_schema import component_schema
 
 from .contract.declared import NotBuilt, declaration
 
@@ -210,7 +211,7 @@ def _round_trip(component: type[Component]) -> list[str]:
             return ["from_mapping(to_mapping()) isn't equal to the instance"]
         import json
 
-        json.dumps(component.json_schema(), allow_nan=False)
+        json.dumps(component_schema(component), allow_nan=False)
     except (VallEError, ValueError, TypeError) as error:
         return [f"its defaults or schema are invalid: {describe(error)}"]
     return _sampler_text(made) if isinstance(made, Sampler) else []

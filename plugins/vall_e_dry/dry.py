@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vall_e_core.sampling import StateContext, Step, continuations, extend_matches, no_matches
+from vall_e_core.sampling import StateContext, Step
+from vall_e_repeats import continuations, extend_matches, no_matches
 
 HIGHEST = torch.finfo(torch.float32).max
 _HIGHEST = torch.tensor(HIGHEST)

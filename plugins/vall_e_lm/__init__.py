@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .finite import finite_states, require_finite
     from .keywords import Options, settle_keywords, with_fields
     from .languages import language_id, require_condition
-    from .layer_skip import check_layer_skip, describe, early_exit
+    from .layer_skip import check_layer_skip, describe, early_exit, layer_skip_param
     from .loading import (
         ModelPlace,
         advised_seconds,
@@ -101,7 +101,7 @@ else:
             ".engines": ("EAGER", "adopt_engine", "choose_engine"),
             ".finite": ("finite_states", "require_finite"),
             ".languages": ("language_id", "require_condition"),
-            ".layer_skip": ("check_layer_skip", "describe", "early_exit"),
+            ".layer_skip": ("check_layer_skip", "describe", "early_exit", "layer_skip_param"),
             ".loading": (
                 "ModelPlace",
                 "advised_seconds",
@@ -196,6 +196,7 @@ __all__ = [
     "inspect_model",
     "joins",
     "language_id",
+    "layer_skip_param",
     "learnt_languages",
     "listens",
     "load_model",

@@ -1,13 +1,37 @@
-"""`--layer-skip` and its companions as the rule that the model follows."""
+"""`--layer-skip` and its companions: how they are declared, and the rule that the model follows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
-from vall_e_core import UsageError
+from vall_e_core import UsageError, param
 
 if TYPE_CHECKING:
     from .model import BaseModel, EarlyExit
+
+
+_DECLARED: Mapping[str, Mapping[str, Any]] = {
+    "layer_skip": {
+        "default": False, "help": "early exit: skip layers when the model is sure enough (if it was trained for it)",
+    },
+    "layer_skip_exit_layer": {
+        "default": None, "min": 0, "help": "last layer to use, from 0, at least half of them; default: the last",
+    },
+    "layer_skip_entropy_threshold": {
+        "default": 0.1, "min": 0.0, "max": float("inf"), "unit": "bits",
+        "help": "exit early if the entropy is at most this",
+    },
+    "layer_skip_varentropy_threshold": {
+        "default": 0.1, "min": 0.0, "max": float("inf"), "unit": "bits²",
+        "help": "exit early if the varentropy is at most this",
+    },
+}  # fmt: skip
+
+
+def layer_skip_param(name: str) -> Any:  # noqa: ANN401 - stands for a value of the field's type, as `param` does
+    """One of the four options, for a group of options that has them all. Raises KeyError for another name."""
+    return param(**_DECLARED[name])
 
 
 class LayerSkip(Protocol):
@@ -40,10 +64,8 @@ def early_exit(model: BaseModel, options: LayerSkip) -> EarlyExit | None:
 
 def check_layer_skip(options: LayerSkip) -> None:
     """That the companions don't stand alone. Raises ValueError."""
-    if not options.layer_skip and (
-        options.layer_skip_exit_layer is not None
-        or (options.layer_skip_entropy_threshold, options.layer_skip_varentropy_threshold) != (0.1, 0.1)
-    ):
+    companions = [name for name in _DECLARED if name != "layer_skip"]
+    if not options.layer_skip and any(getattr(options, each) != _DECLARED[each]["default"] for each in companions):
         raise ValueError("layer-skip-… settings do nothing without layer-skip")
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vall_e_core.sampling import StateContext, Step, continuations, extend_matches, no_matches, recent
+from vall_e_core.sampling import StateContext, Step, recent
+from vall_e_repeats import continuations, extend_matches, no_matches
 
 NEVER = float("-inf")
 

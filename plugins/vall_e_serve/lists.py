@@ -7,6 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from vall_e_schema import component_schema
+
 from .bodies import read_json
 from .chains import explained, plans, read_chains, split_chains
 from .errors import HttpError
@@ -57,7 +59,7 @@ async def samplers(request: Request) -> Response:
     found = [
         {
             "id": each.name, "summary": each.summary(), "place": each.place, "role": each.role,
-            "stages": sorted(each.stages), "schema": each.json_schema(),
+            "stages": sorted(each.stages), "schema": component_schema(each),
         }
         for each in server.registry.samplers()
         if each.name in allowed or is_safe(server.registry, each)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from vall_e_core import Component, __version__
+from vall_e_schema import component_schema, parameter_schema
 
 from .fields import ExplainFields, PreviewFields, SpeechFields, TranscriptionFields, VoiceFields
 from .server import Server, visit_of
@@ -97,10 +98,10 @@ def _operation(
 
 def _schema(kind: type[Component]) -> dict[str, Any]:
     """The JSON Schema of a request: field names as JSON has them, unknown fields ignored."""
-    found: dict[str, Any] = kind.json_schema()
+    found: dict[str, Any] = component_schema(kind)
     shown = [each for each in kind.params() if not each.hidden]
     found.pop("$schema")
-    found["properties"] = {each.name: each.json_schema() for each in shown}
+    found["properties"] = {each.name: parameter_schema(each) for each in shown}
     found["required"] = [each.name for each in shown if each.required]
     found["additionalProperties"] = True
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vall_e_core import Component, param
-from vall_e_lm import check_layer_skip, require_condition
+from vall_e_lm import check_layer_skip, layer_skip_param, require_condition
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,10 @@ class HearingOptions(Component):
     )  # fmt: skip
     max_steps: int | None = param(None, min=1, help="maximum number of phonemes per piece; default: by its length")
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed, for a chain that draws; default: 0")
-    layer_skip: bool = param(
-        False, help="early exit: skip layers when the model is sure enough (if it was trained for it)"
-    )
-    layer_skip_exit_layer: int | None = param(
-        None, min=0, help="last layer to use, from 0, at least half of them; default: the last"
-    )
-    layer_skip_entropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits", help="exit early if the entropy is at most this"
-    )
-    layer_skip_varentropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits²", help="exit early if the varentropy is at most this"
-    )
+    layer_skip: bool = layer_skip_param("layer_skip")
+    layer_skip_exit_layer: int | None = layer_skip_param("layer_skip_exit_layer")
+    layer_skip_entropy_threshold: float = layer_skip_param("layer_skip_entropy_threshold")
+    layer_skip_varentropy_threshold: float = layer_skip_param("layer_skip_varentropy_threshold")
     timeout: float | None = param(
         None, min=0.001, max=1e6, unit="s",
         help="give up on a recording that isn't transcribed after this long; the others go on",

@@ -112,6 +112,7 @@ class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
     """
 
     name = "tts"
+    default = True
     sampler_stages = ("ar", "nar")
     variants = SpeechTask.kind
     flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "the checkpoint's advice, else 0.95", "nar-temp": "0"}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vall_e_core import Component, param
-from vall_e_lm import check_layer_skip
+from vall_e_lm import check_layer_skip, layer_skip_param
 
 #: Rounds of demasking unless asked otherwise.
 DEMASKING_STEPS = 25
@@ -75,18 +75,10 @@ class SpeechOptions(Component):
         help="move the pitch of the speech to that of the reference if it is 1 to 7 semitones off; parts are then "
              "written whole",
     )  # fmt: skip
-    layer_skip: bool = param(
-        False, help="early exit: skip layers when the model is sure enough (if it was trained for it)"
-    )
-    layer_skip_exit_layer: int | None = param(
-        None, min=0, help="last layer to use, from 0, at least half of them; default: the last"
-    )
-    layer_skip_entropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits", help="exit early if the entropy is at most this"
-    )
-    layer_skip_varentropy_threshold: float = param(
-        0.1, min=0.0, max=float("inf"), unit="bits²", help="exit early if the varentropy is at most this"
-    )
+    layer_skip: bool = layer_skip_param("layer_skip")
+    layer_skip_exit_layer: int | None = layer_skip_param("layer_skip_exit_layer")
+    layer_skip_entropy_threshold: float = layer_skip_param("layer_skip_entropy_threshold")
+    layer_skip_varentropy_threshold: float = layer_skip_param("layer_skip_varentropy_threshold")
     refine_on_stop: bool = param(
         False, help="AR only: take the sequence again from the final step's logits and keep the more probable one"
     )

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 CORE = "vall_e_core"
-LIBRARIES = frozenset({"vall_e_audio", "vall_e_files", "vall_e_lm", "vall_e_tensors", "vall_e_text"})
+LIBRARIES = frozenset(
+    f"vall_e_{name}" for name in ("audio", "files", "lm", "repeats", "schema", "tensors", "text")
+)
 """Packages without an entry point, which can't be switched off."""
 LEAVES = frozenset(
     f"vall_e_{name}"
     for name in (
         "adaptive", "beam", "constraints", "dry", "encodec", "english", "entropix", "espeak", "guidance", "hf", "ipa",
-        "mini", "mirostat", "ngram", "penalties", "ras", "selection", "shape", "temperature", "truncation", "vocos",
-        "xtc",
+        "mini", "mirostat", "ngram", "penalties", "ras", "selection", "shape", "temperature", "truncation",
+        "vocos", "xtc",
     )
 )  # fmt: skip
 """Samplers, codecs, phonemizers and normalizers: each could be a third party's."""
@@ -33,18 +35,21 @@ LAYERS: tuple[frozenset[str], ...] = (
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
 USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_adapters": ("authoring",),
+    "vall_e_authoring": ("schema",),
     "vall_e_audio": ("files",),
     "vall_e_cuda_graph": ("lm",),
     "vall_e_doctor": ("audio", "files"),
+    "vall_e_dry": ("repeats",),
     "vall_e_encodec": ("files", "tensors"),
     "vall_e_eval": ("audio", "files", "lm", "stt", "text", "tts", "voices"),
     "vall_e_lm": ("files", "text"),
     "vall_e_mini": ("tensors",),
     "vall_e_models": ("files",),
+    "vall_e_ngram": ("repeats",),
     "vall_e_noise": ("tts",),
     "vall_e_onnx": ("files", "lm"),
     "vall_e_scorers": ("audio", "lm", "stt"),
-    "vall_e_serve": ("audio", "lm", "stt", "text", "tts", "voices"),
+    "vall_e_serve": ("audio", "lm", "schema", "stt", "text", "tts", "voices"),
     "vall_e_stt": ("audio", "files", "lm", "trace"),
     "vall_e_tensors": ("files",),
     "vall_e_trace": ("files",),

@@ -75,7 +75,7 @@ def test_python_m_is_the_same_program(run: Run) -> None:
     [
         (("ttts",), "no such command: ttts", "did you mean tts?"),
         (("sampler", "list"), "no such command: sampler", "did you mean samplers?"),
-        (("Hello there.", "ref.wav", "out.wav"), "no such command: Hello there.", "vall-e tts TEXT REF OUT"),
+        (("Hello there.", "ref.wav", "out.wav"), "no such command: Hello there.", "vall-e tts TEXT [REF] [OUT]"),
         (("zzz",), "no such command: zzz", "vall-e --help"),
         (("--jsom",), "no such option: --jsom", "did you mean --json?"),
         (("tts", "--top-q", "1"), "no such option: --top-q", "did you mean --top-p?"),

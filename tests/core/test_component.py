@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import pickle
 from collections.abc import Mapping
@@ -163,25 +162,6 @@ def test_flags_switch_on_only_what_was_given() -> None:
     assert Dry.from_flags({"n-dry": 0.5}, "nar") == Dry(multiplier=0.5)
     with pytest.raises(ComponentError, match="above 1"):
         Dry.from_flags({"dry-multiplier": 0.5, "dry-base": 0.5}, "ar")
-
-
-def test_schema_says_what_from_mapping_takes() -> None:
-    schema = Dry.json_schema()
-    json.dumps(schema, allow_nan=False)
-    properties = schema["properties"]
-    assert isinstance(properties, dict)
-    assert set(properties) == {each.key for each in Dry.params()}
-    assert properties["base"] == {
-        "type": "number", "exclusiveMinimum": 1.0, "description": "base of the exponent", "default": 1.75,
-    }  # fmt: skip
-    assert properties["mode"]["enum"] == ["exact", "loose"]
-    assert properties["exempt"] == {
-        "type": "array", "items": {"type": "integer"}, "description": "ids that are free", "default": [],
-    }  # fmt: skip
-    assert properties["allowed-length"]["description"] == "free repeats [tokens]"
-    assert properties["trace"]["anyOf"][1] == {"type": "null"}
-    assert schema["additionalProperties"] is False and "required" not in schema
-    assert Band.json_schema()["required"] == ["high"]
 
 
 def test_subclass_adds_parameters() -> None:

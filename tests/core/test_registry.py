@@ -176,12 +176,12 @@ def test_tasks_and_commands_cant_take_a_built_in_name(site: Site) -> None:
     @hookimpl
     def vall_e_tasks(): return [Mine]
     @hookimpl
-    def vall_e_commands(): return [LazyCommand("schema", "another", "x:y"), LazyCommand("serve", "serve", "x:y")]
+    def vall_e_commands(): return [LazyCommand("samplers", "another", "x:y"), LazyCommand("serve", "serve", "x:y")]
     """
     site.add("bold", {"bold": "bold_plugin"}, {"bold_plugin": source})
     registry = site.registry()
     assert registry.names("task") == ["bold/plugins"]
-    assert list(registry.commands()) == ["serve", "bold/schema"]
+    assert list(registry.commands()) == ["serve", "bold/samplers"]
 
 
 def test_variables_choose_plugins(site: Site) -> None:

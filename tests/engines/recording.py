@@ -10,18 +10,18 @@ from torch import Tensor
 from vall_e_core.sampling import state as states
 from vall_e_lm import KVCache
 from vall_e_lm.decode import loop as loops
+from vall_e_lm.decode.executors import RecordedExecutor, Still
 from vall_e_lm.decode.loop import Loop
-from vall_e_lm.decode.pace import RecordedPace, Still
 
 Work = Callable[[], None]
 
 
 def standing(loop: Loop) -> list[Tensor]:
     """Every tensor that a recorded step reads or writes and that outlives it, but for weights and the chain's own."""
-    assert isinstance(loop.pace, RecordedPace)
+    assert isinstance(loop.executor, RecordedExecutor)
     stepper = loop.stepper
     cache: KVCache = stepper._cache  # type: ignore[attr-defined]  # only cached ones are recorded
-    found = [*states.tensors(loop.pace.still), cache.keys, cache.values, cache.lengths, stepper._positions]  # type: ignore[attr-defined]
+    found = [*states.tensors(loop.executor.still), cache.keys, cache.values, cache.lengths, stepper._positions]  # type: ignore[attr-defined]
     running = stepper._guided.running  # type: ignore[attr-defined]  # only guided ones are recorded
     return found if running is None else [*found, running._count, running._mean, running._m2]
 
@@ -72,10 +72,10 @@ class InPlace:
     def __call__(self, work: Work) -> None:
         work()
         loop = self.loops[-1]
-        assert isinstance(loop.pace, RecordedPace)
+        assert isinstance(loop.executor, RecordedExecutor)
         mine = [each.data_ptr() for each in standing(loop)]
-        if self.still is not loop.pace.still:
-            self.still, self.places = loop.pace.still, mine
+        if self.still is not loop.executor.still:
+            self.still, self.places = loop.executor.still, mine
         assert mine == self.places
         held = {each.data_ptr() for each in states.tensors(self.still)}
         records = (loop.lane.step, loop.lane.rows, loop.lane.state)

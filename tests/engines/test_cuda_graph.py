@@ -15,8 +15,8 @@ from vall_e_core.cli import main
 from vall_e_cuda_graph import CudaGraph
 from vall_e_cuda_graph import graphs as cuda
 from vall_e_cuda_graph.recorder import GraphEngine, GraphRecorder
-from vall_e_lm import Guidance, Model, ModelOptions, choose_engine, generate_ar
-from vall_e_lm.decode.pace import Pace
+from vall_e_lm import ArPass, Guidance, Model, ModelOptions, choose_engine, generate_ar
+from vall_e_lm.decode.executors import StepExecutor
 
 from .conftest import small_model
 from .pretended import pretended
@@ -217,9 +217,9 @@ def test_a_graph_is_eager_on_a_gpu(
 def test_across_the_cache_s_buckets(adopt: Adopt, watched: list[int], dtype: torch.dtype) -> None:
     model, chain = small_model(layers=2).to("cuda", dtype), chain_of(NEVER, "dry", "top-k:12", device="cuda")
     mine = utterances("cuda")[:4]
-    expected = generate_ar(model, mine, chain, max_steps=[300, 40, 280, 150], seed=5)
+    expected = generate_ar(model, mine, ArPass(chain, seed=5), max_steps=[300, 40, 280, 150])
     heard = adopt(model)
-    assert_same(generate_ar(model, mine, chain, max_steps=[300, 40, 280, 150], seed=5), expected)
+    assert_same(generate_ar(model, mine, ArPass(chain, seed=5), max_steps=[300, 40, 280, 150]), expected)
     assert heard == [] and watched[0] > 280
 
 
@@ -253,6 +253,6 @@ def test_ordinary_steps_on_a_gpu_wait_for_nothing(monkeypatch: pytest.MonkeyPatc
     chain = chain_of("dry", "repetition-penalty", "top-k:12", "top-p:0.9", "min-p", device="cuda")
     expected = say(model, chain, 3, device="cuda")
     warm = True
-    monkeypatch.setattr(Pace, "choose", quietly(Pace.choose))
-    monkeypatch.setattr(Pace, "go_on", quietly(Pace.go_on))
+    monkeypatch.setattr(StepExecutor, "choose", quietly(StepExecutor.choose))
+    monkeypatch.setattr(StepExecutor, "go_on", quietly(StepExecutor.go_on))
     assert_same(say(model, chain, 3, device="cuda"), expected)

@@ -12,6 +12,7 @@ import torch
 from vall_e_core import BuildContext, ModelError, Registry, VallE
 from vall_e_core.sampling.running import Chain
 from vall_e_lm import (
+    ArPass,
     EarlyExit,
     Guidance,
     Model,
@@ -57,7 +58,7 @@ def utterances(count: int = 3) -> list[Utterance]:
 def say(
     model: Model, items: list[Utterance], use: Chain | None = None, **settings: Any,
 ) -> list[list[int]]:
-    made = generate_ar(model, items, chain() if use is None else use, max_steps=STEPS, seed=5, **settings)
+    made = generate_ar(model, items, ArPass(chain() if use is None else use, seed=5, **settings), max_steps=STEPS)
     return [each.codes.tolist() for each in made]
 
 
@@ -157,7 +158,7 @@ def test_version_7(converted: Converted) -> None:
     )  # fmt: skip
     models = [Model7(config, seed=0).eval() for _ in range(2)]
     OnnxModel(8, 1, lambda line: None).adopt(models[1], None)
-    found = [generate_ar(each, utterances(2), chain(), max_steps=5, seed=1) for each in models]
+    found = [generate_ar(each, utterances(2), ArPass(chain(), seed=1), max_steps=5) for each in models]
     assert [each.codes.shape for each in found[1]] == [each.codes.shape for each in found[0]]
 
 

@@ -31,7 +31,7 @@ from vall_e_lm import (
     transcribe,
 )
 from vall_e_lm.decode import ArResult
-from vall_e_lm.decode.pace import LEAST_STEPS, AheadPace, Pace, RecordedPace
+from vall_e_lm.decode.executors import LEAST_STEPS, AheadExecutor, RecordedExecutor, StepExecutor
 from vall_e_lm.model import Model7
 from vall_e_trace import TraceRecorder
 
@@ -80,7 +80,7 @@ def say(
 ) -> list[ArResult]:
     """The first `count` utterances."""
     mine, limits = utterances(device)[:count], LIMITS[:count]
-    return generate_ar(model, mine, chain, max_steps=limits, seed=5, batch_size=batch, **how)
+    return generate_ar(model, mine, ArPass(chain, seed=5, batch_size=batch, **how), max_steps=limits)
 
 
 def assert_same(left: Sequence[ArResult], right: Sequence[ArResult]) -> None:
@@ -146,7 +146,7 @@ def test_guidance_within_the_chain(record: Record) -> None:
 def test_a_stream_in_pieces(record: Record) -> None:
     model, chain = small_model(layers=2), chain_of("dry", NEVER)
     utterance = utterances()[3]
-    (whole,) = generate_ar(model, [utterance], chain, max_steps=40, seed=5)
+    (whole,) = generate_ar(model, [utterance], ArPass(chain, seed=5), max_steps=40)
     recorder = record(model)
     pieces = list(stream_ar(model, utterance, ArPass(chain, 5), max_steps=40, every=7))
     assert torch.cat(pieces).equal(whole.codes) and len(whole.codes) == 40
@@ -170,12 +170,12 @@ def test_one_recording_for_each_bucket_and_number_of_rows(record: Record) -> Non
     recorder = record(model)
     every = utterances()[:3]
     longest = 6 + 5 + 4 + 9  # phonemes, prompt, the rest, and room to be wrong
-    generate_ar(model, every, chain, max_steps=[40, 40, 40], seed=1)
+    generate_ar(model, every, ArPass(chain, seed=1), max_steps=[40, 40, 40])
     assert recorder.starts == 1 and recorder.steps == 40
     assert recorder.keys == sorted(set(recorder.keys)), "each length once, one after the other"
     assert all(key % 16 == 0 for key in recorder.keys[:-1]) and recorder.keys[-1] <= longest + 40 + 16
     again = record(model)
-    generate_ar(model, every, chain, max_steps=[40, 5, 40], seed=1)
+    generate_ar(model, every, ArPass(chain, seed=1), max_steps=[40, 5, 40])
     assert again.starts == 2, "the row that was dropped left a smaller batch"
 
 
@@ -183,10 +183,10 @@ def test_short_batches_are_not_worth_it(record: Record) -> None:
     model, chain = small_model(layers=2), chain_of(NEVER)
     recorder = record(model)
     loops = recorder.check.loops  # type: ignore[attr-defined]
-    generate_ar(model, utterances()[:2], chain, max_steps=LEAST_STEPS, seed=1)
-    assert recorder.steps == 0 and type(loops[-1].pace) is AheadPace
-    generate_ar(model, utterances()[:2], chain, max_steps=LEAST_STEPS + 1, seed=1)
-    assert recorder.steps == LEAST_STEPS + 1 and type(loops[-1].pace) is RecordedPace
+    generate_ar(model, utterances()[:2], ArPass(chain, seed=1), max_steps=LEAST_STEPS)
+    assert recorder.steps == 0 and type(loops[-1].executor) is AheadExecutor
+    generate_ar(model, utterances()[:2], ArPass(chain, seed=1), max_steps=LEAST_STEPS + 1)
+    assert recorder.steps == LEAST_STEPS + 1 and type(loops[-1].executor) is RecordedExecutor
     assert recorder.said == []
 
 
@@ -197,12 +197,12 @@ def test_eager_may_go_ahead_of_the_look(monkeypatch: pytest.MonkeyPatch, how: di
     loops = watch_loops(monkeypatch.setattr)
     batches = (1, 3, None)
     expected = [say(model, chain, batch, **how) for batch in batches]
-    assert {type(loop.pace) for loop in loops} == {Pace}
+    assert {type(loop.executor) for loop in loops} == {StepExecutor}
     loops.clear()
     buckets(monkeypatch.setattr, 16, 5)
     for batch, each in zip(batches, expected, strict=True):
         assert_same(say(model, chain, batch, **how), each)
-    assert {type(loop.pace) for loop in loops} == {AheadPace}
+    assert {type(loop.executor) for loop in loops} == {AheadExecutor}
 
 
 def test_a_graph_runs_what_eager_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ def test_a_batch_s_memory_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
         gc.collect()
         gc.disable()
         try:
-            generate_ar(model, utterances(NAME)[:3], chain, max_steps=[20, 40, 30], seed=1, batch_size=2)
+            generate_ar(model, utterances(NAME)[:3], ArPass(chain, seed=1, batch_size=2), max_steps=[20, 40, 30])
             assert gone and not [each for each in gone if each() is not None]
         finally:
             gc.enable()
@@ -344,9 +344,9 @@ def test_all_levels_at_once_are_left_to_eager() -> None:
     model = Model7(config, seed=1).eval()
     items = [Utterance(0, torch.tensor([1, 5, 6, 2]), 1)]
     chain = chain_of(size=25, stop=24)
-    (expected,) = generate_ar(model, items, chain, max_steps=20, seed=5)
+    (expected,) = generate_ar(model, items, ArPass(chain, seed=5), max_steps=20)
     recorder = model.recorder = Repeating()
-    (found,) = generate_ar(model, items, chain, max_steps=20, seed=5)
+    (found,) = generate_ar(model, items, ArPass(chain, seed=5), max_steps=20)
     assert torch.equal(found.codes, expected.codes)
     assert len(recorder.said) == 1 and recorder.steps == 0
 
@@ -481,7 +481,7 @@ def test_a_graph_in_16_bits(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype)
         GraphEngine(GraphRecorder(graphs, print)).adopt(model, None)
         assert_same(say(model, chain, 2, count=4, device=NAME), expected)
         assert graphs.captured > 0
-        still = loops[-1].pace.still  # type: ignore[attr-defined]
+        still = loops[-1].executor.still  # type: ignore[attr-defined]
         assert still.logits.dtype == torch.float32
         assert loops[-1].stepper._cache.keys.dtype == dtype  # type: ignore[attr-defined]
 

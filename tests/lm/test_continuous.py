@@ -55,7 +55,7 @@ def utterances() -> list[Utterance]:
 def say(model: Model, chain: Chain, items: Sequence[int], batch: int | None, **how: Any) -> list[ArResult]:
     every = utterances()
     mine, limits = [every[i] for i in items], [LIMITS[i] for i in items]
-    return generate_ar(model, mine, chain, max_steps=limits, seed=5, batch_size=batch, **how)
+    return generate_ar(model, mine, ArPass(chain, seed=5, batch_size=batch, **how), max_steps=limits)
 
 
 def same(left: ArResult, right: ArResult) -> bool:
@@ -93,7 +93,8 @@ def test_all_levels_at_once_go_in_batches() -> None:
     chain = chain_of()
     made = torch.Generator().manual_seed(7)
     items = [Utterance(i, torch.randint(3, 20, (4 + i,), generator=made), 1) for i in range(5)]
-    together, few = (generate_ar(model, items, chain, max_steps=6, seed=5, batch_size=size) for size in (None, 2))
+    passes = [ArPass(chain, seed=5, batch_size=size) for size in (None, 2)]
+    together, few = (generate_ar(model, items, how, max_steps=6) for how in passes)
     assert all(map(same, few, together))
 
 
@@ -107,7 +108,7 @@ def test_places_are_kept_full(make: Make) -> None:
     model.model.register_forward_pre_hook(count)
     every = utterances()[:7]
     limits = [40, 8, 8, 8, 8, 8, 1]
-    generate_ar(model, every, chain_of(f"suppress:{STOP}"), max_steps=limits, seed=1, batch_size=2)
+    generate_ar(model, every, ArPass(chain_of(f"suppress:{STOP}"), seed=1, batch_size=2), max_steps=limits)
     steps = sum(1 for shape in rows if shape[1] == 1)
     assert steps <= 42, "the long one's 40 steps hold all the others'"
     assert max(shape[0] for shape in rows) == 2
@@ -152,7 +153,7 @@ def test_pieces_make_the_whole(make: Make, every: int, how: dict[str, Any]) -> N
     for utterance, limit in zip(utterances(), LIMITS, strict=True):
         if utterance.keep_prefix:
             continue
-        (whole,) = generate_ar(model, [utterance], chain, max_steps=limit, seed=5, **how)
+        (whole,) = generate_ar(model, [utterance], ArPass(chain, seed=5, **how), max_steps=limit)
         pieces: list[Tensor] = []
         stream = stream_ar(model, utterance, ArPass(chain, 5, **how), max_steps=limit, every=every)
         while True:

@@ -13,7 +13,7 @@ from vall_e_core import BuildContext
 from vall_e_core.sampling import StatelessTransform, Step
 from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import as_sampler
-from vall_e_lm import Model, ModelConfig, SharedLoop, Target, Utterance, Written, generate_ar, speech_job
+from vall_e_lm import ArPass, Model, ModelConfig, SharedLoop, Target, Utterance, Written, generate_ar, speech_job
 
 from .conftest import Make
 
@@ -41,7 +41,7 @@ def utterance(i: int, codes: int = 24, levels: int = 4) -> Utterance:
 
 
 def alone(model: Model, i: int, chain: Chain, limit: int) -> Tensor:
-    (made,) = generate_ar(model, [utterance(i)], chain, max_steps=limit, seed=100 + i)
+    (made,) = generate_ar(model, [utterance(i)], ArPass(chain, seed=100 + i), max_steps=limit)
     return made.codes
 
 

@@ -18,7 +18,7 @@ from vall_e_core import InputError, Registry, VallE
 from vall_e_lm import TimeLimitError, in_batches
 from vall_e_tts import SpeechOptions, SpeechRequest
 from vall_e_tts.synthesis import limits
-from vall_e_tts.synthesis.loops import find_loop
+from vall_e_tts.synthesis.codes import find_loop
 from vall_e_tts.synthesis.takes import Steps, Take, Wanted, best_take, retry_seed
 
 from .steps import result_of

@@ -13,7 +13,7 @@ import torch
 from vall_e_core import BuildContext
 from vall_e_core.sampling.running import Chain, compile_chain
 from vall_e_core.testing import as_sampler
-from vall_e_lm import Guidance, Model, Utterance, generate_ar, load_model
+from vall_e_lm import ArPass, Guidance, Model, Utterance, generate_ar, load_model
 from vall_e_lm.decode import ArResult
 
 from .test_flags import plain
@@ -121,14 +121,14 @@ def same(left: ArResult, right: ArResult) -> bool:
 def test_eight_at_once_equal_each_alone(make_model: Any, tmp_path: Path, specs: tuple[str, ...], stop: float) -> None:
     model, chain = model_of(make_model(tmp_path / "m.sft", stop=stop)), chain_of(*specs)
     every, limits = utterances(8), [20, 5, 13, 20, 1, 9, 17, 2]
-    together = generate_ar(model, every, chain, max_steps=limits, seed=1)
+    together = generate_ar(model, every, ArPass(chain, seed=1), max_steps=limits)
     for utterance, limit, found in zip(every, limits, together, strict=True):
-        (alone,) = generate_ar(model, [utterance], chain, max_steps=limit, seed=1)
+        (alone,) = generate_ar(model, [utterance], ArPass(chain, seed=1), max_steps=limit)
         assert same(alone, found), utterance.id
     order = [3, 7, 0, 5, 1, 6, 2, 4]
-    moved = generate_ar(model, [every[i] for i in order], chain, max_steps=[limits[i] for i in order], seed=1)
+    moved = generate_ar(model, [every[i] for i in order], ArPass(chain, seed=1), max_steps=[limits[i] for i in order])
     assert all(same(result, together[i]) for result, i in zip(moved, order, strict=True))
-    uncached = generate_ar(model, every[:3], chain, max_steps=limits[:3], seed=1, cache=False)
+    uncached = generate_ar(model, every[:3], ArPass(chain, seed=1, cache=False), max_steps=limits[:3])
     assert all(same(*pair) for pair in zip(uncached, together, strict=False))
 
 
@@ -141,7 +141,7 @@ def test_the_log_probability_is_that_of_the_hypothesis(
     from vall_e_lm.decode.refine import sequence_log_probabilities
 
     model, every = model_of(make_model(tmp_path / "m.sft", stop=4.0)), utterances(3)
-    found = generate_ar(model, every, chain_of("beam:4"), max_steps=15, seed=0, guidance=guidance)
+    found = generate_ar(model, every, ArPass(chain_of("beam:4"), seed=0, guidance=guidance), max_steps=15)
     jobs = [speech_job(each, 15, torch.device("cpu")) for each in every]
     expected = sequence_log_probabilities(
         model, Target("ar"), jobs, [each.codes for each in found], [each.stop_reason == "stop" for each in found],

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import UsageError, did_you_mean, suggestion
-from ..kinds import LazyCommand
+from ..kinds import LazyCommand, Task
 from ..run.options import COMMON
 from .group import load_command
 from .options import CONTEXT, add_common, common_parameters, config_parameter
 from .state import State, state_of
 from .task import TaskCommand
 
+if TYPE_CHECKING:
+    from ..plugins.registry import Registry
+
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
     for each in (
         LazyCommand("plugins", "list, check, create and install plugins", "vall_e_core.cli.plugins:plugins"),
         LazyCommand("samplers", "list, show, explain and plot samplers", "vall_e_core.cli.samplers:samplers"),
-        LazyCommand("schema", "print the JSON Schema of a component", "vall_e_core.cli.schema:schema"),
     )
 }
-DEFAULT_TASK = "tts"
 
 
 class Program(click.Group):
@@ -64,8 +66,10 @@ class Program(click.Group):
                 raise UsageError(f"no such option: {args[0]}", try_="vall-e --help")
             known = self.list_commands(ctx)
             hint = suggestion(args[0], known, "vall-e --help")
-            if len(args) > 1 and DEFAULT_TASK in known and did_you_mean(args[0], known) is None:
-                hint = f"vall-e {DEFAULT_TASK} TEXT REF OUT   (vall-e --help lists the commands)"
+            task = _default_task(state_of(ctx).registry)
+            if len(args) > 1 and task is not None and did_you_mean(args[0], known) is None:
+                words = [each.metavar or each.key.upper() for each in task.params() if each.positional]
+                hint = f"vall-e {' '.join([task.name, *words])}   (vall-e --help lists the commands)"
             raise UsageError(f"no such command: {args[0]}", cause=state_of(ctx).registry.not_loaded(), try_=hint)
         return super().resolve_command(ctx, args)
 
@@ -97,8 +101,9 @@ def _with_command(program: Program, ctx: click.Context, args: list[str]) -> list
     if task is None and config is not None and not rest and not {"-h", "--help", "--version"} & set(front):
         from ..run.config import read_file
 
-        chosen = read_file(Path(config)).get("task", DEFAULT_TASK)
-        task = chosen if isinstance(chosen, str) else DEFAULT_TASK
+        usual = _default_task(state.registry)
+        chosen = read_file(Path(config)).get("task")
+        task = chosen if isinstance(chosen, str) else None if usual is None else usual.name
     if task is None:
         return args
     command = _task_command(state, task)
@@ -106,17 +111,18 @@ def _with_command(program: Program, ctx: click.Context, args: list[str]) -> list
     return [command, *passed_on, *others, *args[len(ahead) :]]
 
 
+def _default_task(registry: Registry) -> type[Task] | None:
+    """The task that is meant where none is named, if one is installed."""
+    return next((each for each in registry.all(Task).values() if each.default), None)
+
+
 _OPTIONS = ("--task", "--config")
 
 
 def _leading(args: list[str]) -> tuple[list[str], list[str]]:
     """The options in front that are the program's own, and everything from there."""
-    own = {spelling for option in COMMON for spelling in option.spellings} | {
-        "--no-plugins",
-        "--version",
-        "-h",
-        "--help",
-    }
+    own = {spelling for option in COMMON for spelling in option.spellings}
+    own |= {"--no-plugins", "--version", "-h", "--help"}
     at = 0
     while at < len(args):
         name, equals, _ = args[at].partition("=")
@@ -172,12 +178,8 @@ def make_program() -> Program:
                 ["--task"], metavar="NAME", expose_value=False, help="the task to run, instead of a command"
             ),
             click.Option(
-                ["--version"],
-                is_flag=True,
-                is_eager=True,
-                expose_value=False,
-                callback=_version,
+                ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version,
                 help="show the version and exit",
             ),
         ],
-    )
+    )  # fmt: skip

@@ -47,22 +47,15 @@ def _signature(param: Param) -> str:
 
 def sampler_facts(name: str, sampler: type[Sampler]) -> dict[str, object]:
     """What is declared of a sampler, as `--json` prints it."""
+    parameters = [
+        {
+            "name": each.key, "default": None if each.required else each.plain(each.default),
+            "neutral": None if each.neutral is MISSING else each.plain(each.neutral), "primary": each.primary,
+            "flags": [flag.name for flag in each.flags], "help": each.describe(),
+        }
+        for each in sampler.params()
+    ]  # fmt: skip
     return {
-        "name": name,
-        "role": sampler.role,
-        "place": sampler.place,
-        "stages": sorted(sampler.stages),
-        "experimental": sampler.experimental,
-        "help": sampler.summary(),
-        "parameters": [
-            {
-                "name": param.key,
-                "default": None if param.required else param.plain(param.default),
-                "neutral": None if param.neutral is MISSING else param.plain(param.neutral),
-                "primary": param.primary,
-                "flags": [flag.name for flag in param.flags],
-                "help": param.describe(),
-            }
-            for param in sampler.params()
-        ],
-    }
+        "name": name, "role": sampler.role, "place": sampler.place, "stages": sorted(sampler.stages),
+        "experimental": sampler.experimental, "help": sampler.summary(), "parameters": parameters,
+    }  # fmt: skip

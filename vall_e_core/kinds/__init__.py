@@ -19,24 +19,10 @@ from .task import Task
 from .voice import Voice
 
 __all__ = [
-    "KINDS",
-    "Codec",
-    "CodecModel",
-    "Engine",
-    "FinishedTake",
-    "LazyCommand",
-    "ModelSource",
-    "Normalizer",
-    "NormalizerModel",
-    "Phonemizer",
-    "PhonemizerModel",
-    "Replacement",
-    "Sampler",
-    "Scorer",
-    "ScorerModel",
-    "Task",
+    "KINDS", "Codec", "CodecModel", "Engine", "FinishedTake", "LazyCommand", "ModelSource", "Normalizer",
+    "NormalizerModel", "Phonemizer", "PhonemizerModel", "Replacement", "Sampler", "Scorer", "ScorerModel", "Task",
     "Voice",
-]
+]  # fmt: skip
 
 KINDS: dict[str, type[Component]] = {
     kind.kind: kind for kind in (Sampler, Codec, Phonemizer, Normalizer, Task, ModelSource, Voice, Scorer, Engine)

@@ -22,6 +22,8 @@ class Task(Component):
     flag_defaults: ClassVar[Mapping[str, str]] = {}
     """Defaults of plain sampler flags that aren't off by default, for the help, such as `{"ar-temp": "0.95"}`."""
 
+    default: ClassVar[bool] = False
+    """Whether it is meant where a configuration file names no task."""
     variants: ClassVar[str | None] = None
     """The kind whose names `--task` takes beside the task's own."""
 

@@ -8,16 +8,6 @@ from .loader import OURS, Collector, Found, Provided, check_component, describe,
 from .registry import BUILT_IN_COMMANDS, Registry
 
 __all__ = [
-    "BUILT_IN_COMMANDS",
-    "FAILURES",
-    "OURS",
-    "Collector",
-    "Found",
-    "Provided",
-    "Registry",
-    "check_component",
-    "describe",
-    "find",
-    "kept_stdout",
-    "resolve_command",
-]
+    "BUILT_IN_COMMANDS", "FAILURES", "OURS", "Collector", "Found", "Provided", "Registry", "check_component",
+    "describe", "find", "kept_stdout", "resolve_command",
+]  # fmt: skip

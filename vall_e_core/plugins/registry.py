@@ -18,7 +18,7 @@ from ..owners import Owner, failure, owner_by_module
 from .loader import OURS, Collector, Found, PluginRecord, Provided, describe, find
 from .needs import lacking
 
-BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list", "schema")
+BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list")
 """Commands of the core itself; a plugin's of the same name is reached as `dist/name`."""
 
 _C = TypeVar("_C", bound=Component)

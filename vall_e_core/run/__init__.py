@@ -8,7 +8,7 @@ from ..lazy import lazy_names
 
 if TYPE_CHECKING:
     from .config import SamplerSpec
-    from .options import COMMON, Option, by_key, chain_options, flag_options
+    from .options import COMMON, Option, by_key, chain_options, flag_options, task_options
     from .plain_yaml import load_plain
     from .session import Session
 else:
@@ -16,10 +16,13 @@ else:
         __name__,
         {
             ".config": ("SamplerSpec",),
-            ".options": ("COMMON", "Option", "by_key", "chain_options", "flag_options"),
+            ".options": ("COMMON", "Option", "by_key", "chain_options", "flag_options", "task_options"),
             ".plain_yaml": ("load_plain",),
             ".session": ("Session",),
         },
     )
 
-__all__ = ["COMMON", "Option", "SamplerSpec", "Session", "by_key", "chain_options", "flag_options", "load_plain"]
+__all__ = [
+    "COMMON", "Option", "SamplerSpec", "Session", "by_key", "chain_options", "flag_options", "load_plain",
+    "task_options",
+]  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ComponentError, UsageError, suggestion
+from ..errors import UsageError, suggestion
 from ..parameters import MISSING
 from .options import Option, by_key, instead_of
 from .plain_yaml import load_plain
@@ -117,12 +117,8 @@ class RunConfig:
 
 def default_layer(options: Iterable[Option]) -> Layer:
     """The defaults. A plain sampler flag has none: an absent flag is off."""
-    values = {
-        option.key: option.param.default
-        for option in options
-        if option.role in ("parameter", "common") and option.param.default is not MISSING
-    }
-    return Layer(DEFAULT, values)
+    usual = (each for each in options if each.role in ("parameter", "common"))
+    return Layer(DEFAULT, {each.key: each.param.default for each in usual if each.param.default is not MISSING})
 
 
 def check_layer(table: Mapping[str, Option], values: Mapping[str, object], source: str) -> Layer:
@@ -203,9 +199,3 @@ def build_config(options: Sequence[Option], *, file: Path | None, given: Layer) 
             values.pop("task", None)  # it chose the command
         layers.append(check_layer(table, values, str(file)))
     return RunConfig({option.key: option for option in options}, (*layers, given))
-
-
-__all__ = [
-    "CHECKPOINT", "COMMAND_LINE", "DEFAULT", "ComponentError", "Layer", "RunConfig", "SamplerSpec", "build_config",
-    "check_layer", "default_layer", "read_file",
-]  # fmt: skip

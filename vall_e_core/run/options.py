@@ -132,20 +132,6 @@ def instead_of(options: Iterable[Option], key: str) -> str | None:
     return next((each.param.former[key] for each in options if key in each.param.former), None)
 
 
-def file_schema(task: type[Task], samplers: Iterable[type[Sampler]]) -> dict[str, object]:
-    """JSON Schema (draft 2020-12) of a configuration file for a task."""
-    properties: dict[str, object] = {}
-    for option in task_options(task, samplers):
-        schema = option.param.json_schema()
-        schema["description"] = option.help
-        if option.role == "flag":
-            schema.pop("default", None)
-        if option.role == "chain":
-            schema = {"type": "array", "items": {"type": ["string", "object"]}, "description": option.help}
-        properties[option.key] = schema
-    return {**task.json_schema(), "properties": properties, "required": []}
-
-
 def shown_default(option: Option) -> str | None:
     """The default as help shows it, or None where there is nothing to say: a plain sampler flag is off when absent."""
     default = option.param.default

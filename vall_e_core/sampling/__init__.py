@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_names
 
 if TYPE_CHECKING:
+    from .drawing import cumulated_row, draw, draw_row, take_maximum
     from .order import descending, descending_row, highest, highest_row
     from .protocols import (
         Choice,
@@ -22,50 +23,23 @@ if TYPE_CHECKING:
         StatelessTransform,
         Transform,
     )
-    from .selection import cumulated_row, draw, draw_row, take_maximum
     from .step import Step, recent
-    from .suffix import continuations, extend_matches, no_matches
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             ".order": ("descending", "descending_row", "highest", "highest_row"),
             ".protocols": (
-                "Choice",
-                "GreedySelector",
-                "Search",
-                "Selector",
-                "StateContext",
-                "StatelessSelector",
-                "StatelessTransform",
-                "Transform",
+                "Choice", "GreedySelector", "Search", "Selector", "StateContext", "StatelessSelector",
+                "StatelessTransform", "Transform",
             ),
-            ".selection": ("cumulated_row", "draw", "draw_row", "take_maximum"),
+            ".drawing": ("cumulated_row", "draw", "draw_row", "take_maximum"),
             ".step": ("Step", "recent"),
-            ".suffix": ("continuations", "extend_matches", "no_matches"),
         },
     )
 
 __all__ = [
-    "Choice",
-    "GreedySelector",
-    "Search",
-    "Selector",
-    "StateContext",
-    "StatelessSelector",
-    "StatelessTransform",
-    "Step",
-    "Transform",
-    "continuations",
-    "cumulated_row",
-    "descending",
-    "descending_row",
-    "draw",
-    "draw_row",
-    "extend_matches",
-    "highest",
-    "highest_row",
-    "no_matches",
-    "recent",
-    "take_maximum",
-]
+    "Choice", "GreedySelector", "Search", "Selector", "StateContext", "StatelessSelector", "StatelessTransform",
+    "Step", "Transform", "cumulated_row", "descending", "descending_row", "draw", "draw_row",
+    "highest", "highest_row", "recent", "take_maximum",
+]  # fmt: skip

@@ -19,7 +19,7 @@ from .guard import Maker
 from .members import Members, dense
 from .protection import clean, settle, sound
 from .protocols import Choice, Detailed, Search, Selector, StateContext, StatelessSelector, Trace
-from .row import Row, RowPath
+from .row_path import Row, RowPath
 from .stage import Stage
 from .step import Step
 

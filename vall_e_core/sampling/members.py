@@ -9,25 +9,10 @@ import torch
 from torch import Tensor
 
 from ..errors import FAILURES, PluginError
+from . import guard
 from .candidates import Candidates
 from .chain_state import ChainState
-from .guard import (
-    ID,
-    MOST,
-    NEVER,
-    Look,
-    Maker,
-    check_logits,
-    check_state,
-    check_tokens,
-    faults,
-    not_again,
-    noted,
-    one_of,
-    raise_for,
-    said,
-    told,
-)
+from .guard import ID, MOST, NEVER, Look, Maker
 from .protection import Settled, keep_stop
 from .protocols import Choice, Search, Selector, StateContext, Trace, Transform
 from .stage import Stage, foreign, narrowing
@@ -51,7 +36,7 @@ class Members:
 
     def fault(self, found: int) -> PluginError:
         """The error for what a device kept of a row."""
-        return told(self._makers, found)
+        return guard.told(self._makers, found)
 
     def init(self, rows: int, context: StateContext) -> list[Any]:
         """Fresh states: of the transforms, the selector, the search."""
@@ -60,10 +45,10 @@ class Members:
             members: list[Transform | Selector] = [*(stage.transform for stage in self.stages), self.selector]
             for each in members:
                 own.append(each.init(rows, context))
-                check_state(self._makers[len(own) - 1], own[-1], rows)
+                guard.check_state(self._makers[len(own) - 1], own[-1], rows)
             own.append(None if self.search is None else self.search.init(rows // self.search.width, context))
         except FAILURES as error:
-            raise_for(self._makers[min(len(own), len(self._makers) - 1)], "init", error)
+            guard.raise_for(self._makers[min(len(own), len(self._makers) - 1)], "init", error)
         return own
 
     def left(
@@ -91,7 +76,7 @@ class Members:
         if not (fallen.any() or (self._foreign and settled.rescued.numpy().any())):
             return
         highest = self._again(raw, step, state).amax(-1)[settled.fallen]
-        not_again(
+        guard.not_again(
             self._strangers, bool((raw.amax(-1) < MOST).all()), bool(((highest > NEVER) & (highest < MOST)).any())
         )
 
@@ -118,7 +103,7 @@ class Members:
                     banned = dense(left)
                     reference = torch.where(banned == NEVER, banned, reference)
             except FAILURES as error:
-                raise_for(self._makers[at], "apply", error)
+                guard.raise_for(self._makers[at], "apply", error)
             if trace is not None:
                 trace.stage(stage.name, dense(before), dense(left), step)
         if look is not None:
@@ -126,7 +111,7 @@ class Members:
         if self._foreign:
             fits = left.logits.shape == left.ids.shape if isinstance(left, Candidates) else left.shape == raw.shape
             if not fits:
-                raise one_of(self._strangers, "returned other logits than those of the tokens it was given")
+                raise guard.one_of(self._strangers, "returned other logits than those of the tokens it was given")
         return left, reference
 
     def _applied(
@@ -147,10 +132,10 @@ class Members:
             return Candidates.of(before, ids, step.stop_token)
         made = stage.transform.apply(given, step, state.stages[at])
         if look is not None or (maker.foreign and not on_cpu):
-            check_logits(maker, "apply", made, given)
+            guard.check_logits(maker, "apply", made, given)
             if look is not None:
                 self._note(at, look.check(maker, "apply"), "apply", state)
-            self._note(at, faults(made, given, stage.bans), "apply", state)
+            self._note(at, guard.faults(made, given, stage.bans), "apply", state)
         if isinstance(before, Candidates):
             return before.filtered(made) if stage.protects else before.changed(made)
         return keep_stop(before, made, step.stop_token) if stage.protects else made
@@ -161,7 +146,7 @@ class Members:
         try:
             tokens = self.selector.select(logits, step, state.selector)
         except FAILURES as error:
-            raise_for(self.chooses, "select", error)
+            guard.raise_for(self.chooses, "select", error)
         if not self.chooses.foreign:
             return tokens
         at = len(self.stages)
@@ -176,12 +161,12 @@ class Members:
         try:
             made = self.selector.support(logits, step, state.selector)
         except FAILURES as error:
-            raise_for(maker, "support", error)
+            guard.raise_for(maker, "support", error)
         if maker.foreign:
-            check_logits(maker, "support", made, logits)
+            guard.check_logits(maker, "support", made, logits)
             if look is not None:
                 self._note(at, look.check(maker, "support", last=True), "support", state)
-            self._note(at, faults(made, logits, False), "support", state)
+            self._note(at, guard.faults(made, logits, False), "support", state)
         return keep_stop(logits, made, step.stop_token)
 
     def searched(self, search: Search, logprobs: Tensor, step: Step, state: ChainState) -> tuple[Choice, Any]:
@@ -192,9 +177,9 @@ class Members:
             choice, searched = search.advance(logprobs, step, state.search)
             choice = Choice(*choice)
         except FAILURES as error:
-            raise_for(maker, "advance", error)
+            guard.raise_for(maker, "advance", error)
         if look is not None:
-            check_state(maker, searched, len(logprobs))
+            guard.check_state(maker, searched, len(logprobs))
             self._note(at, look.check(maker, "advance", last=True), "advance", state)
         if maker.foreign:
             tokens = self._existing(at, choice.tokens, logprobs, logprobs.shape[-1], "advance", state)
@@ -214,15 +199,15 @@ class Members:
                 selector = self.selector.accept(dense(left), tokens, step, selector)
             own.append(selector)
         except FAILURES as error:
-            raise_for(self._makers[len(own)], "accept", error)
+            guard.raise_for(self._makers[len(own)], "accept", error)
         if state.watch.states:
             rows = tokens.shape[0]
             for maker, each in zip(self._makers, own, strict=False):
                 if maker.foreign and each is not None:
-                    check_state(maker, each, rows)
+                    guard.check_state(maker, each, rows)
         if kept is not None and tokens.tolist() != kept:
             makers = [each for each in self._makers if each.foreign]
-            raise one_of(makers, "wrote to the tokens it was given, in accept()")
+            raise guard.one_of(makers, "wrote to the tokens it was given, in accept()")
         return own
 
     def _look(self, maker: Maker, logits: Tensor, step: Step, state: ChainState) -> Look | None:
@@ -234,14 +219,14 @@ class Members:
         if bits is None:
             return
         if bits.device.type != "cpu":
-            state.faults = state.faults | noted(at, bits)
+            state.faults = state.faults | guard.noted(at, bits)
         elif found := int(bits.numpy().max()):
-            raise said(self._makers[at], found, method)
+            raise guard.said(self._makers[at], found, method)
 
     def _existing(self, at: int, ids: Tensor, given: Tensor, size: int, method: str, state: ChainState) -> Tensor:
         """Ids [N] that a member chose, if all are below `size`; where the host may not look, others become ids that
         exist."""
-        check_tokens(self._makers[at], method, ids, given, size)
+        guard.check_tokens(self._makers[at], method, ids, given, size)
         if ids.device.type == "cpu":
             return ids
         self._note(at, ((ids < 0) | (ids >= size)).long() << ID, method, state)

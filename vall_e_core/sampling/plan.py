@@ -5,8 +5,8 @@ Nothing is ever reordered silently.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..component import BuildContext
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from .chain import Chain
 
 _STAGES = {"ar": "the AR pass", "nar": "the NAR levels", "stt": "transcription", "len": "length prediction"}
+
+
+@dataclass(frozen=True)
+class ChainRequest:
+    """What was said about one stage: an explicit chain, or plain flags (`{"top-p": 0.9}`), or neither."""
+
+    explicit: tuple[Sampler, ...] | None = None
+    flags: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was said."""
+        return self.explicit is not None or bool(self.flags)
 
 
 @dataclass(frozen=True)

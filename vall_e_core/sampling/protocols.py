@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from .selection import Array, draw, draw_row, take_maximum
+from .drawing import Array, draw, draw_row, take_maximum
 from .step import Step
 
 

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from .flags import chain_from_flags, flag_names
     from .noise import Noise, utterance_key
     from .places import canonical, precedes
-    from .plan import ChainPlan, Member, compile_chain
+    from .plan import ChainPlan, ChainRequest, Member, compile_chain
     from .protocols import Narrowing, RowTransform, Trace
-    from .request import ChainRequest
-    from .row import own_method
+    from .row_path import own_method
     from .stage import Stage
 else:
     __getattr__, __dir__ = lazy_names(
@@ -32,33 +31,16 @@ else:
             "..flags": ("chain_from_flags", "flag_names"),
             "..noise": ("Noise", "utterance_key"),
             "..places": ("canonical", "precedes"),
-            "..plan": ("ChainPlan", "Member", "compile_chain"),
+            "..plan": ("ChainPlan", "ChainRequest", "Member", "compile_chain"),
             "..protocols": ("Narrowing", "RowTransform", "Trace"),
-            "..request": ("ChainRequest",),
-            "..row": ("own_method",),
+            "..row_path": ("own_method",),
             "..stage": ("Stage",),
             "...errors": ("SyncError",),
         },
     )
 
 __all__ = [
-    "Candidates",
-    "Chain",
-    "ChainPlan",
-    "ChainRequest",
-    "ChainState",
-    "Member",
-    "Narrowing",
-    "Noise",
-    "RowTransform",
-    "Stage",
-    "SyncError",
-    "Trace",
-    "canonical",
-    "chain_from_flags",
-    "compile_chain",
-    "flag_names",
-    "own_method",
-    "precedes",
-    "utterance_key",
-]
+    "Candidates", "Chain", "ChainPlan", "ChainRequest", "ChainState", "Member", "Narrowing", "Noise",
+    "RowTransform", "Stage", "SyncError", "Trace", "canonical", "chain_from_flags", "compile_chain", "flag_names",
+    "own_method", "precedes", "utterance_key",
+]  # fmt: skip

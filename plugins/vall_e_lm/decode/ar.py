@@ -12,8 +12,8 @@ from torch import Tensor
 from vall_e_core import UsageError
 
 from ..model import Inputs, Target
-from .frames import write_frames
 from .guidance import UNGUIDED, Guidance
+from .joint_levels import write_frames
 from .loop import Settings
 from .refine import refine
 from .rows import Written
@@ -117,38 +117,30 @@ class ArPass:
 def generate_ar(
     model: BaseModel,
     utterances: Sequence[Utterance],
-    chain: Chain,
+    how: ArPass,
     *,
     max_steps: int | Sequence[int],
-    seed: int,
-    cache: bool = True,
-    early_exit: EarlyExit | None = None,
-    refine_on_stop: bool = False,
-    guidance: Guidance | None = None,
-    frame_rate: float = 75.0,
-    progress: Progress | None = None,
-    batch_size: int | None = None,
 ) -> list[ArResult]:
     """Level-0 codes of every utterance, in the order given.
 
     Args:
         max_steps: tokens that may be generated (a prefix doesn't count), for all utterances or for each.
-        chain, seed, ...: as in `ArPass`.
     """
     if not utterances:
         return []
-    how = ArPass(chain, seed, cache, early_exit, refine_on_stop, guidance, frame_rate, progress, batch_size)
     target = Target("ar")
     limits = step_limits(max_steps, len(utterances))
     device = next(model.parameters()).device
     together = model.config.version >= 7
     frame = (model.config.levels,) if together else ()
-    jobs = [speech_job(u, limit, device, frame, seed=seed) for u, limit in zip(utterances, limits, strict=True)]
-    written = (write_frames if together else write_sequences)(model, target, jobs, chain, how.settings(together))
+    jobs = [speech_job(u, limit, device, frame, seed=how.seed) for u, limit in zip(utterances, limits, strict=True)]
+    written = (write_frames if together else write_sequences)(
+        model, target, jobs, how.chain, how.settings(together)
+    )
     results = [_result(each) for each in written]
-    if refine_on_stop:
+    if how.refine_on_stop:
         likeliest = [each.likeliest for each in written]
-        results = refine(model, target, jobs, results, likeliest, how.active_guidance(), early_exit)
+        results = refine(model, target, jobs, results, likeliest, how.active_guidance(), how.early_exit)
     return [
         _with_prefix(result, job.prefix) if utterance.keep_prefix else result
         for utterance, job, result in zip(utterances, jobs, results, strict=True)

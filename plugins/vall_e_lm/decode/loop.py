@@ -1,11 +1,10 @@
 """The loop that writes sequences token by token: AR codes, phonemes of a transcription, digits of a length.
 
 Rows run side by side and stop at different times. All that a step needs lies on the device in buffers allocated once,
-so that an engine can record one (`pace.py`); the host asks "is anyone still writing?" at every step on the CPU, where
-asking is free, and every 16 elsewhere. The place of a row that has ended goes to the next sequence that waits. What a
-row does after its end is thrown away, and noise is counted per row, so neither the period nor the neighbours show in
-the result.
-"""
+so that an engine can record one (`executors.py`); the host asks "is anyone still writing?" at every step on the CPU,
+where asking is free, and every 16 elsewhere. The place of a row that has ended goes to the next sequence that waits.
+What a row does after its end is thrown away, and noise is counted per row, so neither the period nor the neighbours
+show in the result."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .executors import executor_of
 from .lane import Lane, LaneSettings
-from .pace import pace_of
 from .rows import Written
 from .steppers import CachedStepper, Job, Stepper, UncachedStepper
 from .types import Progress
@@ -97,7 +96,7 @@ class Loop:
         )
         self.lane.begin(self.lane.fresh(first, range(rows)))
         self.results: dict[int, Written] = {}
-        self.pace = pace_of(self, model.recorder)
+        self.executor = executor_of(self, model.recorder)
 
     def run(self) -> list[Written]:
         """All of it -> what was written, in the order of the jobs."""
@@ -108,10 +107,10 @@ class Loop:
 
     def steps(self) -> Iterator[int]:
         """Write step by step, and count; the host waits for the device only when it looks at who has stopped."""
-        self.pace.begin(self, *self._prefill())
+        self.executor.begin(self, *self._prefill())
         done = 0
         while True:
-            self.pace.choose(self)
+            self.executor.choose(self)
             done += 1
             yield done
             freed: list[int] = []
@@ -124,7 +123,7 @@ class Loop:
                     self._drop(alive)
                 elif self.staggered and count < len(alive):
                     freed = self._free(alive)
-            self.pace.go_on(self)
+            self.executor.go_on(self)
             if freed:
                 self._admit(freed, done)
         self._collect(torch.arange(len(self.lane.rows.job), device=self.device))
@@ -160,7 +159,7 @@ class Loop:
         places = [self.waiting.popleft() for _ in freed]
         at, jobs = torch.tensor(freed, device=self.device), [self.jobs[i] for i in places]
         self.lane.put(at, self.lane.fresh(jobs, places))
-        self.pace.admit(self, at, *self.stepper.admit(at, jobs))
+        self.executor.admit(self, at, *self.stepper.admit(at, jobs))
         self.until = max(self.until, *(done + job.limit for job in jobs))
 
     def choose(self, logits: Tensor, null: Tensor | None) -> Tensor:
@@ -181,7 +180,7 @@ class Loop:
         keep = alive.nonzero()[:, 0]
         self.lane.select(keep)
         self.stepper.select(keep)
-        self.pace.keep(self, keep)
+        self.executor.keep(self, keep)
 
     def _collect(self, which: Tensor) -> None:
         self.results.update(self.lane.collect(which))

@@ -14,7 +14,7 @@ from torch import Tensor
 from vall_e_lm import ArPass, finite_states, stream_ar
 
 from .candidates import Chosen, Spoken
-from .loops import find_loop
+from .codes import find_loop
 from .run import Sound
 from .streaming import PartStream, Piece
 from .takes import Steps, Take, judge, retry_seed

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .codes import find_loop
 from .ladder import AS_ASKED
 from .limits import SHORT_FACTOR
-from .loops import find_loop
 
 #: A result that stops within this is no speech at all.
 EMPTY_SECONDS = 0.08

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from vall_e_lm import (
+    ArPass,
     Demasking,
     Job,
     SharedLoop,
@@ -121,12 +122,12 @@ class Level0(Work):
     def _step_by_step(self, works: Sequence[Level0], batch: int) -> list[Take]:
         plan, passes = self.run.plan, self.run.plan.passes
         rung, chain = self.run.chain(self.attempt)
-        results = generate_ar(
-            plan.model, [each.utterance for each in works], chain,
-            max_steps=[plan.wanted[each.part].limit for each in works], seed=self.seed, early_exit=passes.early_exit,
-            refine_on_stop=passes.refine, guidance=passes.ar_guidance, frame_rate=plan.codec.frame_rate,
-            progress=self.run.progress, batch_size=batch,
+        how = ArPass(
+            chain, self.seed, early_exit=passes.early_exit, refine_on_stop=passes.refine, guidance=passes.ar_guidance,
+            frame_rate=plan.codec.frame_rate, progress=self.run.progress, batch_size=batch,
         )  # fmt: skip
+        limits = [plan.wanted[each.part].limit for each in works]
+        results = generate_ar(plan.model, [each.utterance for each in works], how, max_steps=limits)
         return [
             Take(
                 each.codes, each.stop_reason, self.seed, each.log_probability, each.refined,

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .protocols import StateContext
-from .step import Step
+from vall_e_core.sampling import StateContext, Step
 
 
 def no_matches(rows: int, ctx: StateContext) -> Tensor:

@@ -18,22 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import FAILURES
-from .guard import (
-    ID,
-    MOST,
-    NEVER,
-    Look,
-    Maker,
-    Watch,
-    check_logits,
-    check_row,
-    check_tokens,
-    highest_of,
-    not_again,
-    one_of,
-    raise_for,
-    said,
-)
+from . import guard
+from .guard import ID, MOST, NEVER, Look, Maker, Watch
 from .protocols import Narrowing, Selector
 from .stage import Stage, foreign
 from .step import Step
@@ -86,7 +72,7 @@ class RowPath:
         if size == 0:
             return None
         values: Array = logits.detach().float().numpy()[0]
-        if not highest_of(values) < MOST:
+        if not guard.highest_of(values) < MOST:
             return None
         try:
             row, place = self._through(values, step, states, watch.look(step) if watch.now and self._foreign else None)
@@ -97,9 +83,9 @@ class RowPath:
         if _sound(row.logits, place):
             return row
         if self._foreign:
-            again = highest_of(self._again(values, step, states).logits)
-            if not NEVER < highest_of(row.logits) < MOST:
-                not_again(self._strangers, highest_of(values) < MOST, NEVER < again < MOST)
+            again = guard.highest_of(self._again(values, step, states).logits)
+            if not NEVER < guard.highest_of(row.logits) < MOST:
+                guard.not_again(self._strangers, guard.highest_of(values) < MOST, NEVER < again < MOST)
         return None
 
     def _again(self, given: Array, step: Step, states: Sequence[Any]) -> Row:
@@ -126,7 +112,7 @@ class RowPath:
                         if close is not None:
                             close.check(stage.blamed, "kept_row" if keep else "kept")
                             if ids.item(ids.argmin()) < 0:  # one that is too large can't be taken
-                                raise said(stage.blamed, 1 << ID, "kept_row" if keep else "kept")
+                                raise guard.said(stage.blamed, 1 << ID, "kept_row" if keep else "kept")
                         if stop is not None and ids[-1] != stop:
                             ids = np.concatenate((ids, (stop,)))
                         values, place = values.take(ids), None if stop is None else len(ids) - 1
@@ -138,16 +124,16 @@ class RowPath:
                     )
                     if close is not None:
                         close.check(stage.blamed, "apply_row" if apply else "apply")
-                        check_row(stage.blamed, "apply_row" if apply else "apply", made, values, stage.bans)
+                        guard.check_row(stage.blamed, "apply_row" if apply else "apply", made, values, stage.bans)
                     if place is not None and stage.protects and made is not values and made[place] == NEVER:
                         made[place] = values[place]
                 except FAILURES as error:
-                    raise_for(stage.blamed, "apply", error)
+                    guard.raise_for(stage.blamed, "apply", error)
                 values = made
         if look is not None:
             look.end(self._strangers, "apply")
         if self._foreign and values.size != (size if ids is None else ids.size):
-            raise one_of(self._strangers, "returned other logits than those of the tokens it was given")
+            raise guard.one_of(self._strangers, "returned other logits than those of the tokens it was given")
         return Row(values, ids, size), place
 
     def select(self, row: Row, step: Step, state: Any, watch: Watch) -> Tensor:  # noqa: ANN401 - each selector has its own
@@ -163,17 +149,17 @@ class RowPath:
             if self._select is not None and row.ids is ids:
                 method, place = "select_row", self._select(values, step, state)
                 if maker.foreign and not 0 <= (place := index(place)) < values.size:
-                    raise said(maker, 1 << ID, method)
+                    raise guard.said(maker, 1 << ID, method)
                 token = torch.from_numpy(np.array([place if ids is None else ids[place]], np.int64))
             else:
                 method, given = "select", _tensor(values)
                 token = self._selector.select(given, step, state)
                 if maker.foreign:
-                    check_tokens(maker, method, token, given, values.size)
+                    guard.check_tokens(maker, method, token, given, values.size)
                 if ids is not None:
                     token = torch.from_numpy(ids.take(token.numpy()))
         except FAILURES as error:
-            raise_for(maker, "select", error)
+            guard.raise_for(maker, "select", error)
         if look is not None:
             look.check(maker, method, last=True)
         return token
@@ -194,7 +180,7 @@ def _by_tensor(stage: Stage, values: Array, step: Step, state: Any, closely: boo
     given = _tensor(values)
     made = stage.transform.apply(given, step, state)
     if closely:
-        check_logits(stage.blamed, "apply", made, given)
+        guard.check_logits(stage.blamed, "apply", made, given)
     return values if made is given else made.detach().numpy()[0]
 
 
@@ -214,10 +200,10 @@ def _dense(values: Array, ids: Array | None, size: int) -> Array:
 def _sound(values: Array, place: int | None) -> bool:
     """As `protection.sound`: a finite token beside the one at `place`, and neither NaN nor +inf."""
     if place is None:
-        return NEVER < highest_of(values) < MOST
+        return NEVER < guard.highest_of(values) < MOST
     if not values.item(place) < MOST:
         return False
     if place == values.size - 1:
-        return place > 0 and NEVER < highest_of(values[:place]) < MOST
-    sides = [highest_of(each) for each in (values[:place], values[place + 1 :]) if each.size > 0]
+        return place > 0 and NEVER < guard.highest_of(values[:place]) < MOST
+    sides = [guard.highest_of(each) for each in (values[:place], values[place + 1 :]) if each.size > 0]
     return all(each < MOST for each in sides) and any(each > NEVER for each in sides)

@@ -35,7 +35,7 @@ LEAST_STEPS = 16
 """A batch that can't take more isn't worth a recording: it would be over before anything is repeated."""
 
 
-class Pace:
+class StepExecutor:
     """Step by step: what eager does."""
 
     logits: Tensor  # [N, V] of each row's next token
@@ -65,7 +65,7 @@ class Pace:
             self.null[rows] = null
 
 
-class AheadPace(Pace):
+class AheadExecutor(StepExecutor):
     """A token for every row and the next logits at once, before the host looks: the last ones are made for nothing.
 
     What eager does where steps may be recorded, so that both run the same operations on as many rows.
@@ -116,7 +116,7 @@ class Still:
         self.show(loop)
 
 
-class RecordedPace(AheadPace):
+class RecordedExecutor(AheadExecutor):
     """The same, as an engine records it.
 
     It holds no loop, and hands out nothing that does, so that a batch's memory goes with the batch.
@@ -142,7 +142,7 @@ class RecordedPace(AheadPace):
             return
         self.recording.run(stepper.reach(), lambda: self.work(loop, stepper))
         if self.recording is None:
-            Pace.go_on(self, loop)
+            StepExecutor.go_on(self, loop)
         else:
             stepper.counted()
 
@@ -176,14 +176,14 @@ class RecordedPace(AheadPace):
                 still.null.copy_(null)
 
 
-def pace_of(loop: Loop, recorder: StepRecorder | None) -> Pace:
+def executor_of(loop: Loop, recorder: StepRecorder | None) -> StepExecutor:
     """How a loop steps: recorded where an engine does so and the loop allows it. Says why where it doesn't."""
-    eager = AheadPace() if loop.device.type in KVCache.BUCKETS else Pace()
+    eager = AheadExecutor() if loop.device.type in KVCache.BUCKETS else StepExecutor()
     if recorder is None or loop.most <= LEAST_STEPS:
         return eager
     reason = obstacle(loop)
     if reason is None:
-        return RecordedPace(recorder)
+        return RecordedExecutor(recorder)
     recorder.decline(reason)
     return eager
 

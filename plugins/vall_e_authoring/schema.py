@@ -6,9 +6,9 @@ import json
 
 import click
 
-from ..kinds import Task
-from ..run.options import file_schema
-from .state import state_of
+from vall_e_core import Task
+from vall_e_core.cli import state_of
+from vall_e_schema import component_schema, file_schema
 
 
 @click.command()
@@ -23,5 +23,5 @@ def schema(ctx: click.Context, kind: str, name: str) -> None:
     """
     registry = state_of(ctx).registry
     component = registry.get(kind, name)
-    made = file_schema(component, registry.samplers()) if issubclass(component, Task) else component.json_schema()
+    made = file_schema(component, registry.samplers()) if issubclass(component, Task) else component_schema(component)
     click.echo(json.dumps(made, indent=2, ensure_ascii=False))
