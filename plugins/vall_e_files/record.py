@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +29,17 @@ _PACKAGES = (
 
 def versions(packages: Iterable[str] = _PACKAGES) -> dict[str, str]:
     """The installed versions of what can change a result; a package that isn't installed is left out."""
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    installed = {package: _version(package) for package in packages}
+    return {"python": platform.python_version(), **{name: each for name, each in installed.items() if each is not None}}
+
+
+@cache
+def _version(package: str) -> str | None:
+    """None where it isn't installed. Asked for every sentence, and the answer takes reading a long file."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 MOST_BYTES = 1 << 28

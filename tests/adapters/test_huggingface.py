@@ -81,6 +81,7 @@ def test_it_equals_the_processors_of_transformers(model: Any, beams: int) -> Non
     assert not torch.equal(ours, generate(model, num_beams=beams)), "it does something at all"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beams", [1, 4])
 def test_state_follows_its_row(model: Any, beams: int) -> None:
     compared = Compared(lambda: as_hf_processor([Counting(strength=0.7), "top-k:20"]))

@@ -88,6 +88,7 @@ def example(name: str) -> Array:
     return wave
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["silero", "energy"])
 @pytest.mark.parametrize(
     "wave",
@@ -98,11 +99,13 @@ def test_nobody_speaks_in_silence_noise_and_hum(wave: Array, method: str) -> Non
     assert not said(wave, method).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voices", [(0,), (0, 4, 7), (0, 12, 19)])
 def test_nobody_speaks_in_music(voices: tuple[int, ...]) -> None:
     assert not said(music(20, voices)).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["silero", "energy"])
 @pytest.mark.parametrize("level", [0, -20, -40])
 @pytest.mark.parametrize("name", ["slt", "awb", "rms", "kal16"])

@@ -17,17 +17,14 @@ from vall_e_core.testing import (
 INSTALLED = Registry.load(environ={})
 
 
-LONG = {
-    "beam", "dry", "dynamic-temperature", "entropix", "mirostat", "no-repeat-ngram", "ras", "repetition-penalty",
-    "top-h", "xtc",
-}  # fmt: skip
-"""Samplers with many parameters or a long memory, whose contract takes seconds."""
+QUICK = {"greedy", "length-penalty", "min-length", "multinomial", "p-less", "tfs"}
+"""Samplers with few parameters and no memory: the contract of the others takes about a second, or many."""
 
 
 @pytest.mark.parametrize(
     "sampler",
     [
-        pytest.param(each, marks=[pytest.mark.slow] if each.name in LONG else [], id=each.name)
+        pytest.param(each, marks=[] if each.name in QUICK else [pytest.mark.slow], id=each.name)
         for each in installed_samplers()
     ],
 )

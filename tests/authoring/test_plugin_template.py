@@ -136,6 +136,7 @@ def test_what_it_writes_is_as_tidy_as_the_rest(kind: str, tmp_path: Path) -> Non
 # `plugins check` finds what isn't installed, and what is known by another name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_source_folder_passes_the_check_before_it_is_installed(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

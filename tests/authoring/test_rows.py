@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,6 +22,7 @@ class Halves(StatelessTransform):
         return logits / np.float32(2)
 
 
+@pytest.mark.slow
 def test_a_wrong_method_for_one_row_is_found() -> None:
     class Wrong(Halves):
         def apply_row(self, logits: NDArray[np.float32], step: Step, state: None) -> NDArray[np.float32]:

@@ -218,6 +218,7 @@ def test_a_right_one_is_let_through() -> None:
     assert check_sampler(transform(halve)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "attributes", "said"),
     [
@@ -255,6 +256,7 @@ def test_a_wrong_transform_is_caught(work: Apply, attributes: dict[str, Any], sa
     assert any(said in problem for problem in found), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "said"),
     [
@@ -282,6 +284,7 @@ def test_what_says_that_it_waits_may_wait() -> None:
     assert check_sampler(transform(read_on_the_host, waits=True)) == []
 
 
+@pytest.mark.slow
 def test_examples_stand_in_for_defaults_that_are_missing() -> None:
     assert check_sampler(transform(halve, examples=({"strength": 0.3},))) == []
     found = check_sampler(transform(mean_of_batch, is_neutral=lambda self: self.strength == 0.3))
@@ -290,6 +293,7 @@ def test_examples_stand_in_for_defaults_that_are_missing() -> None:
     assert any("strength=0.3: it is neutral" in problem for problem in found)
 
 
+@pytest.mark.slow
 def test_a_heavy_import_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "heavy_sampler.py").write_text(
         textwrap.dedent('''

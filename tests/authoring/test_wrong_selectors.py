@@ -249,6 +249,7 @@ def test_a_right_search_is_let_through() -> None:
     assert check_sampler(transform(halve, role="search", build=lambda self, ctx: Follow())) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("made", "said"),
     [

@@ -372,6 +372,7 @@ def test_a_full_device_is_said_as_one(arguments: tuple[str, ...]) -> None:
     assert "bug" not in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
 def test_without_standard_error_a_run_succeeds(closed: str) -> None:
     """Regression: the first notice ended it, without a word."""

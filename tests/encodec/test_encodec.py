@@ -117,6 +117,7 @@ def test_fewer_levels_and_ids_outside_the_code_book_decode(codec: CodecModel) ->
     assert torch.equal(codec.decode(codes), codec.decode(zeroed))
 
 
+@pytest.mark.slow
 def test_what_codes_mean_is_told_by_the_code_books_alone(tensors: Tensors, tmp_path: Path, codec: CodecModel) -> None:
     def told(changed: str | None) -> str:
         path = tmp_path / f"{changed}.safetensors"

@@ -78,6 +78,7 @@ def test_of_a_shape_the_second_pass_is_captured_and_the_others_are_repeated(monk
         assert (graphs.tried, graphs.captured) == (2, 2), "two rows are another shape"
 
 
+@pytest.mark.slow
 def test_demasking_repeats_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = small_model(layers=2, layout="later", capabilities=frozenset({"nar", "len"}), text_tokens=0)
 

@@ -190,6 +190,7 @@ def test_short_batches_are_not_worth_it(record: Record) -> None:
     assert recorder.said == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [{}, {"cache": False}, {"early_exit": EarlyExit(3, 2.0, 2.0)}, *WAYS], ids=str)
 def test_eager_may_go_ahead_of_the_look(monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]) -> None:
     """As it does where steps may be recorded: the same operations on as many rows as a recorded step."""
@@ -502,6 +503,7 @@ ODD: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says", ODD)
 def test_a_capture_finds_what_a_graph_cannot_hold(monkeypatch: pytest.MonkeyPatch, says: str) -> None:
     """A chain that looks at a value, or brings one along, is left to eager, and the notice says what it did."""

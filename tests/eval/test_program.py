@@ -314,6 +314,7 @@ def louder() -> Registry:
     return made
 
 
+@pytest.mark.slow
 def test_a_judge_may_come_from_another_plugin(evaluate: Run, louder: Registry) -> None:
     flags = ("--ref", "slt", "--ref", "rms", "-n", 1, "--judge", "loudness:0.01", "--json")
     done = evaluate("tts", *flags, given=louder)
@@ -362,6 +363,7 @@ def mine(loaded: VallE, voices: Voices, tmp_path: Path, monkeypatch: pytest.Monk
     return save
 
 
+@pytest.mark.slow
 def test_a_saved_voice_is_a_reference(
     evaluate: Run, mine: Callable[..., SavedVoice], loaded: VallE, registry: Registry, tmp_path: Path
 ) -> None:
@@ -383,6 +385,7 @@ def test_a_saved_voice_is_a_reference(
     assert after / before == pytest.approx(2 ** (4 / 12), rel=0.05)
 
 
+@pytest.mark.slow
 def test_streamed_speech_is_what_is_judged(evaluate: Run, loaded: VallE, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = evaluate("tts", "--ref", "slt", "-n", 1, *QUICK, "--stream", "-o", folder, "--json")

@@ -121,6 +121,7 @@ def test_d13_names_that_are_too_long_are_refused_before_any_work(tts: Any, tmp_p
         assert done.stderr.count("error: ") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fifo", "zero"])
 def test_d14_no_path_is_waited_for(tts: Any, tmp_path: Path, kind: str) -> None:
     """Regression: `--from` and `samplers plot` waited for a pipe, and read a device without an end."""

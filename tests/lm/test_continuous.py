@@ -73,6 +73,7 @@ def test_who_joins_says_what_it_says_alone(make: Make, specs: tuple[str, ...]) -
         assert all(map(same, say(model, chain, everyone, batch), alone))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WAYS, ids=lambda how: " ".join(how) or "plain")
 def test_however_level_0_is_written(make: Make, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     model, chain, everyone = make(), chain_of(OFTEN, "dry"), range(len(LIMITS))
@@ -82,6 +83,7 @@ def test_however_level_0_is_written(make: Make, how: dict[str, Any], monkeypatch
         assert all(map(same, say(model, chain, everyone, batch, **how), alone))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("specs", [("beam:2",), ("mirostat:3", "beam:3")], ids=" ".join)
 def test_a_search_goes_in_batches(make: Make, specs: tuple[str, ...]) -> None:
     model, chain, everyone = make(), chain_of(*specs), range(len(LIMITS))

@@ -89,6 +89,7 @@ def test_rows_of_a_batch_leave_each_for_itself(make: Make) -> None:
         torch.testing.assert_close(row[: len(states)], states, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [(0,), (2, 2), (0, 6, 3, 1)])
 @pytest.mark.parametrize("seed", [3, 4, 5])
 @torch.inference_mode()

@@ -157,6 +157,7 @@ def calls() -> Iterator[tuple[str, str, dict[str, ast.expr]]]:
                     yield place, ast.unparse(node.func), {each.arg or "": each.value for each in node.keywords}
 
 
+@pytest.mark.slow
 def test_nothing_is_called_that_runs_or_unpacks_what_is_in_a_file() -> None:
     """Artifacts were read by `np.load(allow_pickle=True)` and `torch.load(weights_only=False)`."""
     seen = {"torch.load": 0, "yaml.load": 0}

@@ -33,6 +33,7 @@ def test_wide_enough_it_finds_the_best_of_all_sequences(seed: int, stop: int | N
     assert found == expected and math.isclose(score(as_model(logits), found, penalty), best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("penalty", [-0.5, 0.0, 1.0, 1.5])
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 8])
@@ -109,6 +110,7 @@ def test_rows_that_cannot_be_drawn_from_end_in_the_fallback() -> None:
     assert found == [4] and int(state.degenerate[0]) > 0
 
 
+@pytest.mark.slow
 def test_one_step_waits_for_nothing() -> None:
     chain = beam_of(4)
     step = Step.start([0] * 4 + [1] * 4, capacity=4, stop_token=9)

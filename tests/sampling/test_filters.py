@@ -127,6 +127,7 @@ def test_extreme_rows_leave_something_and_no_nan(spec: str) -> None:
         assert all(left[i] == GONE for i, x in enumerate(row) if x == GONE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", EVERY)
 @quick
 @given(data=st.data())

@@ -140,6 +140,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [*VARIANTS, "mirostat:0.001", "mirostat:40,eta=9", "mirostat:3,m=2,n=2"])
 @pytest.mark.parametrize("name", BROKEN)
 def test_where_the_formula_breaks_down_the_outcome_is_finite(name: str, spec: str) -> None:

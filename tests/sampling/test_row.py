@@ -44,6 +44,7 @@ def difficult(made: torch.Generator, turn: int) -> Tensor:
     return logits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [None, STOP, 3])
 @pytest.mark.parametrize("specs", CHAINS, ids="+".join)
 def test_a_row_alone_gets_what_it_gets_in_the_batch(specs: list[str], stop: int | None) -> None:

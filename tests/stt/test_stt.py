@@ -123,6 +123,7 @@ def test_a4_silence_is_an_empty_text_and_no_error(stt: Any, tmp_path: Path, leve
     assert stt(path, "--json").json()["no_speech"] is True
 
 
+@pytest.mark.slow
 def test_segments_tell_where_nobody_speaks(stt: Any, tmp_path: Path) -> None:
     """Regression: words were invented for the noise of a room."""
     room = (10 ** (-50 / 20) * np.random.default_rng(0).standard_normal(6 * RATE)).astype(np.float32)
@@ -173,6 +174,7 @@ def test_a_bad_input_fails_the_run_but_not_the_others(stt: Any, tmp_path: Path, 
     assert "not an audio file" in stt(text, code=3).stderr
 
 
+@pytest.mark.slow
 def test_g3_a_recording_that_takes_too_long_fails_and_not_the_others(stt: Any, tmp_path: Path, speech: Path) -> None:
     quiet = save(tmp_path / "quiet.wav", silence(1.0))
     done = stt(speech, quiet, "--timeout", 0.001, "-o", tmp_path / "out", code=6)
@@ -190,6 +192,7 @@ def test_a5_a_fault_in_the_middle_of_a_file_is_that_inputs_error(stt: Any, tmp_p
     assert "aren't numbers" in done.stderr and str(speech) in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["txt", "json", "ipa"])
 def test_a_folder_takes_a_file_for_each_input(stt: Any, tmp_path: Path, speech: Path, format: str) -> None:
     folder = tmp_path / "new" / "folder"

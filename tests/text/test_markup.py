@@ -297,6 +297,7 @@ BITS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("markup", ["auto", "text", "markdown", "html"])
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(BITS), max_size=40).map("".join) | st.text(max_size=60))

@@ -28,6 +28,7 @@ def speak(engine: VallE, **settings: Any) -> Any:
     return engine.synthesize(TEXT, voice="tim", **{**usual, **settings})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chain",
     [["top-p:0.9", "temperature:0.8"], ["top-k:12", "mirostat:4"], ["top-k:9", "beam:3"], ["temperature:0"]],

@@ -171,6 +171,7 @@ VARIABLES = ("OMP_WAIT_POLICY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITI
 OURS = {"OMP_WAIT_POLICY": "PASSIVE", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [

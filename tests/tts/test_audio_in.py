@@ -81,6 +81,7 @@ def test_a6_a_wrong_scale_is_warned_of_and_used(tts: Any, tmp_path: Path) -> Non
     assert "warning: " in tts.run().stderr and any("scaled down" in line for line in tts.record()["warnings"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_a7_any_rate_and_channel_count_gives_the_same_number_of_frames(tts: Any, rate: int, channels: int) -> None:
@@ -131,6 +132,7 @@ def test_everything_checkable_is_checked_before_a_weight_is_read(
     assert "the model was read" not in done.stderr
 
 
+@pytest.mark.slow
 def test_silence_at_the_ends_of_a_reference_is_left_out(
     tts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,7 @@ def test_one_candidate_can_be_scored_too(engine: VallE) -> None:
     assert all(len(part) == 1 and set(part[0]["scores"]) == {"length", "stt"} for part in scores(noted))
 
 
+@pytest.mark.slow
 def test_all_that_suit_the_model_judge_by_default(engine: VallE, scoring: Registry, len_model_path: Path) -> None:
     assert speak(engine, candidates=2).record["scorers"] == ["stt", "length", "log-probability"]
     other = VallE.load(len_model_path, registry=scoring, device="cpu")
@@ -140,6 +141,7 @@ def test_the_weights_count(engine: VallE) -> None:
             assert each["score"] == pytest.approx(2 * given["length"] + 0.5 * given["stt"], abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "warned"), [(float("nan"), True), (float("inf"), True), (None, False)])
 def test_what_is_no_score_counts_for_nothing(
     engine: VallE, monkeypatch: pytest.MonkeyPatch, answer: float | None, warned: bool

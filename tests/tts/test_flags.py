@@ -163,6 +163,7 @@ def base(tts: Any) -> Record:
     return plain(tts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "flags", "check"), SAMPLERS, ids=[each[0] for each in SAMPLERS])
 def test_sampler_flag_has_its_effect(
     tts: Any, name: str, flags: tuple[object, ...], check: Check
@@ -280,6 +281,7 @@ def test_layer_skip_is_refused_by_a_model_not_trained_for_it(tts: Any, make_mode
     assert "wasn't trained for early exit" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_model_with_length_prediction_speaks_without_ar(tts: Any, len_model_path: Path) -> None:
     record = tts("--max-tries", 1, model=len_model_path)
     assert record["modality"] == "nar-len" and record["stop_reason"] == "predicted" and "ar" not in record["samplers"]

@@ -27,6 +27,7 @@ RATE = 50.0
 WANTED = Wanted(100.0, 300, False)
 
 
+@pytest.mark.slow
 def test_e1_a_model_that_never_stops_ends_at_the_bound_and_it_is_said(tts: Any, make_model: Any) -> None:
     model = make_model(tts.folder / "endless.sft", stop=-1e4)
     done = tts.run(model=model, text="hello there")
@@ -282,6 +283,7 @@ def test_g3_whatever_the_way_of_speaking(tts: Any, how: tuple[object, ...]) -> N
     assert "wasn't finished" in tts.run("--timeout", 0.001, *how, text=LONG, code=124).stderr
 
 
+@pytest.mark.slow
 def test_g3_of_several_runs_the_others_go_on(registry: Registry, model_path: Path) -> None:
     engine = VallE.load(model_path, registry=registry, device="cpu")
     settings: dict[str, Any] = {"phonemizer": "letters", "seed": 3, "max_ar_steps": "20", "unk": "skip"}

@@ -77,6 +77,7 @@ def test_a_take_that_lost_its_half_is_made_again(voice: VallE, monkeypatch: pyte
     assert "seems to lack" in part["attempts"][0]["findings"][0]
 
 
+@pytest.mark.slow
 def test_it_is_left_out_where_it_means_nothing_and_the_record_says_why(voice: VallE) -> None:
     assert voice.synthesize("hi", voice="slt", listen="off").record["listen"]["why_not"] == "--listen off"
     assert "learn de" in voice.synthesize("ja", voice="slt", language="de", unk="skip").record["listen"]["why_not"]

@@ -93,6 +93,7 @@ def harmless(tts: Any, canary: Path, tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_c1_c2_c8_nothing_in_a_file_given_as_a_model_runs_or_is_unpacked(

@@ -84,6 +84,7 @@ def test_the_suffix_chooses_the_format(tts: Any, suffix: str) -> None:
     assert soundfile.info(out).format == {"wav": "WAV", "flac": "FLAC", "ogg": "OGG", "mp3": "MP3"}[suffix]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capabilities", [("nar", "len"), ("ar", "nar", "len")])
 def test_a_model_of_version_7_speaks_all_levels_at_once(
     tts: Any, make_model: Any, tmp_path: Path, capabilities: tuple[str, ...]

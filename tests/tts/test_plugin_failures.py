@@ -277,6 +277,7 @@ def test_a_voice_without_a_place_is_its_plugins_failure_too(capfd: pytest.Captur
 PYTHON = [case for case in CASES if "detect" not in case]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PYTHON)
 def test_from_python_it_is_a_plugin_error_too(failing: Registry, model_path: Path, reference: Path, case: str) -> None:
     flag, spec = case.split()

@@ -17,6 +17,7 @@ def repeat(tts: Any, record: Path, *flags: object, code: int = 0) -> Any:
     return tts.cli("tts", "--from", record, tts.out, *flags, code=code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

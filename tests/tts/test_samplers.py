@@ -40,6 +40,7 @@ def test_a_chain_of_everything_speaks_in_the_order_given(tts: Any) -> None:
     assert codes(again) == codes(record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(each.name for each in installed_samplers() if each.role == "transform"))
 def test_a_sampler_by_itself_has_an_effect(tts: Any, name: str) -> None:
     if name not in ALONE:
@@ -80,6 +81,7 @@ def test_a_mistake_is_answered_with_what_to_try(tts: Any, spec: str, says: str, 
     assert says in done and hint in done
 
 
+@pytest.mark.slow
 def test_a_least_length_that_the_text_wouldn_t_take_is_reached(tts: Any) -> None:
     """Regression: the bound that follows from the text cut it before."""
     record = tts("--sampler", "min-length:3", "--max-tries", 1, text="a b")

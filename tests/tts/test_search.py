@@ -35,6 +35,7 @@ def chain_names(record: Record) -> list[str]:
     return [each["name"] for each in record["samplers"]["ar"] if "off" not in each]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", CHAINS, ids=lambda flags: " ".join(map(str, flags)))
 def test_the_same_seed_gives_the_same_codes(tts: Any, flags: Sequence[object]) -> None:
     first, again = tts(*flags, *SHORT), tts(*flags, *SHORT)
@@ -49,6 +50,7 @@ def test_flags_and_chain_are_two_spellings(tts: Any) -> None:
     assert codes(both) == codes(tts("--sampler", "mirostat:3,eta=0.2", *SHORT))
 
 
+@pytest.mark.slow
 def test_a_beam_of_one_is_greedy_and_needs_no_seed(tts: Any) -> None:
     greedy = tts("--ar-temp", 0, *SHORT)
     assert codes(tts("--beam-width", 1, *SHORT)) == codes(greedy)

@@ -63,6 +63,7 @@ def test_part_by_part_it_is_the_same_speech(engine: VallE, settings: dict[str, A
     assert found.parts == [] and found.trace() is None
 
 
+@pytest.mark.slow
 def test_the_size_of_a_batch_says_nothing(engine: VallE) -> None:
     small, large = (np.concatenate(list(stream(engine, early=False, batch_size=size))) for size in (1, 64))
     np.testing.assert_array_equal(small, large)
@@ -97,6 +98,7 @@ def test_in_pieces_level_0_is_the_same_and_the_samples_add_up(engine: VallE) -> 
         assert (mine.stop_reason, mine.seed) == (other.stop_reason, other.seed)
 
 
+@pytest.mark.slow
 def test_in_pieces_a_seed_says_the_same_again(engine: VallE) -> None:
     first, again, other = (np.concatenate(list(stream(engine, SHORT, seed=seed))) for seed in (0, 0, 7))
     np.testing.assert_array_equal(first, again)
@@ -168,6 +170,7 @@ def test_the_record_is_there_at_the_end(engine: VallE) -> None:
     assert next(found, None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 def test_a_file_written_on_the_way_is_the_speech(engine: VallE, tmp_path: Path, suffix: str) -> None:
     rate_ok = {"ar": ["top-k:5"], "early": False}

@@ -123,6 +123,7 @@ def test_what_cannot_be_meant_is_said_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no ulimit")
 @pytest.mark.parametrize(("limit", "code", "says"), [("-v 500000", 5, "out of memory"), ("-f 8", 3, "can't write")])
 def test_limits_of_the_shell_end_in_their_exit_code(limit: str, code: int, says: str, tmp_path: Path) -> None:
