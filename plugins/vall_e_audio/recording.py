@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,7 +31,7 @@ _FROM_16_KHZ = 16_000
 
 def is_recording(value: object) -> bool:
     """Whether `value` is one recording, rather than several."""
-    single = isinstance(value, str | Path | bytes | bytearray | AudioClip) or hasattr(value, "read")
+    single = isinstance(value, str | Path | bytes | bytearray | memoryview | AudioClip) or hasattr(value, "read")
     return single or is_samples(value) or _pair(value) is not None
 
 
@@ -39,7 +39,8 @@ def recordings(value: Any, sample_rate: int | None = None) -> tuple[Readable, ..
     """One recording, several or none, each as something to read."""
     if value is None:
         return ()
-    found = [value] if is_recording(value) else list(value)
+    several = isinstance(value, Iterable) and not isinstance(value, Mapping) and not is_recording(value)
+    found = list(value) if several else [value]
     return tuple(readable(each, sample_rate) for each in found)
 
 

@@ -17,7 +17,7 @@ _LETTERS = re.compile(
     r"(?:[A-Za-z]\.){2,8}(?:['’]?s)?(?!\w)|(?:[A-Z]\. ){1,3}[A-Z]\.(?= [A-Z][a-z])|[A-Z]\.(?= ?[A-Z][a-z])"
 )
 _VERSUS = re.compile(r"v\. (?=[A-Z])")
-_WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w))?")
+_WORD = re.compile(r"([A-Za-z]{1,6}(?:['’][a-z]{1,3})?)(\.(?!\w)|\.(?=\d))?")
 _NUMBER = re.compile(r"(?P<sign> ?#)?(?P<gap> ?)(?=\d)")
 _CHAT = re.compile(r"[a-z]{3,5}(?![\w'’@/-]|\.\w)")
 _EQUATIONS = re.compile(r"([Ee]q(?:n?s|n)?)\.? ?(?=\(\d{1,4}(?:\.\d{1,4})?[a-z]?\))")
@@ -81,6 +81,8 @@ def _before_number(place: Place, found: re.Match[str]) -> Found | None:
     referring = before in _REFERRING or place.left() == "(" or place.text[max(0, place.pos - 2) : place.pos] == ", "
     if (word == "no" and before in _SAID) or (word in _ALSO_NOUNS and not referring):
         return None
+    if word == "v" and place.before(count=2).lower() in ("ch", "chap", "chapter"):
+        words = "verse"
     number = _NUMBER.match(place.text, end)
     if number is not None:
         apart = number["gap"] == "" or number["sign"] is not None

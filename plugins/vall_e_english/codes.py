@@ -29,7 +29,7 @@ _IN_NEED = re.compile(
 _COUNTED = re.compile(r" (?:people|men|women|children|police|[a-z]{2,12}s)\b")
 _DASHED = re.compile(r"\d{1,7}(?:[-‑]\d{1,8}){2,6}(?:-[Xx])?(?![\d\-])")
 _DIGITS = re.compile(r"\d{1,40}(?![\d,.]\d|\d|[%°])")
-_PIECES = re.compile(r"\d{2,12}(?:[ -]\d{2,12}){0,6}(?![\d,.]\d|\d|[%°])")
+_PIECES = re.compile(r"\d{2,12}(?:[ -]\d{2,12}|-\d(?!\d)){0,6}(?![\d,.]\d|\d|[%°])")
 _CODES = listed("""
     code pin password passcode passwort zip zipcode postcode extension ext serial account acct isbn issn order
     invoice agent ssn tracking confirmation ticket badge reference ref otp imei vin sku license licence passport fax

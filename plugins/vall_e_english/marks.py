@@ -295,4 +295,4 @@ def _slash(place: Place) -> Found | None:
         return Found(pos + 1, " ")
     if place.left() == " " and left.isalnum() and right.isalnum():
         return Found(pos + 1, "divided by" if left.isdecimal() and right.isdecimal() else "or")
-    return spaced(place, pos + 1, "over" if left == "!" else "slash")
+    return spaced(place, pos + 1, "over" if left in tuple("!²³⁴ⁿ") else "slash")

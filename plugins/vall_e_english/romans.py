@@ -51,7 +51,7 @@ _AMBIGUOUS = listed(
 def numeral(place: Place) -> Found | None:
     """A Roman numeral as a number, where the word before it makes it one."""
     found = _ROMAN.match(place.text, place.pos)
-    if found is None or place.left() not in (" ", "-", "–") or place.adjoins(found.end()) in ("'", "’"):
+    if found is None or place.left() not in ("", " ", "-", "–") or place.adjoins(found.end()) in ("'", "’"):
         return None
     letters = found[1]
     value = roman(letters)

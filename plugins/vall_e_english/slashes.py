@@ -73,6 +73,8 @@ def slashed(place: Place) -> Found | None:
             spoken = after_article(place, "a quarter" if spoken == "one quarter" else spoken)
         elif int(top) + int(bottom) == 100 and int(top) > 9 and int(bottom) > 9:  # a split
             spoken = f"{cardinal(top)} {cardinal(bottom)}"
+        elif "0" in (top[0], bottom[0]) and len(top) == len(bottom) == 2 and day_of_year(top, bottom, place.british):
+            spoken = day_of_year(top, bottom, place.british)
         elif len(top) in (2, 3) and len(bottom) in (2, 3) and int(top) > int(bottom):
             spoken = f"{in_pairs(top)} over {in_pairs(bottom)}"
             if unit := read_unit(place.text, found.end()):

@@ -82,7 +82,9 @@ def check_output(
         return OutputTarget(None, format or "wav")
     if not text or "\0" in text:
         raise UsageError("the output's name is empty" if not text else "the output's name holds a NUL character")
-    path = Path(text)
+    path = _at_home(text)
+    if path.is_dir():
+        raise UsageError(f"the output is a folder: {path}", try_="a file name inside it")
     chosen = format or _format_of(path)
     check_file(path, overwrite=overwrite, inputs=inputs)
     if sidecar:
@@ -156,6 +158,14 @@ def write_stdout(data: bytes, to: TextIO | None = None) -> None:
         for start in range(0, len(view), 1 << 16):
             stream.write(view[start : start + (1 << 16)])
         stream.flush()
+
+
+def _at_home(text: str) -> Path:
+    """A path; `~` is the home folder, which no shell has put there where the path comes from a file or from Python."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody of that name
+        return Path(text)
 
 
 def _check_name(path: Path) -> None:

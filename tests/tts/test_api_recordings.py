@@ -43,7 +43,10 @@ def expected(engine: VallE, tmp_path_factory: pytest.TempPathFactory) -> Expecte
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "form",
-    ["list", "path", "text", "bytes", "file", "array", "pair", "tensor", "f8", "int16", "stereo", "columns", "batch"],
+    [
+        "list", "path", "text", "bytes", "view", "file", "array", "pair", "tensor", "f8", "int16", "stereo", "columns",
+        "batch",
+    ],
 )
 def test_a_recording_may_be_anything_that_holds_one(
     engine: VallE, expected: Expected, reference: Path, form: str
@@ -53,6 +56,7 @@ def test_a_recording_may_be_anything_that_holds_one(
     with open(reference, "rb") as file:
         recording, settings = {
             "path": (reference, {}), "text": (str(reference), {}), "bytes": (reference.read_bytes(), {}),
+            "view": (memoryview(reference.read_bytes()), {}),
             "file": (file, {}), "array": (wave, {"sample_rate": rate}), "pair": ((wave, rate), {}),
             "list": ((wave.tolist(), rate), {}), "tensor": (torch.from_numpy(wave), {"sample_rate": rate}),
             "f8": (wave.astype(np.float64), {"sample_rate": rate}), "int16": (whole, {"sample_rate": rate}),
@@ -87,6 +91,12 @@ def test_what_is_no_recording_or_voice_is_said(engine: VallE, reference: Path) -
     assert caught.value.try_ == "file.seek(0) before"
     with pytest.raises(TypeError, match="give its name"):
         engine.synthesize(TEXT, voice=Path("slt"), **SETTINGS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [5, 2.5, {"a": 1}, object()])
+def test_what_is_no_recording_at_all_is_named(engine: VallE, value: object) -> None:
+    with pytest.raises(TypeError, match=f"a recording can't be a {type(value).__name__}: give a path"):
+        engine.synthesize(TEXT, value, **SETTINGS)
 
 
 def test_samples_that_cannot_be_a_recording_are_refused(engine: VallE) -> None:

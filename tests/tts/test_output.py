@@ -110,6 +110,19 @@ def test_d2_a_place_that_cannot_be_written_is_refused(tts: Any, out: str, code: 
     assert says in done.stderr
 
 
+def test_d2_home_is_known_where_no_shell_has_seen_the_path(
+    cli: Any, tts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: `output: ~/out.wav` in a file meant a folder called ~."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    config = tmp_path / "run.yaml"
+    config.write_text(f"output: ~/home.wav\ntext: hello\nref: [{tts.reference}]\nmodel: {tts.model}\n")
+    cli("--config", config, "tts", "--phonemizer", "letters", "--device", "cpu", "--max-ar-steps", 5)
+    assert (tmp_path / "home.wav").exists()
+    assert "is a folder" in cli("tts", "hello", tts.reference, ".", code=2).stderr
+
+
 def test_d2_an_unwritable_folder_is_refused_before_any_work(tts: Any) -> None:
     done = tts.cli("tts", "hello", tts.reference, "/proc/self/out.wav", "--model", "none.sft", code=3)
     assert "can't write to the folder" in done.stderr
