@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from vall_e_core import Registry
+from vall_e_serve import Bounds
 from vall_e_serve.keys import load_keys
 from vall_e_tts import VallE
 
@@ -186,6 +187,24 @@ def test_from_another_machine_without_tls_it_speaks_and_says_why_it_cannot_recor
         browser.click("#recorder summary")
         assert not browser.find("#record").is_enabled() and "localhost or over https" in browser.text("#recorder-body")
         assert [each for each in browser.log() if "ScriptProcessorNode" not in each] == []
+
+
+def test_it_asks_again_when_the_queue_is_full(browser: Tab, registry: Registry, engine: VallE) -> None:
+    with running(registry, lambda: engine) as served:
+        admission = served.server.admission
+        usual, admission.bounds = admission.bounds, Bounds(rows=0, queue=0)
+        browser.open(served.url)
+        browser.fill("#text", TEXT)
+        browser.click("#speak")
+        browser.until(lambda: browser.text("#progress").startswith("The server is busy. Asking again in "))
+        admission.bounds = usual
+        browser.until(lambda: browser.text("#progress").startswith("Done"))
+        admission.bounds = Bounds(rows=0, queue=0)
+        browser.click("#speak")
+        browser.until(lambda: "Asking again" in browser.text("#progress"))
+        browser.click("#stop")
+        browser.until(lambda: browser.text("#progress") == "Stopped.")
+        assert [each for each in browser.log() if " 429 " not in each] == []
 
 
 # voices
@@ -387,6 +406,18 @@ def test_two_chains_are_compared_blind(page: Tab) -> None:
     (vote,) = json.loads((page.downloads / "vall-e-votes.json").read_text("utf-8"))
     assert (vote["choice"], vote["blind"], vote["text"], vote["seed"]) == (chosen, True, TEXT, 1)
     assert page.run("return document.querySelectorAll('.history li').length") == 2
+
+
+def test_two_chains_are_compared_by_name(page: Tab) -> None:
+    page.fill("#text", TEXT)
+    page.choose("#preset", "Steady")
+    page.click("#blind")
+    page.click("#compare-start")
+    page.until(lambda: page.texts("#compare .sound") == ["Play chain A", "Play chain B"])
+    assert page.texts("#compare .vote") == ["Chain A is better", "No difference", "Chain B is better"]
+    page.click("#compare .vote:nth-child(2)")
+    assert page.text("#tally strong") == "A 0 · B 0 · no difference 1"
+    assert page.text("#compare-message").startswith("Chain A: top-p:p=0.8 → temperature:t=0.7.")
 
 
 def test_equal_chains_are_not_compared(page: Tab) -> None:

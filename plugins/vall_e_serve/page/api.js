@@ -56,7 +56,7 @@ async function failure(response) {
   const wait = Number(response.headers.get("retry-after")) || null;
   try {
     const { message, code, param } = (await response.json()).error;
-    return new ApiError(response.status, sentence(String(message)), code, param, wait);
+    return new ApiError(response.status, sentence(String(message).replace("; try: ", ". Try: ")), code, param, wait);
   } catch {
     return new ApiError(response.status, `The server answered with status ${response.status}.`, "unknown", null, wait);
   }

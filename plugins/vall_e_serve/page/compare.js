@@ -77,12 +77,13 @@ export class Compare {
 
   #ask(made, blind) {
     this.#sounds = made.map(({ take }) => playerOf(take.samples, take.rate));
-    const name = (at) => (blind ? `Sound ${at + 1}` : `Chain ${made[at].slot}`);
+    const name = (at) => (blind ? `sound ${at + 1}` : `chain ${made[at].slot}`);
+    const better = (at) => `${blind ? "Sound" : "Chain"} ${name(at).split(" ")[1]} is better`;
     const buttons = made.map((_, at) => {
-      const button = el("button", { type: "button", class: "sound" }, `Play ${name(at).toLowerCase()}`);
+      const button = el("button", { type: "button", class: "sound" }, `Play ${name(at)}`);
       button.addEventListener("click", () => this.#sounds[at].toggle());
       this.#sounds[at].addEventListener("state", () => {
-        button.textContent = `${this.#sounds[at].playing ? "Pause" : "Play"} ${name(at).toLowerCase()}`;
+        button.textContent = `${this.#sounds[at].playing ? "Pause" : "Play"} ${name(at)}`;
         button.classList.toggle("running", this.#sounds[at].playing);
       });
       return button;
@@ -94,7 +95,7 @@ export class Compare {
     };
     this.stage.replaceChildren(
       el("div", { class: "row sounds" }, buttons),
-      el("div", { class: "row votes", role: "group", "aria-label": "Which is better?" }, vote(`${name(0)} is better`, 0), vote("No difference", -1), vote(`${name(1)} is better`, 1)),
+      el("div", { class: "row votes", role: "group", "aria-label": "Which is better?" }, vote(better(0), 0), vote("No difference", -1), vote(better(1), 1)),
     );
     buttons[0].focus();
   }
@@ -106,7 +107,8 @@ export class Compare {
       choice, blind, first: made[0].slot, text: order.input, voice: about.voice, seed: order.seed,
       chains: Object.fromEntries(made.map(({ slot, chain }) => [slot, chain])), time: new Date().toISOString(),
     });
-    const revealed = made.map(({ slot, chain }, place) => `Sound ${place + 1} was chain ${slot}: ${inShort(chain)}.`).join(" ");
+    const told = ({ slot, chain }, place) => `${blind ? `Sound ${place + 1} was chain` : "Chain"} ${slot}: ${inShort(chain)}.`;
+    const revealed = made.map(told).join(" ");
     for (const each of this.stage.querySelectorAll(".vote")) each.disabled = true;
     this.message.textContent = revealed;
     announce(revealed);

@@ -86,6 +86,7 @@ class Page {
     this.#reveal();
     const player = this.result.player;
     player.play();
+    take.addEventListener("busy", ({ detail }) => (find("progress").textContent = `The server is busy. Asking again in ${detail} s…`));
     player.addEventListener("started", () => {
       take.firstSound ??= performance.now() - take.began;
       find("progress").textContent = "Speaking…";

@@ -37,6 +37,9 @@ function output(context, heard) {
   return { send: (message) => playback.obey(message), disconnect: () => node.disconnect() };
 }
 
+/** Silence on the page: somebody is about to record. */
+export const pauseAll = () => current?.pause();
+
 /** Samples that may still be arriving, with play, pause and seek. Events: started, position, state, finished. */
 export class Player extends EventTarget {
   #output = null;

@@ -4,7 +4,7 @@ import { request } from "./api.js";
 import { announce, clock, download, el, find, icon } from "./dom.js";
 import { decibels, level, problems, trimmed } from "./levels.js";
 import { record, whyNot } from "./microphone.js";
-import { decode, playerOf } from "./player.js";
+import { decode, pauseAll, playerOf } from "./player.js";
 import { encodeWav } from "./wav.js";
 
 const LONGEST = 30; // seconds
@@ -56,6 +56,7 @@ export class Recorder extends EventTarget {
     this.#chunks = [];
     this.#seconds = 0;
     this.button.disabled = true;
+    pauseAll();
     try {
       this.#microphone = await record((block) => this.#heard(block));
     } catch (error) {

@@ -124,6 +124,7 @@ export class ResultView {
 
   #facts(take) {
     const facts = [["Length", `${take.seconds.toFixed(2)} s`], ["Seed", String(take.order.seed)], ["Voice", take.about.voice]];
+    if (take.firstByte !== null) facts.push(["First byte", `${Math.round(take.firstByte)} ms`]);
     if (take.firstSound !== null) facts.push(["First sound", `${Math.round(take.firstSound)} ms`]);
     if (take.took !== null) facts.push(["Made in", `${(take.took / 1000).toFixed(1)} s`]);
     if (take.firstSound !== null) facts.push(["Gaps", String(this.#player.dry)]);

@@ -3,7 +3,25 @@
 import { ApiError, getJson, request } from "./api.js";
 import { PcmReader, joined } from "./wav.js";
 
-/** What was made: samples, record, and what was asked for. Dispatches `samples` (detail: new samples) as they arrive. */
+const MOST_TRIES = 5; // while the server's queue is full
+const LONGEST_WAIT = 60; // seconds
+
+/** Waits; raises AbortError when `signal` ends it. */
+function pause(seconds, signal) {
+  return new Promise((done, fail) => {
+    const timer = setTimeout(done, seconds * 1000);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      fail(new DOMException("stopped", "AbortError"));
+    }, { once: true });
+  });
+}
+
+/**
+ * What was made: samples, record, and what was asked for.
+ *
+ * Dispatches `samples` (detail: new samples) as they arrive, and `busy` (detail: seconds) when it will ask again.
+ */
 export class Take extends EventTarget {
   #chunks = [];
   #size = 0;
@@ -45,11 +63,24 @@ export class Take extends EventTarget {
     return { ...this.order, response_format: "pcm", sample_rate: this.rate };
   }
 
+  async #ask(signal) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await request("/v1/audio/speech", { json: this.body, signal });
+      } catch (error) {
+        const wait = Math.min(error.retryAfter ?? 2, LONGEST_WAIT);
+        if (error.code !== "queue_full" || tries === MOST_TRIES) throw error;
+        this.dispatchEvent(new CustomEvent("busy", { detail: wait }));
+        await pause(wait, signal);
+      }
+    }
+  }
+
   /** Makes the speech. Raises ApiError, and AbortError when `signal` ends it. */
   async make(signal) {
     const began = performance.now();
     this.began = began;
-    const response = await request("/v1/audio/speech", { json: this.body, signal });
+    const response = await this.#ask(signal);
     const id = response.headers.get("x-request-id");
     const reader = response.body.getReader();
     const pcm = new PcmReader();

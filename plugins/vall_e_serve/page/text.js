@@ -36,7 +36,7 @@ export function setUpText(speak) {
     try {
       shown = told(await getJson("/v1/audio/speech/preview", { json: { input: text.value, language: find("language").value.trim() || "en" } }));
     } catch (error) {
-      shown = [el("p", { class: "problem" }, error.message)];
+      shown = [el("p", { class: "problem", role: "status" }, error.message)];
     }
     if (mine === asked) place.replaceChildren(...shown);
   }, 300);
