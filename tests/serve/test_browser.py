@@ -172,6 +172,11 @@ def test_what_is_wrong_is_said_and_the_page_goes_on(browser: Tab, served: Runnin
     browser.click("#speak")
     browser.until(lambda: "phonemes that the model doesn't know" in browser.text("#progress").lower())
     browser.fill("#language", "en")
+    browser.fill("#speed", "9")
+    browser.click("#speak")
+    browser.until(lambda: browser.text("#progress").startswith("Speed: "))
+    assert browser.driver.switch_to.active_element.get_attribute("id") == "speed"
+    browser.fill("#speed", "1")
     browser.speak(TEXT)
 
 

@@ -97,6 +97,7 @@ class Page {
     } catch (error) {
       problem = error.name === "AbortError" ? "Stopped." : error.message;
       if (error.param === "voice") this.voices.load();
+      else if (error.param) find({ input: "text" }[error.param] ?? error.param)?.focus();
     }
     if (this.#running === running) {
       this.#running = null;
