@@ -138,7 +138,7 @@ def test_the_commands_make_the_same_speech(page: Tab, served: Running, tmp_path:
 
 def made(folder: Path, *command: str) -> Any:
     """The samples that a command writes."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return soundfile.read(folder / "speech.wav", dtype="int16")[0]
@@ -301,7 +301,16 @@ def test_a_recording_can_be_uploaded_and_what_is_none_is_named(page: Tab, tmp_pa
     page.until(lambda: page.text("#recording-hints") == "This recording is fine.")
     page.fill("#recorded-text", "The train to the coast was late.")
     page.speak(TEXT)
-    assert "--ref-text=" in page.command("Command line")
+    heard, _ = soundfile.read(page.download("WAV", "-1.wav"), dtype="int16")
+    command = page.command("Command line")
+    assert "--ref recording.wav --ref-text='The train" in command
+    page.click("#recorded .quiet")
+    page.until(lambda: (page.downloads / "recording.wav").is_file())
+    shell = [sys.executable, "-m", "vall_e", *shlex.split(command)[1:]]
+    for name, run in (("shell", shell), ("http", ["bash", "-c", page.command("HTTP")])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recording.wav").write_bytes((page.downloads / "recording.wav").read_bytes())
+        np.testing.assert_array_equal(made(tmp_path / name, *run), heard)
 
 
 # chains

@@ -81,7 +81,6 @@ class Page {
     this.#running = running;
     find("stop").disabled = false;
     find("progress").textContent = "Asking…";
-    find("result-card").classList.add("busy");
     this.result.show(take);
     this.#reveal();
     const player = this.result.player;
@@ -89,7 +88,7 @@ class Page {
     take.addEventListener("busy", ({ detail }) => (find("progress").textContent = `The server is busy. Asking again in ${detail} s…`));
     player.addEventListener("started", () => {
       take.firstSound ??= performance.now() - take.began;
-      find("progress").textContent = "Speaking…";
+      if (this.#running === running) find("progress").textContent = "Speaking…";
     });
     let problem = null;
     try {
@@ -102,7 +101,6 @@ class Page {
     if (this.#running === running) {
       this.#running = null;
       find("stop").disabled = true;
-      find("result-card").classList.remove("busy");
       find("progress").textContent = problem ?? `Done: ${take.seconds.toFixed(1)} s of speech.`;
     }
     this.result.finish(take, problem);
