@@ -250,6 +250,7 @@ def test_pages_with_python_that_is_tested_otherwise() -> None:
     assert {page: len(python_blocks(page)) for page in ELSEWHERE} == ELSEWHERE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN_HERE)
 def test_the_python_on_a_page_runs(
     page: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

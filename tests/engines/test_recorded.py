@@ -123,6 +123,7 @@ def test_a_recorded_step_is_the_ordinary_one(record: Record, specs: tuple[str, .
     assert recorder.said == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WAYS, ids=str)
 @pytest.mark.parametrize("specs", [(OFTEN, "dry"), (OFTEN, "beam:2")], ids=" ".join)
 def test_however_level_0_is_written(record: Record, how: dict[str, Any], specs: tuple[str, ...]) -> None:

@@ -71,6 +71,7 @@ def test_a_slice_of_the_report_keeps_its_floor(slice_: Path, kept: dict[str, Any
     assert found["speech.cpu"] < 1.5
 
 
+@pytest.mark.slow
 def test_the_report_says_what_it_was_made_with(slice_: Path, kept: dict[str, Any]) -> None:
     report = kept["report"]
     assert report["command"] == "eval tts" and report["settings"]["options"]["seed"] == 1
@@ -86,6 +87,7 @@ def test_the_report_says_what_it_was_made_with(slice_: Path, kept: dict[str, Any
     assert kept["done"].err.count("report: ") == 1
 
 
+@pytest.mark.slow
 def test_the_bar_holds_the_rows_that_were_measured(slice_: Path, kept: dict[str, Any]) -> None:
     bar = {each["title"]: each for each in kept["report"]["bar"]}
     assert list(bar) == [
@@ -100,6 +102,7 @@ def test_the_bar_holds_the_rows_that_were_measured(slice_: Path, kept: dict[str,
     assert table and all(title in table for title in bar)
 
 
+@pytest.mark.slow
 def test_the_page_has_pictures_and_tables(slice_: Path) -> None:
     page = (slice_ / "report.md").read_text("utf-8")
     named = [line.partition("](")[2].rstrip(")") for line in page.splitlines() if line.startswith("![")]
@@ -109,6 +112,7 @@ def test_the_page_has_pictures_and_tables(slice_: Path) -> None:
     assert len(list((slice_ / "audio").glob("*.wav"))) == len(list((slice_ / "items").glob("*.json"))) == 8
 
 
+@pytest.mark.slow
 def test_its_own_speech_can_be_listened_to(slice_: Path, evaluate: Run) -> None:
     done = evaluate("stt", slice_, "-n", 1, "--json")
     assert done.code == 0 and figures(done.json())["hearing.per"] < 0.4
@@ -437,6 +441,7 @@ def test_the_default_references_stay_the_packaged_ones(mine: Callable[..., Saved
     assert speaker_of(registry, "slt", 30.0, lambda: model_codec(registry, ModelOptions())).origin == "saved"
 
 
+@pytest.mark.slow
 def test_sentences_may_be_the_users_own(evaluate: Run, tmp_path: Path) -> None:
     own = tmp_path / "own.txt"
     own.write_text("The door is open.\nThe window is closed.\n")

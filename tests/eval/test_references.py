@@ -87,6 +87,7 @@ def test_several_recordings_of_one_voice_are_one_reference(registry: Registry, p
         found(registry, f"{people / 'alice' / '00.wav'};{people / 'nobody.wav'}")
 
 
+@pytest.mark.slow
 def test_speech_is_held_against_all_references_of_a_speaker(evaluate: Run, registry: Registry, tmp_path: Path) -> None:
     """Two packaged recordings under one speaker's name and one of another: columns are speakers."""
     rows = [(str(registry.get("voice", name)().audio_path()), who) for name, who in (("slt", "a"), ("rms", "b"))]  # type: ignore[attr-defined]
