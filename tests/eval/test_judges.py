@@ -62,6 +62,7 @@ def test_cut_and_reversed_recordings_are_caught(
         found = [alignment.judge(Judged(each, said)).figures for each in (recording, cut(recording, 0.7))]
         assert [each["ending"] for each in found] == [1.0, 0.0]
         assert found[0]["complete"] == 1.0
+    recording, said = voices["awb"]  # others are searched five times as long
     assert alignment.judge(Judged(backwards(recording), said)).figures["complete"] == 0.0
 
 
