@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from tools.train_mini import encode, resume, split_codec, split_vocoder, teacher
+from tools.train_mini import encode, probe, resume, split_codec, split_vocoder, teacher
 from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied
 from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig
 from tools.train_mini.corpus import Corpus
@@ -218,3 +219,24 @@ def test_the_codes_of_every_voice_go_to_the_language_model(run_dir: Path) -> Non
     corpus.items = [{**item, "prompt_only": i == 1} for i, item in enumerate({**targets[0]} for _ in corpus.items)]
     sampler = Sampler(corpus, ModelConfig(), SHAPE.frame_rate, SHAPE.levels, SHAPE.codebook_size)
     assert 1 not in sampler.ids and 1 not in sampler.speakers["x"] and 1 in sampler.prompts["x"]
+
+
+def test_a_probe_tells_what_is_there_and_nothing_else() -> None:
+    made = torch.Generator().manual_seed(1)
+    targets = torch.arange(200) % 5
+    asked = torch.arange(200) % 4 == 0
+    noise = torch.randn(200, 8, generator=made)
+    assert probe.told(noise + 4 * nn.functional.one_hot(targets, 8), targets, asked) > 0.95
+    assert probe.told(noise, targets, asked) < 0.45, "guessing gives 0.2"
+
+
+def test_the_codec_is_probed_level_by_level(run_dir: Path) -> None:
+    torch.manual_seed(0)
+    encoder = SplitEncoder(SHAPE).eval()
+    for level in (encoder.quantizer.first, *encoder.quantizer.rest):
+        level._codebook.embed.normal_()
+        level._codebook.inited.fill_(1.0)
+    found = probe.probe(encoder, Corpus(run_dir), SHAPE.frame_rate)
+    assert list(found) == [
+        "phones", "speaker_chance", *(f"speaker_{level}" for level in range(SHAPE.levels)), "speaker_all",
+    ]  # fmt: skip

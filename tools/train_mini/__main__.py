@@ -10,7 +10,7 @@ from .config import load
 
 STAGES = (
     "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "encode", "model", "plot",
-    "export", "report", "resume",
+    "export", "report", "resume", "probe",
 )  # fmt: skip
 
 
