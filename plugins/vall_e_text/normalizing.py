@@ -9,6 +9,8 @@ from vall_e_core import NormalizerModel, PluginError, Replacement, VallEError
 
 from .pieces import Piece, Words, joined, replaced, runs
 
+_LONGEST_WORDING, _ROOM = 100, 1000
+"""Characters that one is said with at most, and some more: no sign has a longer name."""
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -44,7 +46,7 @@ def _checked(name: str, model: NormalizerModel, text: str, language: str) -> lis
             problem = _problem(each, last, len(text))
             if problem is not None:
                 raise PluginError(
-                    f"the normalizer {name} returned an invalid replacement: {each!r}", cause=problem,
+                    f"the normalizer {name} returned an invalid replacement: {each!r:.200}", cause=problem,
                     try_=f"--normalizer none, or VALL_E_DISABLE={name}",
                 )  # fmt: skip
             found.append(each)
@@ -73,6 +75,8 @@ def _problem(given: object, last: int, size: int) -> str | None:
         return f"it begins before the end of the last one, {last}"
     if given.end > size:
         return f"it ends after the end of the text, {size}"
+    if len(given.text) > _ROOM + _LONGEST_WORDING * (given.end - given.start):
+        return f"its text is far longer than what it replaces: {len(given.text)} characters"
     if _FORBIDDEN.search(given.text):
         return "its text holds a control character or a line end"
     return None

@@ -116,6 +116,7 @@ class Wrong:
         ([Replacement(0, 1, "x"), Replacement(0, 2, "y")], "before the end"),
         ([Replacement(0, 99, "x")], "after the end"), ([Replacement(-1, 1, "x")], "before the end"),
         ([Replacement(0, 1, "a\nb")], "line end"), ([Replacement(0, 1, "\x07")], "control"),
+        ([Replacement(0, 1, "x" * 10**6)], "far longer"),
         (["x"], "isn't a Replacement"),
         ([Replacement(0, 1, 3)], "a string"), (None, "TypeError"), (ValueError("odd"), "ValueError: odd"),
         (SystemExit("bye"), "SystemExit"),
