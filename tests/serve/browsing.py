@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 SECONDS = 60.0
 PLAIN_HOST = "voice.test"
@@ -96,6 +98,11 @@ class Tab:
         self.click("#speak")
         self.until(lambda: self.text("#progress").startswith("Done") and self.all("#more [role=tab]"))
 
+    def facts(self) -> dict[str, str]:
+        """What stands below the result: length, seed, voice, times."""
+        script = "return [...document.querySelectorAll('[data-fact]')].map((e) => [e.dataset.fact, e.textContent])"
+        return dict(self.run(script))
+
     def command(self, name: str) -> str:
         """What a tab under "The same again" says."""
         for tab in self.all("#more [role=tab]"):
@@ -172,3 +179,11 @@ def browsing(microphone: Path) -> Iterator[Tab]:
             yield tab
         finally:
             driver.quit()
+
+
+def made(folder: Path, *command: str) -> Any:
+    """The samples that a command writes."""
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return soundfile.read(folder / "speech.wav", dtype="int16")[0]

@@ -16,7 +16,10 @@ import pytest
 from vall_e_core import Registry
 from vall_e_tts import VallE
 
+from .browsing import Tab, browsing
 from .running import Running, running
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -152,3 +155,22 @@ def slow(registry: Registry, engine: VallE) -> Iterator[SlowEngine]:
     yield made
     made.release(100_000)
     time.sleep(0)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Tab]:
+    """Chromium, whose microphone plays a recording; skipped where it isn't installed."""
+    with browsing(ROOT / "examples" / "slt.wav") as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Tab, served: Running) -> Iterator[Tab]:
+    """The page of a server with the embedded voice. Its console has to stay empty, and nobody else may be asked."""
+    browser.size(1280)
+    browser.prefer(prefers_color_scheme="light")
+    browser.open(served.url)
+    yield browser
+    assert browser.log() == []
+    foreign = [each for each in browser.requests() if not each.startswith((served.url, "blob:", "data:", "about:"))]
+    assert foreign == []

@@ -108,6 +108,14 @@ def test_the_page_needs_no_key_but_what_it_asks_for_does(registry: Registry, slo
         assert served.get("/", Host="evil.example").status == 421
 
 
+def test_behind_a_proxy_the_page_works_under_the_name_that_was_given(registry: Registry, slow: SlowEngine) -> None:
+    name = "https://voice.example"
+    for cors, status in (((name,), 200), ((), 403)):
+        with running(registry, lambda: slow, cors=cors) as served:
+            headers = {"Host": "localhost", "Origin": name, "Sec-Fetch-Site": "same-origin"}
+            assert served.post("/v1/samplers/explain", {"samplers": ["dry"]}, headers).status == status
+
+
 def test_the_page_s_own_files_are_not_in_the_log(served: Running) -> None:
     served.get("/static/main.js")
     before = len(served.lines)
