@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
-from vall_e_core import BuildContext, InputError, Normalizer, UsageError, plugin_code
+from vall_e_core import BuildContext, InputError, Normalizer, PluginError, UsageError, plugin_code
 
 from .languages import language_base
 from .normalizing import normalized
@@ -91,6 +91,7 @@ class FrontEnd:
         for code in dict.fromkeys(codes):
             places = [at for at, each in enumerate(codes) if each == code]
             made = self.phonemizer.phonemize([words[at].text for at in places], code)
+            _require_strings(self.phonemizer, made, len(places))
             for at, sound in zip(places, made, strict=True):
                 found[at] = sound
         return found
@@ -143,6 +144,20 @@ def find_normalizers(registry: Registry, specs: Sequence[str], language: str) ->
             )  # fmt: skip
         found.append((spec, component.from_spec(values)))
     return found
+
+
+def _require_strings(phonemizer: PhonemizerModel, made: object, count: int) -> None:
+    """Raises PluginError where a phonemizer returns anything but one string for each text."""
+    several = made if isinstance(made, list | tuple) else None
+    if several is not None and len(several) == count and all(isinstance(each, str) for each in several):
+        return
+    plain = several is not None and all(isinstance(each, str) for each in several)
+    found = f"{len(several)} strings" if plain and several is not None else f"{made!r:.80}"
+    raise PluginError(
+        f"the phonemizer {phonemizer.name} returned {found} for {count} texts, not one string for each",
+        cause=f"it comes from the package {type(phonemizer).__module__.partition('.')[0]}",
+        try_="--phonemizer espeak; its author can run: vall-e plugins check",
+    )
 
 
 def other_languages(pieces: Iterable[Piece], language: str) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from vall_e_core import Replacement, UsageError
+import pytest
+
+from vall_e_core import PluginError, Replacement, UsageError
 from vall_e_text import FrontEnd, Words, other_languages, read, split
 
 TEXT = '<speak>At 2 <lang xml:lang="de">um 2</lang>, <s xml:lang="en_GB">at 2</s> and 2.</speak>'
@@ -55,3 +57,12 @@ def test_b16_languages_are_inherited_and_listed_once() -> None:
     said = [(each.text.strip(), each.language) for each in pieces if isinstance(each, Words) and each.text.strip()]
     assert said == [("un", "fr"), ("deux", "fr"), ("two", "en"), ("trois", "fr")]
     assert other_languages(pieces, "en") == ["fr"]
+
+
+@pytest.mark.parametrize("made", [[], ["a", "b"], [None], "a", None, 3])
+def test_i1a_a_phonemizer_that_returns_something_else_is_named(
+    monkeypatch: pytest.MonkeyPatch, made: object
+) -> None:
+    monkeypatch.setattr(Shown, "phonemize", lambda self, texts, language: made)
+    with pytest.raises(PluginError, match=r"the phonemizer shown returned .* for 1 texts, not one string for each"):
+        FrontEnd(Shown(), "en").phonemes_of("hello")
