@@ -135,14 +135,17 @@ def test_a_link_in_the_folder_leads_nowhere_new(served: Running, voices_folder: 
     ],
 )  # fmt: skip
 def test_what_is_no_recording_is_refused_and_leaves_nothing_behind(
-    served: Running, voices_folder: Path, data: bytes, status: int
+    served: Running, voices_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, status: int
 ) -> None:
-    before = sorted(Path(tempfile.gettempdir()).glob("tmp*"))
+    scratch = tmp_path / "scratch"  # others write to the usual folder meanwhile
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setenv("TMPDIR", str(scratch))
     answer = add(served, data=data)
     assert answer.status == status, answer.body
     assert "Traceback" not in answer.error["message"] and "/" not in answer.error["message"].replace("and/or", "")
     assert not voices_folder.exists() or list(voices_folder.iterdir()) == []
-    assert sorted(Path(tempfile.gettempdir()).glob("tmp*")) == before
+    assert list(scratch.iterdir()) == []
 
 
 def test_fields_that_are_missing_are_named(served: Running) -> None:
