@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NONE = "none"
 Chain = tuple[tuple[str, "NormalizerModel"], ...]
+_MOST_SOUNDS, _ROOM = 100, 1000
+"""Characters of phonemes for one of a text at most, and some more: a sign that has a name has no longer one."""
 _POSSESSIVE = re.compile(r"\s?['’]s\b")
 
 
@@ -90,8 +92,9 @@ class FrontEnd:
         found = [""] * len(words)
         for code in dict.fromkeys(codes):
             places = [at for at, each in enumerate(codes) if each == code]
-            made = self.phonemizer.phonemize([words[at].text for at in places], code)
-            _require_strings(self.phonemizer, made, len(places))
+            texts = [words[at].text for at in places]
+            made = self.phonemizer.phonemize(texts, code)
+            _require_strings(self.phonemizer, made, texts)
             for at, sound in zip(places, made, strict=True):
                 found[at] = sound
         return found
@@ -146,15 +149,19 @@ def find_normalizers(registry: Registry, specs: Sequence[str], language: str) ->
     return found
 
 
-def _require_strings(phonemizer: PhonemizerModel, made: object, count: int) -> None:
-    """Raises PluginError where a phonemizer returns anything but one string for each text."""
+def _require_strings(phonemizer: PhonemizerModel, made: object, texts: Sequence[str]) -> None:
+    """Raises PluginError where a phonemizer returns anything but one string for each text, of a length that fits it."""
     several = made if isinstance(made, list | tuple) else None
-    if several is not None and len(several) == count and all(isinstance(each, str) for each in several):
-        return
     plain = several is not None and all(isinstance(each, str) for each in several)
-    found = f"{len(several)} strings" if plain and several is not None else f"{made!r:.80}"
+    if several is None or not plain or len(several) != len(texts):
+        found = f"{len(several)} strings" if plain and several is not None else f"{made!r:.80}"
+        problem = f"returned {found} for {len(texts)} texts, not one string for each"
+    elif any(len(each) > _ROOM + _MOST_SOUNDS * len(text) for each, text in zip(several, texts, strict=True)):
+        problem = f"returned up to {max(map(len, several))} characters for a text of {min(map(len, texts))}"
+    else:
+        return
     raise PluginError(
-        f"the phonemizer {phonemizer.name} returned {found} for {count} texts, not one string for each",
+        f"the phonemizer {phonemizer.name} {problem}",
         cause=f"it comes from the package {type(phonemizer).__module__.partition('.')[0]}",
         try_="--phonemizer espeak; its author can run: vall-e plugins check",
     )
