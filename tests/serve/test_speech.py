@@ -96,6 +96,7 @@ def test_events_carry_the_sound_and_end_with_the_usage(served: Running) -> None:
     assert sound == served.speak(TEXT, seed=3, response_format="pcm").body
 
 
+@pytest.mark.slow
 def test_speed_sample_rate_and_candidates(served: Running) -> None:
     plain, fast = served.speak(TEXT, seed=3), served.speak(TEXT, seed=3, speed=2)
     assert seconds(fast.body) == pytest.approx(seconds(plain.body) / 2, rel=0.15)

@@ -171,6 +171,7 @@ def test_a_recording_is_transcribed_as_the_engine_hears_it(served: Running, engi
     assert hear(served, response_format="text").body.decode().strip() == answer.json["text"]
 
 
+@pytest.mark.slow
 def test_the_shapes_of_a_transcription(served: Running) -> None:
     found = hear(served, **{
         "response_format": "verbose_json", "timestamp_granularities[]": "word", "prompt": "canoe"

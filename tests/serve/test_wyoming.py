@@ -113,6 +113,7 @@ def test_a_text_sounds_as_it_does_over_http(house: Running) -> None:
     assert ours == pcm(house, text)
 
 
+@pytest.mark.slow
 def test_a_stream_in_pieces_of_three_characters_is_the_sentences_one_by_one(house: Running) -> None:
     text = "Good morning. The kettle is on."
 
@@ -180,6 +181,7 @@ def test_what_cannot_be_said_is_one_error_and_the_end(house: Running, event: Syn
     assert not [each for each in events if each.type == "audio-chunk"]
 
 
+@pytest.mark.slow
 def test_ssml_in_pieces_is_read_when_it_is_whole(house: Running) -> None:
     text = '<speak>Good morning. <break time="200ms"/> The kettle is on.</speak>'
 
