@@ -56,7 +56,11 @@ def read_record(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"not a record: {path}", cause=f"it isn't JSON ({error})", try_="OUT.wav.json") from error
     if not isinstance(value, dict) or not isinstance(value.get("arguments"), dict):
-        raise InputError(f"not a record: {path}", cause="it holds no arguments", try_="the .json beside the audio")
+        raise InputError(
+            f"not a record that can be repeated: {path}",
+            cause="it holds no arguments: it was made from Python, or is another file",
+            try_="the .json beside audio that the command made",
+        )  # fmt: skip
     number = value.get("format")
     if not isinstance(number, int) or number > FORMAT:
         raise InputError(

@@ -93,8 +93,8 @@ class SpeechOptions(Component):
     seed: int | None = param(None, min=0, max=2**63 - 1, help="random seed; default: a random one, which is printed")
     max_tries: int = param(
         3, min=1, max=100,
-        help="tries for an utterance that loops, stops at once or never stops: new noise, then ras, then a lower "
-             "temperature",
+        help="tries for an utterance that loops, stops at once or never stops: as asked, with new noise, then what "
+             "the samplers offer (ras, then a lower temperature)",
     )  # fmt: skip
     listen: str = param(
         "auto", choices=("auto", "on", "off"),

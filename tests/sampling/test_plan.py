@@ -117,6 +117,18 @@ def test_other_flags_beside_an_explicit_chain_are_refused_with_the_spelling(
     assert spelling in caught.value.render()
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [({"dry-base": 2.0}, "--sampler dry:base=2"), ({"dry-allowed-length": 3, "top-p": 1.0}, "dry:allowed-length=3")],
+)
+def test_a_flag_that_switches_nothing_on_is_refused_beside_a_chain(flags: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match="does nothing beside --sampler") as caught:
+        chain_from_flags(KNOWN, flags, "ar", explicit=specs("top-p:0.9"))
+    assert said in str(caught.value.try_)
+    assert chain_from_flags(KNOWN, {"top-p": 1.0}, "ar", explicit=specs("top-p:0.9")), "a neutral value says nothing"
+
+
+
 def test_temperature_zero_may_accompany_a_chain_whose_selector_is_off() -> None:
     assert described({"ar-temp": 0}, "ar", "top-k:3", "quadratic", "mirostat:0")[2] == "greedy"
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from vall_e_core import Registry
+from vall_e_core import PluginError, Registry, Sampler
 from vall_e_core.run import SamplerSpec
 from vall_e_core.sampling.running import ChainRequest
+from vall_e_core.testing import check_sampler
 from vall_e_lm import plan_chain
 from vall_e_tts.synthesis.ladder import ladder
 
@@ -42,6 +44,23 @@ def test_who_asks_for_another_choice_keeps_it(registry: Registry, spec: str) -> 
 
 def test_the_parallel_levels_have_no_ladder(registry: Registry) -> None:
     assert [name for name, _ in rungs(registry, "top-p:0.9", stage="nar")] == ["as asked"]
+
+
+@pytest.mark.parametrize("offered", [["a", "list", "of three"], "hotter", 5, ("hotter", None), ("hotter", [object()])])
+def test_an_offer_that_is_none_is_its_samplers_fault(registry: Registry, offered: object) -> None:
+    class Hotter(Sampler):
+        """Offers nonsense."""
+
+        name = "hotter"
+
+        @classmethod
+        def retry(cls, chain: Sequence[Sampler]) -> Any:
+            return offered
+
+    plan = plan_chain(registry.samplers(), "ar", ChainRequest())
+    with pytest.raises(PluginError, match="the sampler hotter offers no chain"):
+        ladder(plan, [*registry.samplers(), Hotter])
+    assert [each for each in check_sampler(Hotter) if "retry() must return a name" in each]
 
 
 @pytest.mark.slow

@@ -96,22 +96,31 @@ def _completed(
     for each in classes:
         made = each.from_flags(given, stage) if stage in each.stages else None
         if made is None:
+            _check_idle(each, given, stage)
             continue
         tempers = each.sets_temperature or "deterministic" in each.invariances
         names = _flags_of(each, classes, given, stage)
         if not tempers:
             _refuse(made, names, "--sampler replaces the chain that plain flags build")
-        if made.role == "selector":
-            if any(one.role == "selector" and not one.is_neutral() for one in chain):
-                _refuse(made, names, "the chain already has a selector")
-            chain.insert(ends, made)
-            ends += 1
-        elif any(one.sets_temperature for one in chain):
+        if made.role == "selector" and any(one.role == "selector" and not one.is_neutral() for one in chain):
+            _refuse(made, names, "the chain already has a selector")
+        if made.role != "selector" and any(one.sets_temperature for one in chain):
             _refuse(made, names, "the chain already sets a temperature")
-        else:
-            chain.insert(ends, made)
-            ends += 1
+        chain.insert(ends, made)
+        ends += 1
     return _with_selector(chain, classes)
+
+
+def _check_idle(sampler: type[Sampler], given: Mapping[str, object], stage: str) -> None:
+    """Raises UsageError for flags that leave a sampler off, though they say something: a chain would ignore them.
+
+    A temperature's may be meant for another one.
+    """
+    declared = () if sampler.sets_temperature or stage not in sampler.stages else sampler.params()
+    for each, flag in ((one, flag) for one in declared for flag in one.flags):
+        if flag.stage == sampler.flag_stage(stage) and given.get(flag.key, each.neutral) != each.neutral:
+            spec = f"{sampler.name}:{each.key}={_short(given[flag.key])}"
+            raise UsageError(f"--{flag.key} does nothing beside --sampler", try_=f"--sampler {spec}")
 
 
 def _flags_of(

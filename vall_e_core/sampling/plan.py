@@ -218,14 +218,8 @@ def _check_roles(samplers: Sequence[Sampler]) -> None:
                 f"two {plural} in one chain: {', '.join(found)}", cause=f"a chain has one {role}", try_="leave one out"
             )
     last = [each.name for each in samplers if each.role != "transform"]
-    behind = next(
-        (
-            one.name
-            for position, one in enumerate(samplers)
-            if one.role == "transform" and any(each.role != "transform" for each in samplers[:position])
-        ),
-        None,
-    )
+    first = next((at for at, each in enumerate(samplers) if each.role != "transform"), len(samplers))
+    behind = next((each.name for each in samplers[first:] if each.role == "transform"), None)
     if behind is not None:
         ordered = [each.to_spec() for each in samplers if each.role == "transform"]
         ends = [each.to_spec() for each in samplers if each.role != "transform"]

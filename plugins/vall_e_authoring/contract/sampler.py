@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 
-from vall_e_core import BuildContext, Sampler, VallEError
+from vall_e_core import BuildContext, Sampler, UsageError, VallEError
+from vall_e_core.sampling.running import compile_chain
 
 from .declared import declaration
 from .probes import Probe, instances, probes
@@ -39,6 +41,8 @@ def _problems(sampler: type[Sampler]) -> Iterator[tuple[str, str]]:
         return
     for problem in _light_import(sampler.__module__):
         yield "", problem
+    for problem in _retry(sampler, [one for one in made if one.role == "transform"][:1]):
+        yield "", problem
     stage = min(sampler.stages) if sampler.stages else "ar"
     tried = list(probes("ar" if "ar" in sampler.stages else stage))
     states = torch.random.get_rng_state()
@@ -47,6 +51,23 @@ def _problems(sampler: type[Sampler]) -> Iterator[tuple[str, str]]:
             yield one.to_spec(), problem
     if not torch.equal(states, torch.random.get_rng_state()):
         yield "", "it uses torch's global generator: take noise from step.uniform(label)"
+
+
+def _retry(sampler: type[Sampler], chain: Sequence[Sampler]) -> Iterator[str]:
+    """What it offers for a bad take is a name and a chain that can be used, or nothing."""
+    for given in ((), tuple(chain)):
+        try:
+            offered: Any = sampler.retry(given)
+            if offered is None:
+                continue
+            name, members = offered
+            compile_chain(list(members), "ar")
+            if not isinstance(name, str) or not name:
+                yield "retry() must return a name and the members of the chain, or None"
+        except UsageError as error:
+            yield f"retry() offers a chain that can't be used: {error.message}"
+        except (TypeError, ValueError, AttributeError):
+            yield "retry() must return a name and the members of the chain, or None"
 
 
 def _instance(one: Sampler, tried: list[Probe]) -> Iterator[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vall_e_core import PluginError, UsageError
 from vall_e_core.sampling.running import ChainPlan, canonical, compile_chain
 
 if TYPE_CHECKING:
@@ -32,5 +33,21 @@ def ladder(plan: ChainPlan, known: Iterable[type[Sampler]]) -> tuple[Rung, ...]:
     asked = Rung(AS_ASKED, plan)
     if plan.stage != "ar" or not plan.draws:
         return (asked,)
-    offers = (each.retry(plan.transforms) for each in reversed(canonical(known)))
-    return (asked, asked, *(Rung(name, compile_chain(chain, plan.stage)) for name, chain in filter(None, offers)))
+    offers = (_offer(each, plan) for each in reversed(canonical(known)))
+    return (asked, asked, *filter(None, offers))
+
+
+def _offer(sampler: type[Sampler], plan: ChainPlan) -> Rung | None:
+    """What a sampler offers for a bad take. Raises PluginError for an offer that is none."""
+    offered: Any = sampler.retry(plan.transforms)
+    if offered is None:
+        return None
+    try:
+        name, chain = offered
+        return Rung(str(name), compile_chain(list(chain), plan.stage))
+    except (TypeError, ValueError, AttributeError, UsageError) as error:
+        raise PluginError(
+            f"the sampler {sampler.name} offers no chain: retry() must return a name and the members, or None",
+            cause=f"{type(error).__name__}: {error}; it comes from the package {sampler.__module__.partition('.')[0]}",
+            try_="leave it out (VALL_E_DISABLE); its author can run: vall-e plugins check",
+        ) from error
