@@ -47,7 +47,7 @@ class EncodecModel24:
 
     @cached_property
     def code_books_sha256(self) -> str:
-        """A hash of the code books, the same for any of the files that hold them."""
+        """A hash of the codebooks, the same for any of the files that hold them."""
         tensors = self._network.quantizer.state_dict()
         return sha256_tensors({name: value for name, value in tensors.items() if name.endswith("._codebook.embed")})
 
@@ -64,7 +64,7 @@ class EncodecModel24:
     def decode(self, codes: Tensor) -> Tensor:
         """codes [T, q], q <= 8 -> wave [320 T] float32 at 24 kHz.
 
-        An id outside the code book, such as a stop token that slipped through, is read as 0.
+        An id outside the codebook, such as a stop token that slipped through, is read as 0.
         """
         ids = codebook_ids(codes, self, self._device)
         if ids.shape[0] == 0:

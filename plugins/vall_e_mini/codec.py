@@ -64,7 +64,7 @@ class MiniCodecModel:
     def decode(self, codes: Tensor) -> Tensor:
         """codes [T, q], q <= Q -> wave [512 T] float32 at 16 kHz.
 
-        An id outside the code book, such as a stop token that slipped through, is read as 0.
+        An id outside the codebook, such as a stop token that slipped through, is read as 0.
         """
         ids = codebook_ids(codes, self, self._device)
         if ids.shape[0] == 0:

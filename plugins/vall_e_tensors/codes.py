@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def codebook_ids(codes: Tensor, codec: CodecModel, device: torch.device) -> Tensor:
-    """Codes [T, q] of any integer type as int64 on `device`, ready for `codec`'s code books.
+    """Codes [T, q] of any integer type as int64 on `device`, ready for `codec`'s codebooks.
 
-    An id outside the code book, such as a stop token that slipped through, becomes 0. Raises ValueError for
+    An id outside the codebook, such as a stop token that slipped through, becomes 0. Raises ValueError for
     another number of levels than 1 to the codec's.
     """
     if codes.dim() != 2 or not 1 <= codes.shape[1] <= codec.levels:

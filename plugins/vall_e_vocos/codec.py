@@ -24,7 +24,7 @@ SHA256 = "7e95bb260b74a1bfc43c52d355831c951acb81c8960e9c62b79bd2b3ab1e3a90"
 HOP = 320
 """Samples a frame: EnCodec's, 24 kHz at 75 Hz."""
 BANDWIDTH_LEVELS = (2, 4, 8, 16)
-"""Code books of each bandwidth that the network was trained on; the index is its bandwidth id."""
+"""Codebooks of each bandwidth that the network was trained on; the index is its bandwidth id."""
 _CODE_BOOKS = "feature_extractor.codebook_weights"
 _LARGEST = 1 << 15  # of any width in a file that is believed
 
@@ -64,7 +64,7 @@ class VocosModel:
     def decode(self, codes: Tensor) -> Tensor:
         """codes [T, q], q <= 8 -> wave [320 T] float32 at 24 kHz.
 
-        The bandwidth is the smallest trained one that holds q levels. An id outside the code book is read as 0.
+        The bandwidth is the smallest trained one that holds q levels. An id outside the codebook is read as 0.
         """
         ids = codebook_ids(codes, self, self._device)
         if ids.shape[0] == 0:
@@ -73,7 +73,7 @@ class VocosModel:
 
 
 class VocosNetwork(nn.Module):
-    """Code books, backbone and head, named as in the published file. Widths are read off the tensors."""
+    """Codebooks, backbone and head, named as in the published file. Widths are read off the tensors."""
 
     def __init__(self, tensors: Mapping[str, Tensor], path: Path) -> None:
         """Raises CheckpointError where the tensors that give the widths are missing or absurd."""

@@ -91,7 +91,7 @@ class Remembered(Good):
 
 CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "wrong number of levels": (wrong(levels=3), "encode() of a voice gives 2 levels, `levels` says 3"),
-    "codes outside the code book": (wrong(codebook_size=128), "ids run from 0 to 127"),
+    "codes outside the codebook": (wrong(codebook_size=128), "ids run from 0 to 127"),
     "codes of another type": (
         wrong(encode=lambda self, wave: Good.encode(self, wave).int()), "return int64 codes [T, 2]"
     ),

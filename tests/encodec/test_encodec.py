@@ -21,7 +21,7 @@ Tensors = dict[str, torch.Tensor]
 
 @pytest.fixture(scope="module")
 def tensors() -> Tensors:
-    """Random weights of the real architecture; the code books too, or every code would be 0."""
+    """Random weights of the real architecture; the codebooks too, or every code would be 0."""
     generator = torch.Generator().manual_seed(0)
     state: Tensors = new_network().state_dict()
     for name, value in state.items():

@@ -1,4 +1,4 @@
-"""What every codec asks of codes and samples: the same words in all of them, and ids that its code books have."""
+"""What every codec asks of codes and samples: the same words in all of them, and ids that its codebooks have."""
 
 from __future__ import annotations
 

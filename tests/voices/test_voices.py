@@ -417,7 +417,7 @@ HOSTILE: list[tuple[str, dict[str, Any] | None, Any]] = [
     ("a frame rate of 0", None, {"frame_rate": 0}),
     ("a frame rate that is NaN", None, {"frame_rate": float("nan")}),
     ("an infinite frame rate", None, {"frame_rate": float("inf")}),
-    ("a code book without an end", None, {"codebook_size": 1 << 60}),
+    ("a codebook without an end", None, {"codebook_size": 1 << 60}),
     ("a text that is a number", None, {"transcript": 3}),
     ("a text without an end", None, {"note": "x" * 100_000}),
     ("warnings that aren't texts", None, {"warnings": [{}]}),
