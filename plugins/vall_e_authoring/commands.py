@@ -53,7 +53,7 @@ def check_plugin(ctx: click.Context, package: str) -> None:
 def new_plugin(ctx: click.Context, name: str, parent: Path, kind: str) -> None:
     """Write a new plugin called NAME, as a whole distribution in ./NAME/, and refuse to overwrite anything.
 
-    It works as it is: install it, run its tests, use it. Then put your own work in the place of its own.
+    It works as it is: install it, run its tests, use it. Then replace the example with your own work.
     """
     state = state_of(ctx)
     ours = [record for record in state.registry.records if record.distribution == OURS]

@@ -44,7 +44,7 @@ class Alignment(Judge):
     figures: ClassVar[Mapping[str, Figure]] = {
         "complete": Figure("all words aligned", "higher", "%"),
         "ending": Figure("last word there", "higher", "%"),
-        "pace": Figure("words a second", "neither"),
+        "pace": Figure("words per second", "neither"),
         "pause": Figure("longest pause between words", "lower", "s"),
         "tail": Figure("left after the last word", "lower", "s"),
     }
@@ -196,10 +196,10 @@ class Dnsmos(Judge):
     name = "dnsmos"
     default = True
     figures: ClassVar[Mapping[str, Figure]] = {
-        "ovrl": Figure("quality over all (DNSMOS)", "higher"),
+        "ovrl": Figure("overall quality (DNSMOS)", "higher"),
         "sig": Figure("quality of the speech (DNSMOS)", "higher"),
         "bak": Figure("quality of the background (DNSMOS)", "higher"),
-        "loss": Figure("lost of the quality over all (DNSMOS)", "lower"),
+        "loss": Figure("loss of overall quality (DNSMOS)", "lower"),
     }
 
     def build(self, ctx: BuildContext) -> JudgeModel:

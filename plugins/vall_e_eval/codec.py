@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 GIVEN = frozenset({"text", "reference", "original"})
 FIGURES: Mapping[str, Figure] = {
     "codec.rtf": Figure("real-time factor", "lower"),
-    "codec.cpu": Figure("CPU seconds a second of audio", "lower"),
+    "codec.cpu": Figure("CPU seconds per second of audio", "lower"),
 }
 BEFORE, AFTER = "recording", "codec"
 MOST_PICTURES = 3

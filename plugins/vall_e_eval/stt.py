@@ -32,7 +32,7 @@ FIGURES: Mapping[str, Figure] = {
     "hearing.exact": Figure("every phoneme right", "higher", "%"),
     "hearing.stopped": Figure("stopped by itself", "higher", "%"),
     "hearing.rtf": Figure("real-time factor", "lower"),
-    "hearing.cpu": Figure("CPU seconds a second of audio", "lower"),
+    "hearing.cpu": Figure("CPU seconds per second of audio", "lower"),
 }
 MOST = 15
 """Rows of the table of confusions."""

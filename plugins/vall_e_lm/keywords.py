@@ -59,7 +59,7 @@ def settle_keywords(
 
     Raises:
         TypeError: for a keyword that there isn't, or two that name the same chain.
-        UsageError: for a value that can't be meant, or a flag that can't stand beside a chain.
+        UsageError: for an invalid value, or a flag that can't be combined with a chain.
     """
     stages = tuple(chains)
     fields = {each.name for each in options.params()}

@@ -41,7 +41,7 @@ class ModelPlace:
 def find_model(registry: Registry, options: ModelOptions, cache_dir: Path | None = None) -> ModelPlace:
     """The file that `--yaml`, `--model` or neither means. Reads nothing.
 
-    Raises UsageError for flags that can't be meant and ModelError where the file isn't there.
+    Raises UsageError for flags that contradict each other and ModelError where the file isn't there.
     """
     check_device_name(options.device)
     parse_overrides(options.set)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PLess(Sampler):
-    """Keep the tokens at least as probable as it is that two draws agree: p >= Σ p². There is nothing to tune.
+    """Keep the tokens with p >= Σ p², the probability that two draws give the same token. Nothing to tune.
 
     Tan, Wu and Howard, "p-less Sampling" (ICLR 2026, arXiv 2509.23234).
     """

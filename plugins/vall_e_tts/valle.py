@@ -70,7 +70,7 @@ class VallE(Runtime):
                 line that counts them on stderr, in a notebook too.
             trace: note what the chains do at every step, in `Speech.trace`.
 
-        Raises InputError for text or audio that can't be used, UsageError for settings that can't be meant.
+        Raises InputError for text or audio that can't be used, UsageError for invalid or contradictory settings.
         """
         from vall_e_audio import recordings
         from vall_e_lm import shown
@@ -158,7 +158,7 @@ class VallE(Runtime):
 
         Args:
             rows: sentences that are written at the same time, at most; None: as many as the first request asks for.
-            alike: what is made for a request is the same to the bit whatever else is made beside it.
+            alike: a request gives bit-identical speech, whatever else is made at the same time.
         """
         from .synthesis.scheduler import Scheduler
 

@@ -18,8 +18,8 @@ class Xtc(Sampler):
 
     "Exclude top choices" (p-e-w, text-generation-webui). The candidates are the tokens with a probability of at
     least `threshold`, without the stop token and the protected ids, which always stay; if there are fewer than two,
-    nothing happens. It changes which token is the most probable, so `greedy` behind it isn't the model's first
-    choice.
+    nothing happens. It changes which token is the most probable, so a `greedy` after it doesn't take the model's
+    first choice.
     """
 
     name = "xtc"

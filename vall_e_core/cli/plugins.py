@@ -13,7 +13,7 @@ from .state import state_of
 
 @click.group(cls=OpenGroup)
 def plugins() -> None:
-    """List, check, create and install plugins."""
+    """List, check, create and install plugins. VALL_E_DISABLE=NAME,… switches some off."""
 
 
 @plugins.command("list")

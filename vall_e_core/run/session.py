@@ -73,7 +73,7 @@ class Session:
         return cls(registry, made, config, console, chains, debug=common["debug"] is True)
 
     def chain(self, stage: str) -> tuple[Sampler, ...] | None:
-        """The members that `--sampler` named for a stage, in their order, or None where the default chain holds.
+        """The members that `--sampler` named for a stage, in their order, or None if the default chain applies.
 
         A temperature flag beside `--sampler` has been placed just before the selector.
         """

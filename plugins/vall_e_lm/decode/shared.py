@@ -59,7 +59,7 @@ class SharedLoop:
             stage: the stage of the chains, `"ar"` say.
             most: rows at the same time, at most.
             frame_rate: tokens a second of what is written.
-            alike: a row's tokens are the same to the bit whatever its neighbors are.
+            alike: a row's tokens are bit-identical, whatever its neighbors are.
         """
         self.model, self.target, self.stage, self.frame_rate, self.alike = model, target, stage, frame_rate, alike
         self.most = most

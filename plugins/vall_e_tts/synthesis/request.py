@@ -126,8 +126,8 @@ class SpeechRequest:
     def prepare(self, registry: Registry, *, notify: Callable[[str], None] = _silent) -> PreparedSpeech:
         """Check everything that needs no model: references, text, lengths, language, phonemizer.
 
-        Raises InputError for audio or text that can't be used, UsageError for settings that can't be meant, ModelError
-        for a phonemizer that doesn't work here.
+        Raises InputError for audio or text that can't be used, UsageError for invalid or contradictory settings,
+        ModelError for a phonemizer that doesn't work here.
         """
         task, options = speech_task(registry, self.task), self.options
         parse_bound(options.max_ar_steps)

@@ -171,7 +171,7 @@ class Speech:
         )
 
     def write(self, target: OutputTarget, *, sidecar: bool = True) -> dict[str, Any]:
-        """Write to a checked target; returns the record with the output's facts in it."""
+        """Write to a checked target; returns the record, with the file's path, format, size and hash added."""
         import hashlib
 
         from vall_e_audio import encode_wave

@@ -61,7 +61,7 @@ class Level0Rows:
         Args:
             engine: whose model writes.
             most: rows at the same time.
-            alike: a row is the same to the bit whatever its neighbors are.
+            alike: a row's tokens are bit-identical, whatever its neighbors are.
             go_on: told what came of what an item waited for.
             fail: told what has ended a run.
         """

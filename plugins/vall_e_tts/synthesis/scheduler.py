@@ -55,8 +55,8 @@ class Scheduler:
         Args:
             engine: what speaks.
             rows: parts whose level 0 is written at the same time, at most; None: as many as the first request asks for.
-            alike: what is made for a request is the same to the bit whatever else is made beside it. It costs some
-                speed: then only level 0 is made for several at once.
+            alike: a request gives bit-identical speech, whatever else is made at the same time. It costs some speed:
+                then only level 0 is made for several at once.
         """
         self.engine, self.alike = engine, alike
         self._asked_rows = rows

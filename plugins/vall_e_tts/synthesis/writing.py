@@ -29,7 +29,7 @@ def write_speech(stream: SpeechStream, target: OutputTarget, *, sidecar: bool = 
     """Make all of `stream` and write it to a checked target, with the record beside it. What is written isn't kept.
 
     Returns:
-        The record, which has the output's facts in it.
+        The record, with facts about the file added.
 
     Raises:
         InputError: where nothing can be written; a file then doesn't appear. And whatever the stream raises.
@@ -86,7 +86,7 @@ class SpeechWriter(ABC):
         self._take(wave)
 
     def finish(self, record: Mapping[str, Any], *, sidecar: bool = True) -> dict[str, Any]:
-        """All has been taken: make it appear. Returns the record with the output's facts in it."""
+        """All has been taken: make it appear. Returns the record with facts about the file added."""
         self._end()
         return with_output(record, self.target, self.sample_rate, self.samples, self._hash.hexdigest())
 
