@@ -36,7 +36,7 @@ class PLess(Sampler):
 
 @dataclass(frozen=True)
 class MinK(Sampler):
-    """Cut at the steepest drop of the sorted logits, where a drop behind rank i counts 1/i.
+    """Cut at the steepest drop of the sorted logits, where a drop after rank i counts 1/i.
 
     Ding et al., "Min-k Sampling" (ACL 2026, arXiv 2604.11012). What it cuts doesn't depend on the temperature.
     """
