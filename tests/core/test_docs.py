@@ -27,6 +27,7 @@ from vall_e_core.interrupts import INTERRUPTED
 from vall_e_core.run import SamplerSpec
 from vall_e_core.sampling.running import canonical
 from vall_e_core.testing import check_sampler
+from vall_e_lm import TimeLimitError
 
 ROOT = Path(__file__).parents[2]
 SOFT_CAP = ROOT / "tests" / "distributions" / "vall-e-soft-cap"
@@ -332,7 +333,8 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
         return {kind.exit_code}.union(*map(family, kind.__subclasses__()))
 
     table = re.findall(r"^\| (\d+) \| (.+) \|$", sections(page("docs/cli.md"))["Exit codes"], re.MULTILINE)
-    assert {int(code) for code, _ in table} == {0, INTERRUPTED, CLOSED_PIPE} | family(VallEError)
+    codes = {0, INTERRUPTED, CLOSED_PIPE, TimeLimitError.exit_code} | family(VallEError)
+    assert {int(code) for code, _ in table} == codes
 
 
 # all pages
