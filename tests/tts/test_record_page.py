@@ -9,7 +9,17 @@ from typing import Any
 PAGE = Path(__file__).parents[2] / "docs" / "record.md"
 
 
-def test_the_page_explains_every_key_of_a_record(tts: Any) -> None:
-    section = PAGE.read_text("utf-8").partition("## Keys\n")[2]
+def explained(heading: str) -> set[str]:
+    """The keys in the table below a heading."""
+    section = PAGE.read_text("utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
-    assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(tts())
+    return {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+
+def test_the_page_explains_every_key_of_a_record(tts: Any) -> None:
+    assert explained("Keys") == set(tts())
+
+
+def test_the_page_explains_every_key_of_a_part(tts: Any) -> None:
+    tts.run("--candidates", 2, "--scorer", "length")
+    assert explained("Keys of a part") >= {key for part in tts.record()["parts"] for key in part}

@@ -154,7 +154,7 @@ def _unexpected(error: Exception) -> VallEError:
         cause = f"can't write {where}: {error.strerror}"
         return InputError(what, cause=cause, try_="free some disk space, or check ulimit -f and quotas")
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        name = str(error.filename or "")
+        name = os.path.basename(str(error.filename or ""))
         return InputError(f"a file's name is too long: {name[:40]}…", cause=f"it has {len(name)} characters")
     text = " ".join(str(error).split())
     return VallEError(
