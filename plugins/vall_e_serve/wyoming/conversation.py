@@ -151,7 +151,7 @@ class Conversation:
                 self._speeches.popleft()
         except (OSError, asyncio.CancelledError):
             raise
-        except Exception as error:
+        except Exception as error:  # whatever it is, the client is told in one sentence and the log has more
             visit = new_id()
             failure = told(error, visit)
             self._server.log({"id": visit, "route": OWNER, "status": failure.status, "error": repr(error)})
