@@ -27,7 +27,7 @@ from . import state as states
 from .step import Step
 
 NEVER, MOST = float("-inf"), float("inf")
-LOOKS, EVERY = 4, 64
+LOOKS, EVERY = 4, 128
 """The first steps of a stage are looked at closely, and every so many after them: numbers, shapes, types, devices, what
 was written to. So is a step with another number of rows than the one before it."""
 NAN, EMPTY, WROTE, ID = range(4)
@@ -187,7 +187,7 @@ def check_tokens(maker: Maker, method: str, made: Any, given: Tensor, size: int)
         raise maker.failure(f"returned {_shape(made)} {_dtype(made)} from {method}(), not {len(given)} int64")
     if made.device != given.device:
         raise maker.failure(f"returned a tensor on {made.device} from {method}(), not on {given.device}")
-    ids = made.tolist() if made.device.type == "cpu" else []
+    ids = made.tolist() if made.is_cpu else []
     if ids and not 0 <= min(ids) <= max(ids) < size:
         raise said(maker, 1 << ID, method)
 

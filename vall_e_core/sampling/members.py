@@ -72,8 +72,7 @@ class Members:
 
         The step is done again. No member is to blame for what is banned, nor where nothing was left before it.
         """
-        fallen = settled.fallen.numpy()
-        if not (fallen.any() or (self._foreign and settled.rescued.numpy().any())):
+        if not (any(settled.fallen.tolist()) or (self._foreign and any(settled.rescued.tolist()))):
             return
         highest = self._again(raw, step, state).amax(-1)[settled.fallen]
         guard.not_again(
@@ -88,7 +87,7 @@ class Members:
         self, raw: Tensor, step: Step, state: ChainState, look: Look | None, trace: Trace | None
     ) -> tuple[Tensor | Candidates, Tensor]:
         """As `left`, with a close look at some transforms, or at each."""
-        on_cpu = raw.device.type == "cpu"
+        on_cpu = raw.is_cpu
         left: Tensor | Candidates = raw
         reference, untouched = raw, True
         for at, stage in enumerate(self.stages):
@@ -189,7 +188,7 @@ class Members:
 
     def accepted(self, tokens: Tensor, step: Step, state: ChainState, left: Tensor | Candidates | None) -> list[Any]:
         """The states of the transforms, and of the selector, after tokens [N]; `left` is what they were chosen from."""
-        kept = tokens.tolist() if state.watch.now and tokens.device.type == "cpu" else None
+        kept = tokens.tolist() if state.watch.now and tokens.is_cpu else None
         own: list[Any] = []
         selector = state.selector
         try:
@@ -227,7 +226,7 @@ class Members:
         """Ids [N] that a member chose, if all are below `size`; where the host may not look, others become ids that
         exist."""
         guard.check_tokens(self._makers[at], method, ids, given, size)
-        if ids.device.type == "cpu":
+        if ids.is_cpu:
             return ids
         self._note(at, ((ids < 0) | (ids >= size)).long() << ID, method, state)
         return ids.clamp(0, size - 1)
