@@ -50,6 +50,10 @@ class ServeOptions(Component):
     )
     public_lists: bool = param(False, help="list voices and models without a key, as Open WebUI asks for them")
     rows: int = param(8, min=1, max=1024, help="requests at the engine at the same time")
+    engine_workers: int = param(
+        0, min=0, max=256,
+        help="processes with an engine each, one for each core or GPU that is to be used; 0: a thread of this process",
+    )  # fmt: skip
     queue: int = param(32, min=0, max=100_000, help="requests that may wait; more are told to come back later")
     max_per_key: int = param(8, min=1, max=100_000, help="requests of one key at the same time, waiting ones included")
     max_input_chars: int = param(20_000, min=1, max=10_000_000, help="longest text of a request, in characters")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from vall_e_tts import EngineJob, Worker
+    from vall_e_tts import EngineJob, JobRunner
 
 Reason = Literal["queue_full", "too_many_requests", "loading", "draining"]
 FIRST_GUESS = 2.0
@@ -43,7 +43,7 @@ class Bounds:
 class Admission:
     """The queue in front of the worker. Every method may be called from any thread."""
 
-    def __init__(self, worker: Worker, bounds: Bounds) -> None:
+    def __init__(self, worker: JobRunner, bounds: Bounds) -> None:
         self.worker, self.bounds = worker, bounds
         self.draining = False
         """Set when the server is to end: what is under way is finished, nothing new is taken on."""

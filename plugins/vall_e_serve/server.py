@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.requests import Request
 
 from vall_e_core import Registry
-from vall_e_tts import EngineJob, Worker
+from vall_e_tts import EngineJob, JobRunner, Speakers
 
 from . import ServeOptions
 from .admission import Admission, Bounds
@@ -22,7 +22,6 @@ from .catalog import Catalog
 from .errors import HttpError
 from .keys import Keys
 from .metrics import Metrics
-from .speakers import Speakers
 
 if TYPE_CHECKING:
     from vall_e_tts import VallE
@@ -56,7 +55,7 @@ class Server:
     """The parts of a server: engine, queue, keys, metrics, records. Nothing of it is global."""
 
     def __init__(
-        self, options: ServeOptions, registry: Registry, worker: Worker, *, keys: Keys | None = None,
+        self, options: ServeOptions, registry: Registry, worker: JobRunner, *, keys: Keys | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
         """Put a server together.

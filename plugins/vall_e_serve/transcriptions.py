@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -36,6 +37,18 @@ _LISTS = {
 _IGNORED = frozenset({"prompt", "include", "include[]", "chunking_strategy"})
 
 
+@dataclass(frozen=True)
+class Hear:
+    """The call that transcribes, in whatever process the engine is."""
+
+    clip: AudioClip
+    how: HearingOptions
+    chain: ChainRequest | None
+
+    def __call__(self, engine: VallE, progress: Progress) -> Transcription:
+        return engine.hear(self.clip, self.how, self.chain, progress=progress)
+
+
 async def transcriptions(request: Request) -> Response:
     """Transcribe a recording."""
     visit = require(request, "speak")
@@ -45,12 +58,8 @@ async def transcriptions(request: Request) -> Response:
     server.admission.check(visit.key)
     fields, how, clip, ignored = await server.work(_checked, server, form)
     chain = ChainRequest(None, {"ar-temp": fields.temperature}) if fields.temperature > 0 else None
-
-    def hear(engine: VallE, progress: Progress) -> Transcription:
-        return engine.hear(clip, how, chain, progress=progress)
-
     visit.format = fields.response_format
-    job = EngineJob(CallWork(hear), owner=visit.key)
+    job = EngineJob(CallWork(Hear(clip, how, chain)), owner=visit.key)
     server.admission.submit(job)
     visit.job = job
     heard: Transcription = await answer_of(server, job, request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,38 @@ async def listed(request: Request) -> Response:
     return JSONResponse({"object": "list", "voices": found, "data": found, "uploaded_voices": uploaded})
 
 
+@dataclass(frozen=True)
+class Make:
+    """The call that makes a voice of a recording, in whatever process the engine is."""
+
+    fields: VoiceFields
+    clip: AudioClip
+    digest: str
+
+    def __call__(self, engine: VallE, _progress: Progress) -> SavedVoice:
+        fields, clip = self.fields, self.clip
+        made = make_voice(
+            engine.codec, clip, text=fields.text or None, language=fields.language, keep_audio=fields.keep_audio,
+            note=f"consent: {fields.consent}",
+        )  # fmt: skip
+        return replace(
+            made, source="upload", recording_sha256=self.digest, recording_rate=clip.original_rate,
+            recording_channels=clip.original_channels,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Play:
+    """The call that makes the sound of a voice, as WAV."""
+
+    name: str
+
+    def __call__(self, engine: VallE, _progress: Progress) -> bytes:
+        voice = find_voice(engine.registry, self.name)
+        wave, rate = sound_of(voice, engine.registry, codec=None, device="cpu", notify=lambda _line: None)
+        return encode_wave(wave, rate, "wav")
+
+
 async def add(request: Request) -> Response:
     """Make a voice of an uploaded recording, and keep it."""
     visit = require(request, "voices")
@@ -52,18 +84,7 @@ async def add(request: Request) -> Response:
     form = await read_form(request, server.options.stall_seconds, UPLOAD_LIMIT)
     server.admission.check(visit.key)
     fields, name, clip, digest = await server.work(_checked, server, form)
-
-    def make(engine: VallE, _progress: Progress) -> SavedVoice:
-        made = make_voice(
-            engine.codec, clip, text=fields.text or None, language=fields.language, keep_audio=fields.keep_audio,
-            note=f"consent: {fields.consent}",
-        )  # fmt: skip
-        return replace(
-            made, source="upload", recording_sha256=digest, recording_rate=clip.original_rate,
-            recording_channels=clip.original_channels,
-        )  # fmt: skip
-
-    job = EngineJob(CallWork(make), owner=visit.key)
+    job = EngineJob(CallWork(Make(fields, clip, digest)), owner=visit.key)
     server.admission.submit(job)
     visit.job = job
     made: SavedVoice = await answer_of(server, job, request)
@@ -154,18 +175,11 @@ async def preview(request: Request) -> Response:
         name = await server.work(server.catalog.resolve, request.path_params["id"])
     except HttpError as error:
         raise HttpError(404, error.message, code=error.code, param=error.param) from error
-
-    def sound(_engine: VallE, _progress: Progress) -> bytes:
-        try:
-            wave, rate = sound_of(
-                find_voice(server.registry, name), server.registry, codec=None, device="cpu", notify=lambda _line: None
-            )
-        except (InputError, UsageError) as error:
-            raise HttpError(404, f"the voice {name} can't be played here", code="no_preview") from error
-        return encode_wave(wave, rate, "wav")
-
-    job = EngineJob(CallWork(sound), owner=visit.key)
+    job = EngineJob(CallWork(Play(name)), owner=visit.key)
     server.admission.submit(job)
     visit.job = job
-    data: Any = await answer_of(server, job, request)
+    try:
+        data: Any = await answer_of(server, job, request)
+    except (InputError, UsageError) as error:
+        raise HttpError(404, f"the voice {name} can't be played here", code="no_preview") from error
     return Response(data, media_type="audio/wav", headers={"Cache-Control": "no-store"})

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from .explain import explain_command
     from .options import SpeechOptions
     from .service.asynchronous import AsyncVallE
-    from .service.job import CallWork, EngineJob, SpeechWork, Spoken
+    from .service.job import CallWork, EngineJob, JobRunner, SpeechWork, Spoken
+    from .service.process import Setup
+    from .service.processes import Processes
+    from .service.speakers import Speakers
     from .service.worker import Worker
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech
@@ -33,7 +36,10 @@ else:
         {
             ".synthesis.writing": ("write_speech",),
             ".service.asynchronous": ("AsyncVallE",),
-            ".service.job": ("CallWork", "EngineJob", "SpeechWork", "Spoken"),
+            ".service.job": ("CallWork", "EngineJob", "JobRunner", "SpeechWork", "Spoken"),
+            ".service.process": ("Setup",),
+            ".service.processes": ("Processes",),
+            ".service.speakers": ("Speakers",),
             ".service.worker": ("Worker",),
             ".synthesis.scheduler": ("Scheduler",),
             ".synthesis.stream": ("SpeechStream",),
@@ -184,7 +190,11 @@ __all__ = [
     "AsyncVallE",
     "CallWork",
     "EngineJob",
+    "JobRunner",
+    "Processes",
     "Scheduler",
+    "Setup",
+    "Speakers",
     "Speech",
     "SpeechOptions",
     "SpeechRequest",

@@ -17,7 +17,7 @@ from vall_e_core import Registry
 from vall_e_serve import ServeOptions, Server, create_app
 from vall_e_serve.keys import Keys
 from vall_e_serve.wyoming.listener import wyoming_socket
-from vall_e_tts import Worker
+from vall_e_tts import JobRunner, Worker
 
 
 @dataclass
@@ -100,11 +100,13 @@ def form(parts: list[tuple[str, str | None, bytes]], boundary: str = "limit") ->
 
 @contextmanager
 def running(
-    registry: Registry, load: Callable[[], Any], *, keys: Keys | None = None, wait: bool = True, **options: Any
-) -> Iterator[Running]:
-    """A server with an engine, listening."""
+    registry: Registry, load: Callable[[], Any] | JobRunner, *, keys: Keys | None = None, wait: bool = True,
+    **options: Any,
+) -> Iterator[Running]:  # fmt: skip
+    """A server with an engine, or with what runs its jobs, listening."""
     lines: list[str] = []
-    server = Server(ServeOptions(**{"port": 0, **options}), registry, Worker(load), keys=keys, log=lines.append)
+    runner = Worker(load) if callable(load) else load
+    server = Server(ServeOptions(**{"port": 0, **options}), registry, runner, keys=keys, log=lines.append)
     wyoming = wyoming_socket(server.options)
     app = create_app(server, wyoming)
     config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on", http="h11")

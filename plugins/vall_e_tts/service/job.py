@@ -101,6 +101,37 @@ class CallWork:
         return self._result
 
 
+class JobRunner(Protocol):
+    """What runs jobs: `Worker` in a thread, `Processes` in several processes."""
+
+    failure: BaseException | None
+    """Why the engine couldn't be loaded, or is gone."""
+
+    @property
+    def engine(self) -> VallE | None:
+        """The engine, once it is loaded."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is loaded, and does something where there is something to do."""
+
+    @property
+    def busy(self) -> int:
+        """How many jobs there are."""
+
+    def start(self) -> None:
+        """Begin to load."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until the engine is loaded, or can't be; whether that is so."""
+
+    def submit(self, job: EngineJob, ended: Callable[[EngineJob], None]) -> None:
+        """Take on a job; `ended` is called in some thread when nothing more is made of it."""
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End all jobs."""
+
+
 class EngineJob:
     """One work in the queue or at the engine. Every method may be called from any thread.
 
@@ -133,7 +164,8 @@ class EngineJob:
         """Seconds that a listener, who began with the first wave, would have waited for others."""
         self.cancelled_in: str | None = None
         """Where it was when it was cancelled: `queue`, `start` or `stream`."""
-        self._unread = unread
+        self.unread = unread
+        """Seconds of sound that may wait; None for any length."""
         self._waves: deque[Wave] = deque()
         self._waiting = self._heard_until = 0.0
         self._lock = threading.Lock()
@@ -153,7 +185,7 @@ class EngineJob:
     @property
     def has_room(self) -> bool:
         """Whether the engine may go on: little enough waits to be read."""
-        return self._unread is None or self._waiting < self._unread
+        return self.unread is None or self._waiting < self.unread
 
     def listen(self, told: Callable[[], None]) -> None:
         """Have `told` called, from any thread, whenever there is something new."""

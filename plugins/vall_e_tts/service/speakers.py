@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core import Registry, Voice
-from vall_e_tts import SpeechRequest
 from vall_e_voices import VoiceFolder
+
+from ..synthesis.request import SpeechRequest
 
 if TYPE_CHECKING:
     from torch import Tensor
