@@ -29,7 +29,10 @@ LAYERS: tuple[frozenset[str], ...] = (
         f"vall_e_{name}"
         for name in ("cuda_graph", "models", "onnx", "scorers", "stt", "trace", "tts", "voices")
     ),
-    frozenset(f"vall_e_{name}" for name in ("adapters", "authoring", "doctor", "eval", "noise", "packages", "serve")),
+    frozenset(
+        f"vall_e_{name}"
+        for name in ("adapters", "authoring", "book", "doctor", "eval", "noise", "packages", "serve")
+    ),
     frozenset({"vall_e"}),
 )  # fmt: skip
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
@@ -37,6 +40,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_adapters": ("authoring",),
     "vall_e_authoring": ("schema",),
     "vall_e_audio": ("files",),
+    "vall_e_book": ("files", "text"),
     "vall_e_cuda_graph": ("lm",),
     "vall_e_doctor": ("audio", "files"),
     "vall_e_dry": ("repeats",),
