@@ -14,13 +14,16 @@ from torch import Tensor
 from vall_e_core import BuildContext, ModelError
 from vall_e_tensors import codebook_ids, mono_samples, sha256_tensors
 
-from .shape import Shape, shape_from
+from .shape import Shape, SplitShape, shape_from, split_shape
 
 if TYPE_CHECKING:
     from .networks import Codec
+    from .split import SplitCodec
 
 SCALE = ".scale"
 """Ending of the name under which the rows' scales of an 8-bit weight are stored."""
+SPLIT = "split"
+"""What `kind` in a file's metadata says of the codec for natural speech."""
 LEVEL = 0.08
 """Root mean square that the network was trained at; input is brought to it."""
 GATE = 1e-3
@@ -28,13 +31,13 @@ GATE = 1e-3
 
 
 class MiniCodecModel:
-    """16 kHz, 31.25 frames a second. The network runs in float32 whatever the language model's type is."""
+    """A codec of this package. The network runs in float32 whatever the language model's type is."""
 
     name = "mini"
 
-    def __init__(self, network: Codec, device: str = "cpu") -> None:
+    def __init__(self, network: Codec | SplitCodec, device: str = "cpu") -> None:
         """`network`: its weights loaded."""
-        shape: Shape = network.shape
+        shape: Shape | SplitShape = network.shape
         self.sample_rate = shape.sample_rate
         self.frame_rate = shape.frame_rate
         self.levels = shape.levels
@@ -47,12 +50,13 @@ class MiniCodecModel:
     @cached_property
     def code_books_sha256(self) -> str:
         """A hash of what the codes mean."""
-        tensors = self._network.quantiser.state_dict()
-        return sha256_tensors({name: value for name, value in tensors.items() if name.endswith("._codebook.embed")})
+        tensors = self._network.codebooks.state_dict()
+        kept = ("._codebook.embed", "lift.weight", "lift.bias")
+        return sha256_tensors({name: value for name, value in tensors.items() if name.endswith(kept)})
 
     @torch.inference_mode()
     def encode(self, wave: Tensor) -> Tensor:
-        """wave [samples] float32 at 16 kHz -> codes [T, Q] int64, T = ceil(samples / 512)."""
+        """wave [samples] float32 at `sample_rate` -> codes [T, Q] int64, T = ceil(samples / samples of a frame)."""
         samples = mono_samples(wave, self._device)
         if samples.numel() == 0:
             return torch.zeros(0, self.levels, dtype=torch.int64, device=self._device)
@@ -62,7 +66,7 @@ class MiniCodecModel:
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Tensor:
-        """codes [T, q], q <= Q -> wave [512 T] float32 at 16 kHz.
+        """codes [T, q], q <= Q -> wave [samples] float32 at `sample_rate`.
 
         An id outside the codebook, such as a stop token that slipped through, is read as 0.
         """
@@ -81,30 +85,37 @@ def levelled(wave: Tensor, frame: int) -> Tensor:
     return wave * torch.where(top > 1e-8, LEVEL / level.clamp(min=1e-4), 1.0)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], Shape]:
+def read(path: Path) -> tuple[dict[str, Tensor], Shape | SplitShape]:
     """The tensors of a codec file in float32, scales of 8-bit weights applied, and its shape.
 
     Raises OSError, SafetensorError, KeyError, ValueError or TypeError for what isn't one.
     """
     with safe_open(str(path), framework="pt") as file:
-        shape = shape_from(json.loads((file.metadata() or {})["shape"]))
+        metadata = file.metadata() or {}
+        shape = (split_shape if metadata.get("kind") == SPLIT else shape_from)(json.loads(metadata["shape"]))
         names: list[str] = list(file.keys())
-        tensors = {name: file.get_tensor(name).float() for name in names}
+        return rescaled({name: file.get_tensor(name) for name in names}), shape
+
+
+def rescaled(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A file's tensors in float32, with the scales of 8-bit weights applied."""
+    tensors = {name: value.float() for name, value in stored.items()}
     for name in [n for n in tensors if n.endswith(SCALE)]:
         weight, scale = tensors[name.removesuffix(SCALE)], tensors.pop(name)
         weight *= scale.view(-1, *[1] * (weight.dim() - 1))
-    return tensors, shape
+    return tensors
 
 
 def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
     """The codec whose weights and `shape` (metadata) a safetensors file holds. Raises ModelError."""
     from .networks import Codec
+    from .split import SplitCodec
 
     try:
         tensors, shape = read(path)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"can't read the embedded codec's weights: {path}", cause=str(error)) from error
-    network = Codec(shape)
+    network = SplitCodec(shape) if isinstance(shape, SplitShape) else Codec(shape)
     try:
         missing, unknown = network.load_state_dict(tensors, strict=False)
     except RuntimeError as error:

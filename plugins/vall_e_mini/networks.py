@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vall_e_tensors import without_torchaudio
 
-from .shape import Shape
+from .shape import MelShape, Shape
 
 with without_torchaudio():
     from encodec.quantization.core_vq import EuclideanCodebook, VectorQuantization
@@ -38,7 +38,7 @@ class LogMel(nn.Module):
     window: Tensor
     filters: Tensor
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: MelShape) -> None:
         super().__init__()
         self.hop, self.n_fft = shape.hop, shape.n_fft
         self.register_buffer("window", torch.hann_window(shape.n_fft), persistent=False)
@@ -201,6 +201,11 @@ class Codec(nn.Module):
         self.encoder = Encoder(shape)
         self.quantiser = Quantiser(shape)
         self.vocoder = Vocoder(shape)
+
+    @property
+    def codebooks(self) -> nn.Module:
+        """What the codes mean."""
+        return self.quantiser
 
     def encode(self, wave: Tensor) -> Tensor:
         """Samples [B, L], L a multiple of `frame_samples` -> codes [B, T, Q]."""

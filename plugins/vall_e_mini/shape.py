@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,71 @@ class Shape:
         trunk = 3 * (1 + self.decoder_layers)
         vocoder = 3 * (1 + self.vocoder_layers) + -(-(self.n_fft - self.hop) // (2 * self.hop))
         return trunk + -(-vocoder // self.stride)
+
+
+@dataclass(frozen=True)
+class SplitShape:
+    """The same of the codec for natural speech."""
+
+    sample_rate: int = 24000
+    hop: int = 300
+    n_fft: int = 1200
+    mels: int = 100
+    stride: int = 2
+    levels: int = 8
+    codebook_size: int = 1024
+    content: int = 64
+    """Channels of the latents that level 0 quantizes."""
+    latent: int = 128
+    content_width: int = 256
+    content_layers: int = 4
+    width: int = 320
+    encoder_layers: int = 4
+    decoder_layers: int = 4
+    vocoder_width: int = 256
+    vocoder_layers: int = 8
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples in a code frame."""
+        return self.hop * self.stride
+
+    @property
+    def frame_rate(self) -> float:
+        """Code frames a second."""
+        return self.sample_rate / self.frame_samples
+
+    @property
+    def context_frames(self) -> int:
+        """As `Shape.context_frames`."""
+        trunk = 3 * (1 + self.decoder_layers)
+        vocoder = 3 * (1 + self.vocoder_layers) + -(-(self.n_fft - self.hop) // (2 * self.hop))
+        return trunk + -(-vocoder // self.stride)
+
+
+class MelShape(Protocol):
+    """The sizes that a spectrum depends on."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second."""
+
+    @property
+    def hop(self) -> int:
+        """Samples from one spectrum to the next."""
+
+    @property
+    def n_fft(self) -> int:
+        """Samples of a window."""
+
+    @property
+    def mels(self) -> int:
+        """Bands."""
+
+
+def split_shape(values: Mapping[str, Any]) -> SplitShape:
+    """A `SplitShape` from a mapping that may hold more."""
+    return SplitShape(**{k: v for k, v in values.items() if k in SplitShape.__dataclass_fields__})
 
 
 def shape_from(values: Mapping[str, Any]) -> Shape:

@@ -15,10 +15,13 @@ from tools.train_mini import encode, probe, resume, split_codec, split_vocoder, 
 from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied
 from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig
 from tools.train_mini.corpus import Corpus
-from tools.train_mini.export import TRAINING_ONLY
+from tools.train_mini.export import TRAINING_ONLY, write_codec
 from tools.train_mini.kokoro import merged, trimmed
 from tools.train_mini.model import Sampler
-from tools.train_mini.split_networks import SplitEncoder, SplitShape
+from vall_e_core import BuildContext
+from vall_e_mini.codec import load
+from vall_e_mini.shape import SplitShape
+from vall_e_mini.split import SplitEncoder, SplitVocoder
 
 SHAPE = SplitShape(
     levels=3, codebook_size=8, content=4, latent=8, content_width=8, content_layers=1, width=8, encoder_layers=1,
@@ -221,7 +224,44 @@ def test_the_codes_of_every_voice_go_to_the_language_model(run_dir: Path) -> Non
     assert 1 not in sampler.ids and 1 not in sampler.speakers["x"] and 1 in sampler.prompts["x"]
 
 
+def test_the_product_reads_the_file_and_makes_the_codes_that_were_trained_on(run_dir: Path) -> None:
+    """Encoded with the weights in 8 bits on both sides; decoded in windows as well as whole."""
+    torch.manual_seed(0)
+    trainer, vocoder = split_codec.CodecTrainer(SHAPE), SplitVocoder(SHAPE)
+    for level in (trainer.encoder.quantizer.first, *trainer.encoder.quantizer.rest):
+        level._codebook.embed.normal_()
+        level._codebook.inited.fill_(1.0)
+    for each in vocoder.parameters():
+        nn.init.normal_(each, std=0.3)
+    shape = json.dumps(asdict(SHAPE))
+    torch.save({"network": trainer.state_dict(), "shape": shape}, run_dir / "codec.pt")
+    encode.run(Config(split=SHAPE), run_dir)
+    corpus, wave = encode.EncodedCorpus(run_dir), torch.from_numpy(Corpus(run_dir).wave(0).copy())
+    write_codec(run_dir / "codec.safetensors", SHAPE, trainer.state_dict(), vocoder.state_dict())
+
+    codec = load(run_dir / "codec.safetensors", BuildContext())
+    assert (codec.sample_rate, codec.frame_rate, codec.levels, codec.codebook_size) == (24_000, 40.0, 3, 8)
+    codes = codec.encode(wave)
+    np.testing.assert_array_equal(codes.numpy(), corpus.codes(0))
+    whole = codec.decode(codes)
+    assert whole.shape == (len(codes) * SHAPE.frame_samples,) and whole.abs().max() > 0
+    around, at = codec.context_frames, 30
+    window = codec.decode(codes[at - around : at + 5 + around])[around * SHAPE.frame_samples :]
+    wanted = whole[at * SHAPE.frame_samples : (at + 5) * SHAPE.frame_samples]
+    torch.testing.assert_close(window[: len(wanted)], wanted, atol=1e-5, rtol=1e-5)
+
+    before = codec.code_books_sha256
+    with torch.no_grad():
+        trainer.encoder.quantizer.lift.bias += 1.0
+    write_codec(run_dir / "codec.safetensors", SHAPE, trainer.state_dict(), vocoder.state_dict())
+    assert load(run_dir / "codec.safetensors", BuildContext()).code_books_sha256 != before, "codes mean something else"
+    vocoder_alone = {k: v for k, v in trainer.state_dict().items() if "content" not in k}
+    with pytest.raises(ValueError, match=r"lack encoder\.content"):
+        write_codec(run_dir / "codec.safetensors", SHAPE, vocoder_alone, vocoder.state_dict())
+
+
 def test_a_probe_tells_what_is_there_and_nothing_else() -> None:
+    torch.manual_seed(0)
     made = torch.Generator().manual_seed(1)
     targets = torch.arange(200) % 5
     asked = torch.arange(200) % 4 == 0

@@ -8,9 +8,7 @@ from typing import Any, TypeVar, cast
 
 import yaml
 
-from vall_e_mini.shape import Shape
-
-from .split_networks import SplitShape
+from vall_e_mini.shape import Shape, SplitShape
 
 T = TypeVar("T")
 

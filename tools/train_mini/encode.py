@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from vall_e_mini.codec import rescaled
+from vall_e_mini.split import SplitEncoder
+
 from .augment import Variation, disturbed, draw, varied
 from .config import Config
 from .corpus import Corpus
+from .export import stored
 from .split_codec import load_encoder
-from .split_networks import SplitEncoder
 
 VARIATIONS = 3
 """Further voices that are made of each speaker."""
@@ -72,8 +75,9 @@ def encode_shard(encoder: SplitEncoder, corpus: Corpus, shard: int, folder: Path
 
 
 def run(config: Config, run_dir: Path) -> None:
-    """Encode every shard that has no codes yet."""
+    """Encode every shard that has no codes yet, with the weights that the product will have: its codes are the same."""
     encoder, _ = load_encoder(run_dir)
+    encoder.load_state_dict(encoder.state_dict() | rescaled(stored(encoder.state_dict())))
     corpus, folder = Corpus(run_dir), run_dir / "codes"
     folder.mkdir(exist_ok=True)
     for shard in sorted({item["shard"] for item in corpus.items}):

@@ -14,9 +14,10 @@ from torch import Tensor
 
 import vall_e_mini
 from vall_e_lm import Model, ModelConfig, save_model
-from vall_e_mini.codec import SCALE
+from vall_e_mini.codec import SCALE, SPLIT
 from vall_e_mini.networks import Codec
-from vall_e_mini.shape import Shape, shape_from
+from vall_e_mini.shape import Shape, SplitShape, shape_from, split_shape
+from vall_e_mini.split import SplitCodec
 
 from .config import Config
 from .corpus import RATE, Speaker, speak
@@ -41,21 +42,29 @@ def eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
     return (weight.float() / rows).round().clamp(-127, 127).to(torch.int8), scale
 
 
-def write_codec(path: Path, shape: Shape, trainer: dict[str, Tensor], vocoder: dict[str, Tensor]) -> None:
+def write_codec(
+    path: Path, shape: Shape | SplitShape, trainer: dict[str, Tensor], vocoder: dict[str, Tensor]
+) -> None:  # fmt: skip
     """`path`: encoder and codebooks of the codec stage, the vocoder; the shape as metadata.
 
     Weights of layers are stored in 8 bits with a scale a row (`NAME.scale`), all else in half precision.
     """
-    kept = {k: v for k, v in trainer.items() if k.startswith(("encoder.", "quantiser."))}
-    kept |= {f"vocoder.{k}": v for k, v in vocoder.items()}
-    known = Codec(shape).state_dict()
-    tensors = {k: v.half().contiguous() for k, v in kept.items() if k in known and not k.endswith(TRAINING_ONLY)}
-    missing = [k for k in known if k not in tensors and not k.endswith((*TRAINING_ONLY, ".window"))]
+    network = SplitCodec(shape) if isinstance(shape, SplitShape) else Codec(shape)
+    metadata = {"shape": json.dumps(asdict(shape)), **({"kind": SPLIT} if isinstance(shape, SplitShape) else {})}
+    kept = trainer | {f"vocoder.{k}": v for k, v in vocoder.items()}
+    tensors = stored({k: v for k, v in kept.items() if k in network.state_dict()})
+    missing = [k for k in network.state_dict() if k not in tensors and not k.endswith((*TRAINING_ONLY, ".window"))]
     if missing:
         raise ValueError(f"the trained networks lack {', '.join(missing)}")
-    for name in [k for k, v in tensors.items() if v.dim() >= 2 and not k.startswith("quantiser.")]:
-        tensors[name], tensors[f"{name}{SCALE}"] = eight_bits(tensors[name])
-    save_file(tensors, str(path), metadata={"shape": json.dumps(asdict(shape))})
+    save_file(tensors, str(path), metadata=metadata)
+
+
+def stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A codec's tensors as its file holds them: layers in 8 bits, what the codes mean and vectors in half precision."""
+    found = {k: v.half().contiguous() for k, v in tensors.items() if not k.endswith(TRAINING_ONLY)}
+    for name in [k for k, v in found.items() if v.dim() >= 2 and "quantiser." not in k and "quantizer." not in k]:
+        found[name], found[f"{name}{SCALE}"] = eight_bits(found[name])
+    return found
 
 
 def product_config(shape: LanguageModelShape) -> ModelConfig:
@@ -103,7 +112,8 @@ def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
     out.mkdir(parents=True, exist_ok=True)
     codec, vocoder, model = (restore(run_dir / f"{name}.pt", "cpu") for name in ("codec", "vocoder", "model"))
     if codec is not None and vocoder is not None:
-        shape = shape_from(json.loads(codec["shape"]))
+        values = json.loads(codec["shape"])
+        shape = split_shape(values) if config.model.natural else shape_from(values)
         write_codec(out / "codec.safetensors", shape, codec["network"], vocoder["average"])
     if model is not None:
         shape_of = LanguageModelShape(**json.loads(model["shape"]))

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from vall_e_mini.shape import Shape
+from vall_e_mini.shape import Shape, SplitShape
 
 from .codes import CodedCorpus
 from .config import Config, ModelConfig
 from .encode import EncodedCorpus
 from .language_model import Batch, LanguageModel, LanguageModelShape
 from .optimiser import Muon
-from .split_networks import SplitShape
 from .tokens import BOS, EOS, SPACE, encode, vocabulary
 from .training import Average, Clock, Log, rate, restore, save, set_rate
 

@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vall_e_mini.split import SplitEncoder
+
 from .config import Config
 from .corpus import Corpus
 from .split_codec import PHONES, UNKNOWN, load_encoder, phone_labels
-from .split_networks import SplitEncoder
 
 SPEAKERS, UTTERANCES = 40, 12
 """How many speakers are told apart, and by how many utterances of each."""

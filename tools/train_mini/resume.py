@@ -16,12 +16,12 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from vall_e_mini.codec import SCALE
+from vall_e_mini.codec import SCALE, rescaled
+from vall_e_mini.shape import split_shape
 
 from .config import Config
 from .export import TRAINING_ONLY, eight_bits
 from .split_codec import CodecTrainer
-from .split_networks import split_shape
 from .training import restore
 from .training import save as save_checkpoint
 
@@ -37,16 +37,6 @@ def packed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         else:
             small[name] = value.half().contiguous()
     return small
-
-
-def unpacked(small: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same in float32."""
-    tensors = {name: value.float() for name, value in small.items() if not name.endswith(SCALE)}
-    for name in tensors:
-        if name + SCALE in small:
-            scale = small[name + SCALE].float()
-            tensors[name] = tensors[name] * scale.view(-1, *[1] * (tensors[name].dim() - 1))
-    return tensors
 
 
 def pack(run_dir: Path) -> Path:
@@ -68,7 +58,7 @@ def unpack(path: Path, run_dir: Path) -> None:
     data = lzma.decompress(path.read_bytes())
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     shape, (codec_steps, vocoder_steps) = split_shape(json.loads(header["shape"])), json.loads(header["steps"])
-    tensors = unpacked(load(data))
+    tensors = rescaled(load(data))
     trainer = CodecTrainer(shape)
     state = trainer.state_dict()
     state |= {k: v for k, v in tensors.items() if not k.startswith("vocoder.")}

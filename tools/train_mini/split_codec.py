@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from vall_e_mini.networks import straight_through
+from vall_e_mini.shape import SplitShape, split_shape
+from vall_e_mini.split import SplitEncoder, Trunk
 from vall_e_tensors import without_torchaudio
 
 from .augment import Variation, disturbed, draw, varied
 from .config import Config
 from .corpus import Corpus
 from .kokoro import merged
-from .split_networks import SplitEncoder, SplitShape, Trunk, split_shape
+from .split_networks import TrainedQuantizer
 from .training import Clock, Log, rate, restore, save, set_rate
 
 with without_torchaudio():
@@ -57,7 +59,7 @@ class CodecTrainer(nn.Module):
     def __init__(self, shape: SplitShape, speaker: int = 64) -> None:
         super().__init__()
         self.shape = shape
-        self.encoder = SplitEncoder(shape)
+        self.encoder = SplitEncoder(shape, TrainedQuantizer)
         self.trunk = Trunk(shape)
         self.mel_head = nn.Conv1d(shape.width, shape.mels, 1)
         self.phone_head = nn.Conv1d(shape.content, len(PHONES) * len(SPOTS), 1)

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vall_e_mini.split import SplitVocoder
+
 from .config import Config
 from .corpus import Corpus
 from .split_codec import cuts, load_encoder
-from .split_networks import SplitVocoder
 from .training import Average, Clock, Log, rate, restore, save, set_rate
 from .vocoder import Judges, spectrum
 
