@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vall_e_core import lazy_names
 
 if TYPE_CHECKING:
-    from .atomic import Output, open_output, write_atomic
+    from .atomic import Output, open_output, sweep, write_atomic
     from .cache import HOME_VARIABLE, cache_home, cached_model, offline_variable
     from .hashes import sha256_file
     from .output import (
@@ -29,7 +29,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".atomic": ("Output", "open_output", "write_atomic"),
+            ".atomic": ("Output", "open_output", "sweep", "write_atomic"),
             ".cache": ("HOME_VARIABLE", "cache_home", "cached_model", "offline_variable"),
             ".hashes": ("sha256_file",),
             ".output": (
@@ -66,6 +66,7 @@ __all__ = [
     "read_whole",
     "sha256_codes",
     "sha256_file",
+    "sweep",
     "versions",
     "with_output",
     "write_atomic",

@@ -174,17 +174,22 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object], *, overwrite: 
         out.commit()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed runs have left in a folder. What another run is writing stays."""
+def sweep(folder: Path, *, alone: bool = False) -> None:
+    """Remove what killed runs have left in a folder. What another run is writing stays.
+
+    Args:
+        folder: where to look.
+        alone: nobody begins a file there meanwhile, so that what is young needn't be spared.
+    """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _LITTER.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                _remove_dead(Path(entry.path))
+                _remove_dead(Path(entry.path), 0.0 if alone else _YOUNG_SECONDS)
 
 
-def _remove_dead(path: Path) -> None:
+def _remove_dead(path: Path, young: float) -> None:
     with suppress(OSError):
-        if time.time() - path.stat().st_mtime < _YOUNG_SECONDS:
+        if time.time() - path.stat().st_mtime < young:
             return
         descriptor = os.open(path, os.O_RDWR)
         try:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from .synthesis.results import Speech
     from .synthesis.scheduler import Scheduler
     from .synthesis.stream import SpeechStream
-    from .synthesis.writing import write_speech
+    from .synthesis.writing import SpeechWriter, open_speech, write_speech
     from .valle import VallE
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".synthesis.writing": ("write_speech",),
+            ".synthesis.writing": ("SpeechWriter", "open_speech", "write_speech"),
             ".service.asynchronous": ("AsyncVallE",),
             ".service.job": ("CallWork", "EngineJob", "JobRunner", "SpeechWork", "Spoken"),
             ".service.process": ("Setup",),
@@ -201,9 +201,11 @@ __all__ = [
     "SpeechStream",
     "SpeechTask",
     "SpeechWork",
+    "SpeechWriter",
     "Spoken",
     "VallE",
     "Worker",
     "explain_command",
+    "open_speech",
     "write_speech",
 ]

@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         f"vall_e_{name}"
-        for name in ("adapters", "authoring", "book", "doctor", "eval", "noise", "packages", "serve")
+        for name in ("adapters", "authoring", "batch", "book", "doctor", "eval", "noise", "packages", "serve")
     ),
     frozenset({"vall_e"}),
 )  # fmt: skip
@@ -40,6 +40,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_adapters": ("authoring",),
     "vall_e_authoring": ("schema",),
     "vall_e_audio": ("files",),
+    "vall_e_batch": ("files", "lm", "text", "tts", "voices"),
     "vall_e_book": ("files", "text"),
     "vall_e_cuda_graph": ("lm",),
     "vall_e_doctor": ("audio", "files"),

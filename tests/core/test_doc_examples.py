@@ -135,6 +135,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "examples").mkdir(parents=True)
     for name in ("ref", "a", "b", "examples/slt"):
         shutil.copy(ROOT / "examples" / "slt.wav", folder / f"{name}.wav")
+    (folder / "lines.txt").write_text("The first line.\n", "utf-8")
     (folder / "book.txt").write_text("The first sentence. The second one.\n", "utf-8")
     monkeypatch.chdir(folder)
     yield folder

@@ -35,8 +35,8 @@ PAGES = (
     "README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
 )  # fmt: skip
 COMMANDS = (
-    "tts", "stt", "sweep", "serve", "book", "eval tts", "eval stt", "eval codec", "eval ladder", "eval whisper-weights",
-    "models list", "models info", "models download", "models path", "models verify",
+    "tts", "stt", "sweep", "batch", "serve", "book", "eval tts", "eval stt", "eval codec", "eval ladder",
+    "eval whisper-weights", "models list", "models info", "models download", "models path", "models verify",
     "voices list", "voices add", "voices show", "voices play", "voices rm",
     "plugins install", "plugins uninstall", "samplers list", "samplers show", "samplers explain", "samplers plot",
     "plugins list", "plugins check", "plugins new", "schema", "engines list", "engines clear",

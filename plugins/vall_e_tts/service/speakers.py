@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vall_e_core import Registry, Voice
-from vall_e_voices import VoiceFolder
+from vall_e_voices import VoiceFolder, VoiceReference
 
-from ..synthesis.request import SpeechRequest
+from ..synthesis.request import PreparedSpeech, Reference, SpeechRequest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ MOST_SPEAKERS = 16
 class KeptReference:
     """A checked reference whose codes are made once; it stands for the reference itself."""
 
-    reference: Any
+    reference: Reference | VoiceReference
     _codes: tuple[int, Tensor, tuple[str, ...]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,68 +45,77 @@ class KeptReference:
 
     def pitch(self, codec: CodecModel) -> float | None:
         """Its median pitch in Hz."""
-        found: float | None = self.reference.pitch(codec)
-        return found
+        return self.reference.pitch(codec)
 
     def record(self) -> dict[str, object]:
         """What the record keeps of it."""
-        found: dict[str, object] = self.reference.record()
-        return found
+        return self.reference.record()
 
 
 class Speakers:
-    """The voices of late, by their files: one that is replaced is read anew."""
+    """The voices and reference files of late: one that is replaced is read anew."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, *, most: int = MOST_SPEAKERS) -> None:
+        """Keep the last `most`."""
+        self._registry, self._most = registry, most
         self.hits = 0
         """How often a voice was ready."""
-        self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], PreparedSpeech] = OrderedDict()
         self._lock = threading.Lock()
 
-    def prepare(self, request: SpeechRequest) -> Any:  # noqa: ANN401 - a prepared request of vall_e_tts
-        """As `SpeechRequest.prepare`, with the request's voice from here, where it has one by name.
+    def prepare(self, request: SpeechRequest) -> PreparedSpeech:
+        """As `SpeechRequest.prepare`, with the request's voice or reference files from here.
 
         Raises what `SpeechRequest.prepare` does.
         """
-        if not isinstance(request.voice, str) or request.reference_text is not None:
-            return request.prepare(self._registry)
-        known = self._known(request.voice, request)
+        plain = request.task == "tts" and not request.options.input_prompt_prefix  # which look at the reference
+        known = self._known(request) if plain else None
         if known is None:
             return request.prepare(self._registry)
-        made = replace(request, voice=None).prepare(self._registry)
+        made = replace(request, voice=None, references=()).prepare(self._registry)
         return replace(
             made, request=request, references=known.references, reference_text=known.reference_text,
             reference_phonemes=known.reference_phonemes, warnings=(*known.warnings, *made.warnings),
         )  # fmt: skip
 
-    def _known(self, name: str, request: SpeechRequest) -> Any:  # noqa: ANN401 - a prepared request of vall_e_tts
+    def _known(self, request: SpeechRequest) -> PreparedSpeech | None:
         """A request of the voice that has been prepared, whatever it says; None for a voice without a file."""
-        path = self._file(name)
-        try:
-            status = None if path is None else path.stat()
-        except OSError:
+        key = self._key(request)
+        if key is None:
             return None
-        if status is None:
-            return None
-        key = (str(path), status.st_mtime_ns, status.st_size, request.options.language)
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
                 self.hits += 1
                 return found
-        made = replace(request, text="Ready.").prepare(self._registry)
-        kept: Any = replace(made, references=tuple(KeptReference(each) for each in made.references))  # type: ignore[misc]
+        made = replace(request, text="Ready.", said=()).prepare(self._registry)
+        kept = replace(made, references=tuple(KeptReference(each) for each in made.references))  # type: ignore[misc]
         with self._lock:
             self._kept[key] = kept
-            while len(self._kept) > MOST_SPEAKERS:
+            while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return kept
 
-    def _file(self, name: str) -> Path | None:
-        own = VoiceFolder().find(name)
-        if own is not None:
-            return own
-        voice = self._registry.get(Voice.kind, name)
-        return voice().audio_path() if issubclass(voice, Voice) else None
+    def _key(self, request: SpeechRequest) -> tuple[object, ...] | None:
+        """Equal where the voice, what it says and how it is read are equal; None where it isn't one of files."""
+        files = self._files(request)
+        try:
+            states = [(str(path), (state := path.stat()).st_mtime_ns, state.st_size) for path in files]
+        except OSError:
+            return None
+        how = request.options
+        return (
+            *states, request.voice, request.reference_text, how.language, how.phonemizer, how.normalizer, how.lexicon,
+            how.max_ref_seconds, how.keep_silence,
+        ) if states else None  # fmt: skip
+
+    def _files(self, request: SpeechRequest) -> list[Path]:
+        if isinstance(request.voice, str):
+            own = VoiceFolder().find(request.voice)
+            voice = self._registry.get(Voice.kind, request.voice) if own is None else None
+            return [own] if own is not None else [voice().audio_path()] if voice and issubclass(voice, Voice) else []
+        if request.voice is not None:
+            return []
+        files = [each for each in request.references if isinstance(each, str | Path)]
+        return [Path(each).expanduser() for each in files] if len(files) == len(request.references) else []

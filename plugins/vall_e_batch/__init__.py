@@ -1,0 +1,106 @@
+"""The task `batch`: speech for the rows of a manifest, made once each, however often the run is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from vall_e_core import Component, Task, hookimpl, lazy_names, param
+from vall_e_lm import ModelOptions
+from vall_e_tts import SpeechOptions
+
+if TYPE_CHECKING:
+    from vall_e_core import Session
+
+    from .batch import Batch, Report
+    from .manifest import Manifest, read_manifest
+    from .rows import ManifestError, Problem, Row, RowResult, Shard
+    from .running import Tally
+    from .worker import RowWorker
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".batch": ("Batch", "Report"),
+            ".manifest": ("Manifest", "read_manifest"),
+            ".rows": ("ManifestError", "Problem", "Row", "RowResult", "Shard"),
+            ".running": ("Tally",),
+            ".worker": ("RowWorker",),
+        },
+    )
+
+requires = ("tts", "voices")
+
+
+@dataclass(frozen=True)
+class _BatchFlags(Component):
+    words: tuple[str, ...] = param(
+        (), positional=True, multiple=True, metavar="MANIFEST",
+        help="a file with a row for each utterance (.jsonl .csv .tsv .txt), or: status DIR",
+    )  # fmt: skip
+    output: Path | None = param(None, metavar="DIR", aliases=("-o",), help="folder for the results")
+    manifest_format: str = param(
+        "auto", choices=("auto", "jsonl", "csv", "tsv", "ljspeech", "openai", "nemo", "lhotse", "txt"),
+        help="form of the manifest; auto goes by its suffix and its first row",
+    )  # fmt: skip
+    voice: str | None = param(
+        None, help="voice of rows without one, from `vall-e voices list`", metavar="NAME",
+        complete="vall_e_voices:saved_names",
+    )  # fmt: skip
+    ref: tuple[str, ...] = param(
+        (), help="reference audio, instead of --voice; repeatable", metavar="FILE", multiple=True
+    )
+    ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
+    format: str = param(
+        "wav", choices=("wav", "flac", "ogg", "opus", "mp3", "pcm_s16le", "pcm_f32le", "codes"),
+        help="of the files; codes keeps only the codes, as .npy",
+    )  # fmt: skip
+    shard: str | None = param(
+        None, metavar="I/N", help="make only share I of N, from 0 on; several runs may share DIR this way"
+    )
+    restart: bool = param(False, help="make everything anew, whatever is in DIR")
+    retry_failed: bool = param(False, help="try rows again that have failed before")
+    max_failures: int | None = param(None, min=0, metavar="N", help="stop after more than N failures")
+    fail_fast: bool = param(False, help="stop at the first failure")
+    strict: bool = param(False, help="exit with code 6 if a row may be wrong: looped, cut, or words are missing")
+    dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
+
+
+@dataclass(frozen=True)
+class BatchTask(ModelOptions, SpeechOptions, _BatchFlags, Task):
+    """Speak every row of MANIFEST into a file in DIR.
+
+    The same command goes on where it was interrupted, and makes only what has changed. `vall-e batch status DIR`
+    tells how far it is.
+    """
+
+    name = "batch"
+    sampler_stages = ("ar", "nar")
+    flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "the checkpoint's advice, else 0.95", "nar-temp": "0"}
+
+    def run(self, session: Session) -> None:
+        from .command import run
+
+        run(self, session)
+
+
+@hookimpl
+def vall_e_tasks() -> Iterable[type[Task]]:
+    return [BatchTask]
+
+
+__all__ = [
+    "Batch",
+    "Manifest",
+    "ManifestError",
+    "Problem",
+    "Report",
+    "Row",
+    "RowResult",
+    "RowWorker",
+    "Shard",
+    "Tally",
+    "read_manifest",
+]

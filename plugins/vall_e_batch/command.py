@@ -1,0 +1,145 @@
+"""`vall-e batch`: check the whole manifest, make what is missing, and say what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vall_e_core import BatchError, DeviceError, Session, UsageError
+from vall_e_core.sampling.running import ChainRequest
+from vall_e_lm import ModelOptions
+from vall_e_tts import SpeechOptions
+
+from .batch import Batch, Report
+from .manifest import read_manifest
+from .rows import RowResult, Shard
+from .running import Tally
+from .status import show_status
+
+if TYPE_CHECKING:
+    from . import BatchTask
+
+STAGES = ("ar", "nar")
+
+
+def run(task: BatchTask, session: Session) -> None:
+    """One run. Raises BatchError where rows have failed, ManifestError where the manifest can't be made."""
+    if task.words[:1] == ("status",) and len(task.words) == 2:
+        show_status(Path(task.words[1]), session)
+        return
+    if len(task.words) != 1:
+        what = "no manifest" if not task.words else f"too many arguments: {task.words[1]!r}"
+        raise UsageError(what, try_="vall-e batch MANIFEST -o DIR, or vall-e batch status DIR")
+    if task.output is None and not task.dry_run:
+        raise UsageError("no folder to write to", try_=f"vall-e batch {task.words[0]} -o DIR")
+    if task.voice is not None and task.ref:
+        raise UsageError("--voice and --ref both give the reference", try_="leave one out")
+    shard = None if task.shard is None else Shard.parse(task.shard)
+    batch = batch_of(task, session)
+    if task.dry_run:
+        tell_plan(batch, shard, session)
+        return
+    with ShownTally(session, batch, shard) as shown:
+        report = batch.run(
+            shard=shard, restart=task.restart, retry_failed=task.retry_failed,
+            max_failures=0 if task.fail_fast else task.max_failures, told=shown.told, watch=shown.watch,
+        )  # fmt: skip
+    tell(report, task, session, batch.folder)
+
+
+def batch_of(task: BatchTask, session: Session) -> Batch:
+    """The manifest's batch, checked."""
+    path = Path(task.words[0]).expanduser()
+    manifest = read_manifest(path, session.registry, form=task.manifest_format)
+    if not manifest.rows and not manifest.problems:
+        raise UsageError(f"there are no rows in {path}")
+    chains = {}
+    for stage in STAGES:
+        given = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
+        chains[stage] = ChainRequest(session.chain(stage), given)
+    return Batch(
+        manifest.rows, task.output or Path(), voice=task.voice,
+        ref=[Path(each).expanduser() for each in task.ref], ref_text=task.ref_text,
+        options=task.group(SpeechOptions), chains=chains, format=task.format, model=task.group(ModelOptions),
+        registry=session.registry, name=str(path), problems=manifest.problems, notify=session.notice,
+    )  # fmt: skip
+
+
+def tell_plan(batch: Batch, shard: Shard | None, session: Session) -> None:
+    """What a run would make, without making it."""
+    jobs = [each for each in batch.jobs if shard is None or each.row.id in shard]
+    seconds = sum(each.expected for each in jobs)
+    facts = {"rows": len(jobs), "expected_seconds": round(seconds, 1)}
+    session.result(facts, f"{len(jobs)} rows, about {clock(seconds)} of speech")
+
+
+class ShownTally:
+    """The progress bar of a batch."""
+
+    def __init__(self, session: Session, batch: Batch, shard: Shard | None) -> None:
+        count = sum(1 for each in batch.jobs if shard is None or each.row.id in shard)
+        self._bar = session.progress("speaking", count, "rows")
+        self._done = 0
+
+    def __enter__(self) -> ShownTally:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self._bar.__exit__(None, None, None)
+
+    def watch(self) -> None:
+        """Between two steps: an interrupt that was lost is raised here."""
+        self._bar.to(self._done)
+
+    def told(self, tally: Tally, result: RowResult) -> None:
+        """Another row is over."""
+        self._done = tally.done + tally.failed
+        self._bar.to(self._done, note_of(tally))
+
+
+def note_of(tally: Tally) -> str:
+    """`3 failed, 1 loop, 4.2 × real time, 1:20:00 left`."""
+    words = [f"{tally.failed} failed"] if tally.failed else []
+    words += [f"{count} {name}" for name, count in tally.verdicts.items() if name != "ok"]
+    words.append(f"{tally.speed:.1f} × real time")
+    if tally.remaining is not None:
+        words.append(f"{clock(tally.remaining)} left")
+    return ", ".join(words)
+
+
+def clock(seconds: float) -> str:
+    """`1:05:00`, or `0:12`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def tell(report: Report, task: BatchTask, session: Session, folder: Path) -> None:
+    """The summary. Raises BatchError where rows have failed, or with --strict may be wrong."""
+    summary = report.summary()
+    for each in report.failed[:10]:
+        reason = dict(each.error or {})
+        session.notice(f"{each.id}: {reason.get('message', '')}")
+    for each in report.flagged[:10]:
+        session.warn(f"{each.id}: {each.verdict} (see {each.out.name}.json)")
+    words = [f"{summary['done']} of {summary['rows']} rows done", f"{summary['made']} in this run"]
+    words += [f"{summary[name]} {name}" for name in ("failed", "left", "flagged") if summary[name]]
+    if report.tally.seconds:
+        words.append(f"{clock(report.tally.seconds)} of speech at {report.tally.speed:.1f} × real time")
+    session.notice(f"{folder}: {', '.join(words)}")
+    session.result(summary)
+    hint = f"{folder}/failures.jsonl says why; --retry-failed tries them again"
+    kinds = {(each.error or {}).get("type") for each in report.failed}
+    if kinds == {DeviceError.__name__} and not summary["done"]:
+        raise DeviceError(
+            "no row fits into the device's memory", try_="--batch-size 1, --dtype bfloat16, or --device cpu"
+        )
+    if report.failed:
+        what = f"{len(report.failed)} of {summary['rows']} rows failed"
+        raise BatchError(f"{what}; stopped with {summary['left']} left" if report.stopped else what, try_=hint)
+    if task.strict and report.flagged:
+        raise BatchError(
+            f"{len(report.flagged)} of {summary['rows']} rows may be wrong", cause="--strict counts them as failures",
+            try_="another --seed for these rows, or --max-tries 10",
+        )  # fmt: skip

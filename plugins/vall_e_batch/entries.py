@@ -1,0 +1,43 @@
+"""Lines of the journal, of what has been made and of what has failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from vall_e_core import VallEError
+
+from .jobs import Job
+from .journal import Entry
+
+WORST_LAST = ("ok", "lost", "short", "length", "loop", "empty")
+
+
+def entry_of(job: Job, record: Mapping[str, Any], size: int, spent: float) -> Entry:
+    """The journal's line of a row that is done."""
+    parts = record["parts"]
+    return Entry(
+        job.row.id, job.key, "done", job.out, job.seed, record["output"]["sha256"], size, record["duration"],
+        round(spent, 3), record["tries"],
+        max((each["verdict"] for each in parts), key=WORST_LAST.index), at=time.time(),
+    )  # fmt: skip
+
+
+def failure(job: Job, error: BaseException, began: float) -> Entry:
+    """The journal's line of a row that has failed."""
+    return Entry(
+        job.row.id, job.key, "failed", job.out, job.seed, spent=round(time.monotonic() - began, 3),
+        error=described(error), at=time.time(),
+    )  # fmt: skip
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """An error as the journal keeps it."""
+    text = error.message if isinstance(error, VallEError) else str(error)
+    found = {"type": type(error).__name__, "message": text}
+    for name in ("cause", "try_"):
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            found[name.rstrip("_")] = value
+    return found

@@ -1,0 +1,178 @@
+"""Rows that have been checked: each with its key, its seed and its file."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from vall_e_core import UsageError, VallEError, suggestion
+from vall_e_text import estimate_seconds
+
+from .rows import ManifestError, Problem, Row, row_seed
+from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Manner, Settler, digest
+
+if TYPE_CHECKING:
+    from vall_e_core import Registry
+
+    from .identity import Sources
+
+MOST_IN_A_FOLDER = 10_000
+"""Rows; where there are more, files go into folders by the hash of their id."""
+LONGEST_ID = 180
+"""Bytes; files' names have suffixes behind it."""
+_BAD_IN_ID = re.compile(r'[/\\\x00-\x1f\x7f\ud800-\udfff:*?"<>|]')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_KNOWN = {suffix: name for name, suffix in SUFFIXES.items() if suffix != ".pcm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row that can be made."""
+
+    index: int
+    """Of the row in its batch."""
+    row: Row
+    key: str
+    out: str
+    """Its file, relative to the batch's folder, with slashes."""
+    seed: int
+    manner: Manner
+    format: str
+    voice: str | None
+    ref: tuple[Path, ...]
+    ref_text: str | None
+
+    @property
+    def expected(self) -> float:
+        """Seconds of speech that the text usually takes."""
+        return estimate_seconds(self.row.text)
+
+
+class Planner:
+    """Checks rows, and makes jobs of them. All that is wrong is told at once."""
+
+    def __init__(self, registry: Registry, defaults: Defaults, identity: str, sources: Sources) -> None:
+        self._defaults, self._identity, self._sources = defaults, identity, sources
+        self._settler = Settler(registry, defaults)
+        self._batch_seed = defaults.options.seed or 0
+        self._voices: dict[tuple[object, ...], str] = {}
+        self._folders = False
+
+    def plan(self, rows: Sequence[Row], name: str, problems: Iterable[Problem] = ()) -> list[Job]:
+        """The jobs of all rows, in order.
+
+        Args:
+            rows: what is to be made.
+            name: the manifest's, for the message.
+            problems: what was wrong with it so far.
+
+        Raises:
+            ManifestError: with every problem of every row.
+        """
+        found, jobs = list(problems), []
+        self._folders = len(rows) > MOST_IN_A_FOLDER
+        ids: dict[str, Row] = {}
+        outs: dict[str, Row] = {}
+        for index, row in enumerate(rows):
+            try:
+                _check_id(row.id)
+                _once(ids, row.id.casefold(), row, f"the id {row.id!r} is used twice")
+                job = self._job(index, row)
+                _once(outs, job.out.casefold(), row, f"the file {job.out} is written twice")
+                jobs.append(job)
+            except VallEError as error:
+                found.append(Problem(row.line, _line(error, row)))
+        if found:
+            raise ManifestError(name, sorted(found, key=lambda each: each.line or 0))
+        return jobs
+
+    def _job(self, index: int, row: Row) -> Job:
+        defaults = self._defaults
+        if not row.text.strip():
+            raise UsageError("there is no text")
+        if row.voice is not None and row.ref:
+            raise UsageError("voice and ref are both given", try_="leave one out")
+        own = row.voice is not None or bool(row.ref)
+        voice = row.voice if own else defaults.voice
+        ref = row.ref if own else defaults.ref
+        ref_text = row.ref_text if own or row.ref_text is not None else defaults.ref_text
+        manner = self._settler.settle(row)
+        seed = _checked_seed(row.settings["seed"]) if "seed" in row.settings else row_seed(self._batch_seed, row.id)
+        format = self._format(row)
+        out = self._out(row, format)
+        source = self._source(voice, ref, ref_text)
+        text = unicodedata.normalize("NFC", row.text)
+        key = digest([self._identity, manner.facts, format, str(seed), text, source])
+        return Job(index, row, key, out, seed, manner, format, voice, ref, ref_text)
+
+    def _source(self, voice: str | None, ref: tuple[Path, ...], ref_text: str | None) -> str:
+        """A hash of whose voice it is. Raises VallEError for one that isn't there."""
+        asked = (voice, ref, ref_text)
+        if asked not in self._voices:
+            if voice is None and not ref:
+                raise UsageError("there is no voice", try_="a field voice or ref, or --voice NAME for all rows")
+            parts = [self._sources.file(each) for each in ref] if voice is None else [self._sources.voice(voice)]
+            self._voices[asked] = digest([*parts, "" if ref_text is None else f"={ref_text}"])
+        return self._voices[asked]
+
+    def _format(self, row: Row) -> str:
+        suffix = None if row.out is None else PurePosixPath(row.out).suffix.lower()
+        named = None if suffix is None else _KNOWN.get(suffix)
+        chosen = row.format or named or self._defaults.format
+        if chosen not in BATCH_FORMATS:
+            raise UsageError(f"unknown format {chosen!r}", try_=suggestion(chosen, BATCH_FORMATS))
+        if suffix is not None and suffix != SUFFIXES[chosen]:
+            raise UsageError(f"{row.out!r} isn't a {chosen} file", try_=f"a name ending with {SUFFIXES[chosen]}")
+        return chosen
+
+    def _out(self, row: Row, format: str) -> str:
+        if row.out is None:
+            name = f"{row.id}{SUFFIXES[format]}"
+            return f"{sha256(row.id.encode()).hexdigest()[:2]}/{name}" if self._folders else name
+        path = PurePosixPath(row.out)
+        if path.is_absolute() or not path.parts:
+            raise UsageError(f"out has to be a name inside the folder, not {row.out!r}")
+        for each in path.parts:
+            if each == ".." or _BAD_IN_ID.search(each) or each.startswith(".") or _DEVICE.fullmatch(each):
+                raise UsageError(f"out can't be {row.out!r}", cause=f"{each!r} can't be a name in it")
+        return str(path)
+
+
+def _check_id(row_id: str) -> None:
+    if not row_id or row_id.startswith(".") or row_id != row_id.strip():
+        raise UsageError(f"an id can't be {row_id!r}", cause="it names a file")
+    if found := _BAD_IN_ID.search(row_id):
+        raise UsageError(f"an id can't be {row_id!r}", cause=f"{found.group()!r} can't be in a file's name")
+    if _DEVICE.fullmatch(row_id) or len(row_id.encode()) > LONGEST_ID:
+        raise UsageError(f"an id can't be {row_id!r}", cause=f"it names a file, of {LONGEST_ID} bytes at most")
+
+
+def _once(taken: dict[str, Row], name: str, row: Row, message: str) -> None:
+    first = taken.setdefault(name, row)
+    if first is not row:
+        where = "" if first.line is None else f"; first in line {first.line}"
+        raise UsageError(f"{message}{where}")
+
+
+def _checked_seed(seed: object) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UsageError(f"a seed is a whole number from 0 on, not {seed!r}")
+    return seed
+
+
+def _line(error: VallEError, row: Row) -> str:
+    """An error as one line, with the row's id where it has no line."""
+    where = f"{row.id}: " if row.line is None else ""
+    detail = "".join(f"; {each}" for each in (error.cause, error.try_) if each is not None)
+    return f"{where}{error.message}{detail}"
+
+
+def sections(jobs: Sequence[Job], size: int = 1024) -> Iterator[Job]:
+    """In sections of the batch's order, each with its longest first, so that rows beside each other end together."""
+    for start in range(0, len(jobs), size):
+        yield from sorted(jobs[start : start + size], key=lambda each: (-each.expected, each.index))
