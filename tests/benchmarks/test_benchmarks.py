@@ -45,15 +45,6 @@ def test_a_voice_that_is_not_there_is_said_to_be_so(tmp_path: Path, monkeypatch:
     assert found["rows"][0]["met"] is None and "not available" in printed
 
 
-@pytest.mark.slow
-def test_the_server_is_measured_against_the_engine_and_a_lock_around_it(tmp_path: Path) -> None:
-    pytest.importorskip("uvicorn")
-    found, printed = measure(tmp_path, "serve", "--runs", "1")
-    figures = values(found)
-    assert set(figures) == {"serve.first_over", "serve.at_once", "serve.streams"}
-    assert all(value is not None for value in figures.values()), printed
-
-
 def test_an_unknown_part_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True
@@ -90,9 +81,8 @@ def test_the_clock_of_the_process_is_for_one_thread() -> None:
 @pytest.mark.slow
 def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     """All parts, the table of goals, and the plot: what `--quick` is for."""
-    pytest.importorskip("transformers")
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("onnxruntime")
+    for package in ("transformers", "matplotlib", "onnxruntime", "uvicorn"):
+        pytest.importorskip(package)
     picture = tmp_path / "out.png"
     found, printed = measure(tmp_path, "--runs", "1", "--clock", "process", "--plot", str(picture))
     figures = values(found)
@@ -115,6 +105,9 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     assert base is not None and peak is not None and 0 < base <= peak * 1.5
     assert {"startup.help", "startup.plugins", "startup.python"} <= set(figures)
     decoding_is_whole(figures)
+    together = {f"serve.{what}{where}" for what in ("at_once", "streams") for where in ("", ".workers2")}
+    served = {key: value for key, value in figures.items() if key.startswith("serve.")}
+    assert set(served) == {"serve.first_over", *together} and None not in served.values(), printed
     for batch in ("batch1", "batch32"):
         for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
             assert figures[f"samplers.{batch}.{key}"]

@@ -23,6 +23,8 @@ class Probe:
     logits: Tensor
     histories: tuple[Tensor, ...]
     stage: str = "ar"
+    waits: bool = True
+    """Whether to look for what waits for the device."""
 
     def step(self, rows: list[int] | None = None, garbage: int | None = None, stop_token: int | None = None) -> Step:
         """A step of these rows (all of them, in order, by default); `garbage` fills what lies behind the histories."""

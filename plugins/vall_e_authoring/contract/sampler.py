@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -49,6 +50,9 @@ def _problems(sampler: type[Sampler]) -> Iterator[tuple[str, str]]:
     for one in made:
         for problem in _instance(one, tried):
             yield one.to_spec(), problem
+        # what waits is looked for with every probe in the default instance, with the longest histories in the others
+        longest = max(len(each.histories[0]) for each in tried)
+        tried = [replace(each, waits=len(each.histories[0]) == longest) for each in tried]
     if not torch.equal(states, torch.random.get_rng_state()):
         yield "", "it uses torch's global generator: take noise from step.uniform(label)"
 

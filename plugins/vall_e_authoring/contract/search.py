@@ -34,7 +34,7 @@ def check_search(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str]:
         if probe.size == 1025:
             yield from _removed(built, probe)
             yield from _rollback(built, probe)
-            if not one.waits:
+            if not one.waits and probe.waits:
                 yield from _without_sync(built, probe)
     yield from _nothing_else(built, tried[0].stage)
 
@@ -50,7 +50,8 @@ def _spread(probe: Probe, width: int) -> Probe:
     """The probe's first rows as utterances of so many hypotheses, with log-probabilities; none is removed."""
     rows = [row % probe.logits.shape[0] for row in range(UTTERANCES) for _ in range(width)]
     logits = probe.logits.clamp(min=-50.0)[rows] + torch.arange(len(rows)).unsqueeze(1) % width * 0.1
-    return Probe(probe.name, torch.log_softmax(logits, -1), tuple(probe.histories[row] for row in rows), probe.stage)
+    histories = tuple(probe.histories[row] for row in rows)
+    return Probe(probe.name, torch.log_softmax(logits, -1), histories, probe.stage, probe.waits)
 
 
 def _begin(built: Any, probe: Probe, utterances: Sequence[int] = range(UTTERANCES)) -> tuple[Step, Any]:

@@ -32,7 +32,7 @@ def check_selector(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[str
     yield from _nothing_else(built, tried[0].stage)
     for probe in tried:
         if probe.size == 1025:
-            if not one.waits:
+            if not one.waits and probe.waits:
                 yield from _without_sync(built, probe)
             yield from _rollback(built, probe)
 

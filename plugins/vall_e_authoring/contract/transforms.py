@@ -48,7 +48,7 @@ def check_transform(one: Sampler, built: Any, tried: list[Probe]) -> Iterator[st
         yield from check_transform_rows(built, probe)
     wide = [probe for probe in tried if probe.size == 1025]
     for probe in wide:
-        if not one.waits:
+        if not one.waits and probe.waits:
             yield from _without_sync(built, probe)
         yield from _declared(one, built, probe)
         yield from _half(one, built, probe)
