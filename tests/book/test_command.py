@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from books import make_epub
 from sites import Run
-
-from .making import make_epub
 
 CHAPTERS = [
     ("One", f"<h1>One</h1><p>{'Some words. ' * 100}</p><span epub:type='pagebreak'>7</span>"),

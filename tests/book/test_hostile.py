@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from books import CONTAINER, PAGE, make_epub, pack, package, page
 from vall_e_book import read_book
 from vall_e_core import InputError
-
-from .making import CONTAINER, PAGE, make_epub, pack, package, page
 
 BODY = [("One", "<p>First.</p>"), ("Two", "<p>Second.</p>")]
 BOMB = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">]>'

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from books import CONTAINER, PAGE, make_epub, pack, package, page, png
 from vall_e_book import Book, read_book, write_folder
-
-from .making import CONTAINER, PAGE, make_epub, pack, package, page, png
 
 NCX = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN"\n'

@@ -41,7 +41,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_authoring": ("schema",),
     "vall_e_audio": ("files",),
     "vall_e_batch": ("files", "lm", "text", "tts", "voices"),
-    "vall_e_book": ("files", "text"),
+    "vall_e_book": ("audio", "batch", "files", "lm", "text", "tts"),
     "vall_e_cuda_graph": ("lm",),
     "vall_e_doctor": ("audio", "files"),
     "vall_e_dry": ("repeats",),

@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 
+from books import make_epub
 from vall_e_core import kinds
 from vall_e_core.cli import main
 from vall_e_core.sampling import protocols as sampling_protocols
@@ -41,7 +42,7 @@ PAGES = sorted(
 )  # fmt: skip
 NOT_RUN = {
     "README.md": 7, "CONTRIBUTING.md": 8, "benchmarks/README.md": 4, "docs/evaluation.md": 13,
-    "docs/get-started.md": 6, "docs/performance.md": 6, "docs/serve.md": 9,
+    "docs/book.md": 1, "docs/get-started.md": 6, "docs/performance.md": 6, "docs/serve.md": 9,
     "docs/writing-plugins.md": 4, "tools/train_mini/README.md": 13,
 }  # fmt: skip
 """How many commands are marked on each page; a new one is a decision."""
@@ -136,6 +137,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("ref", "a", "b", "examples/slt"):
         shutil.copy(ROOT / "examples" / "slt.wav", folder / f"{name}.wav")
     (folder / "lines.txt").write_text("The first line.\n", "utf-8")
+    shutil.copy(ROOT / "examples" / "alice.txt", folder / "examples" / "alice.txt")
     (folder / "book.txt").write_text("The first sentence. The second one.\n", "utf-8")
     monkeypatch.chdir(folder)
     yield folder
@@ -162,7 +164,13 @@ def make_adapted(folder: Path) -> None:
     save_file(tensors, str(folder / "my-voice.sft"), metadata={"config": json.dumps({"rank": 1, "alpha": 1})})
 
 
-PREPARED: dict[str, Callable[[Path], None]] = {"my-voice.sft": make_adapted}
+def make_novel(folder: Path) -> None:
+    """`novel.epub`, a short one."""
+    first, second = (ROOT / "examples" / "alice.txt").read_text("utf-8").split("\n\n")[4], "She was off at once."
+    make_epub(folder / "novel.epub", [("One", f"<p>{first}</p>"), ("Two", f"<p>{second}</p><p>And away.</p>")])
+
+
+PREPARED: dict[str, Callable[[Path], None]] = {"my-voice.sft": make_adapted, "novel.epub": make_novel}
 
 
 def arguments(command: str) -> list[list[str]]:

@@ -1,12 +1,16 @@
-"""EPUBs for tests: a plain one, and ones with the habits of programs that write them."""
+"""EPUBs for tests, and what players see of audiobooks."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import struct
+import subprocess
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 CONTAINER = (
     '<?xml version="1.0"?><container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
@@ -80,3 +84,32 @@ def make_epub(
         **(files or {}),
     }  # fmt: skip
     return pack(path, made)
+
+
+def lowered(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key.lower(): value for key, value in tags.items()}
+
+
+def probe(path: Path) -> dict[str, Any]:
+    """What the program ffprobe says, or else PyAV."""
+    if shutil.which("ffprobe") is not None:
+        command = ["ffprobe", "-v", "error", "-show_format", "-show_chapters", "-show_streams", "-of", "json"]
+        told = json.loads(subprocess.run([*command, str(path)], capture_output=True, check=True).stdout)
+        audio = next(each for each in told["streams"] if each["codec_type"] == "audio")
+        return {
+            "chapters": [(float(each["start_time"]), each["tags"]["title"]) for each in told["chapters"]],
+            "seconds": float(told["format"]["duration"]),
+            "tags": lowered({**audio.get("tags", {}), **told["format"].get("tags", {})}),
+            "cover": any(each["disposition"]["attached_pic"] for each in told["streams"]),
+        }
+    import av
+
+    with av.open(str(path)) as file:
+        return {
+            "chapters": [
+                (float(each["start"] * each["time_base"]), each["metadata"]["title"]) for each in file.chapters()
+            ],
+            "seconds": (file.duration or 0) / 1_000_000,
+            "tags": lowered({**file.streams.audio[0].metadata, **file.metadata}),
+            "cover": bool(file.streams.video),
+        }
