@@ -29,6 +29,7 @@ from vall_e_core import (
 )
 from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
 from vall_e_schema import component_schema
+from vall_e_stt import Speller
 
 from .contract.declared import NotBuilt, declaration
 
@@ -272,6 +273,7 @@ _SUITES: Mapping[type[Component], Callable[[Any], Sequence[str]]] = {
     Codec: _later("codecs", "codec_problems"),
     Phonemizer: _later("phonemizers", "phonemizer_problems"),
     Normalizer: _later("normalizers", "normalizer_problems"),
+    Speller: _later("spellers", "speller_problems"),
     Task: _later("tasks", "check_task"),
 }
 """The contract suite of each kind that has one, samplers aside."""

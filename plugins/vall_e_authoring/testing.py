@@ -29,6 +29,7 @@ from .contract.codecs import check_codec
 from .contract.normalizers import check_normalizer
 from .contract.phonemizers import check_phonemizer
 from .contract.sampler import check_sampler
+from .contract.spellers import check_speller
 from .contract.tasks import check_task
 from .given import SamplerLike, as_sampler, as_samplers, installed_samplers
 from .sync import NoSync, no_transfer
@@ -43,6 +44,7 @@ __all__ = [
     "check_normalizer",
     "check_phonemizer",
     "check_sampler",
+    "check_speller",
     "check_task",
     "installed_samplers",
     "no_transfer",

@@ -1,4 +1,4 @@
-"""The task `stt`: speech to the phonemes a model was trained on."""
+"""The task `stt`: speech to the phonemes a model was trained on, and to words by a speller."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vall_e_core import Component, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
 
 from .options import HearingOptions
+from .speller import Speller, SpellerModel, find_speller
 
 if TYPE_CHECKING:
     from vall_e_core import Session
@@ -50,7 +51,7 @@ class _SttFlags(Component):
 
 @dataclass(frozen=True)
 class Stt(ModelOptions, HearingOptions, _SttFlags, Task):
-    """Print the phonemes (IPA) heard in AUDIO.
+    """Print the phonemes (IPA) heard in AUDIO, or with --spell its words.
 
     Every input is tried; the exit code tells whether one failed.
     """
@@ -66,13 +67,22 @@ class Stt(ModelOptions, HearingOptions, _SttFlags, Task):
 
 
 @hookimpl
+def vall_e_kinds() -> Iterable[type[Component]]:
+    """The kind `speller`."""
+    return [Speller]
+
+
+@hookimpl
 def vall_e_tasks() -> Iterable[type[Task]]:
     return [Stt]
 
 
 __all__ = [
     "HearingOptions",
+    "Speller",
+    "SpellerModel",
     "Transcription",
+    "find_speller",
     "hear_codes",
     "require_stt",
     "transcribe",

@@ -18,6 +18,7 @@ from vall_e_lm import ModelOptions, Runtime, find_model, plan_chain
 
 from .options import HearingOptions
 from .results import Transcription
+from .speller import find_speller
 from .transcription import transcribe
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def run(task: Stt, session: Session) -> None:
         session.chain("stt"), {key: value for key, value in session.sampler_flags("stt").items() if session.given(key)}
     )
     plan_chain(session.registry.samplers(), "stt", chain)
+    find_speller(session.registry, task.spell, task.language)
     outputs = outputs_of(task)
     if task.trace is not None:
         check_trace(task, outputs)
@@ -141,15 +143,16 @@ def write(task: Stt, session: Session, item: Input, heard: Transcription, *, sev
     if heard.no_speech:
         session.notice(f"{item.name}: no speech")
     session.detail(f"{item.name}: {heard.seconds:.2f} s in {len(heard.windows)} pieces, RTF {record['rtf']}")
+    shown = heard.phonemes if task.format == "ipa" else heard.shown
     if item.output is not None:
-        text = json.dumps(record, ensure_ascii=False, indent=2) if task.format == "json" else heard.phonemes
+        text = json.dumps(record, ensure_ascii=False, indent=2) if task.format == "json" else shown
         data = f"{text}\n".encode("utf-8", "replace")
         write_atomic(item.output, lambda file: file.write(data), overwrite=task.overwrite)
         session.result({**record, "output": str(item.output)})
     elif task.format == "json":
         session.result(record, json.dumps(record, ensure_ascii=False))
     else:
-        session.result(record, f"{item.name}: {heard.phonemes}" if several and task.format == "txt" else heard.phonemes)
+        session.result(record, f"{item.name}: {shown}" if several and task.format == "txt" else shown)
 
 
 def finish(inputs: list[Input], failed: list[Input], session: Session) -> None:

@@ -18,6 +18,10 @@ class HearingOptions(Component):
     name = "hearing options"
 
     language: str = param("en", help="spoken language, for models trained with one")
+    spell: str = param(
+        "none", metavar="NAME",
+        help="write words with this speller instead of phonemes; auto is one for the language, if there is one",
+    )  # fmt: skip
     window: float | None = param(
         None, min=1.0, max=60.0, unit="s",
         help="longest piece to transcribe at once; long audio is cut at quiet places; default: the checkpoint's "

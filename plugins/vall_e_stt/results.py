@@ -19,11 +19,14 @@ class Heard:
     phonemes: str
     stop_reason: str
     log_probability: float
+    text: str | None = None
+    """What the speller made of the phonemes; None without one."""
 
 
 @dataclass(frozen=True)
 class Transcription:
-    """The IPA phonemes of all windows in order. `no_speech` is true if nobody speaks."""
+    """The IPA phonemes of all windows in order, and their words if a speller was named. `no_speech` is true if nobody
+    speaks."""
 
     phonemes: str
     seconds: float
@@ -33,3 +36,10 @@ class Transcription:
     warnings: Sequence[str] = ()
     trace: TraceLog | None = None
     """What the chain did at each step, if a trace was requested."""
+    text: str | None = None
+    """The words of all windows; None without a speller."""
+
+    @property
+    def shown(self) -> str:
+        """The words, or without a speller the phonemes."""
+        return self.phonemes if self.text is None else self.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,6 +34,7 @@ from vall_e_trace import TraceRecorder
 from .options import HearingOptions
 from .results import Heard, Transcription
 from .segments import segments
+from .speller import find_speller, spelled
 from .traces import heard_log
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ def _transcribed(
 ) -> Transcription:
     began = time.perf_counter()
     require_stt(engine)
+    speller = find_speller(engine.registry, how.spell, how.language)
     deadline = Deadline(how.timeout, "the transcription")
     run = _Run(engine, how, chain, progress if how.timeout is None else deadline.watch(progress), trace)
     heard: list[Heard] = []
@@ -102,11 +105,18 @@ def _transcribed(
             pending = []
     heard += run.listen(pending, len(heard))
     phonemes = " ".join(each.phonemes for each in heard if each.phonemes)
+    text: str | None = None
+    if speller is not None:
+        texts = spelled(engine.registry, speller, [each.phonemes for each in heard], how.language)
+        heard = [replace(each, text=each_text) for each, each_text in zip(heard, texts, strict=True)]
+        text = " ".join(each_text for each_text in texts if each_text)
     record = run.record(heard, source.seconds, phonemes, time.perf_counter() - began)
+    if speller is not None:
+        record |= {"text": text, "speller": {"name": speller.name, **speller.to_mapping()}}
     record["vad"] = "off" if detector is None else detector.name
     record["warnings"] = [*run.warnings, *source.warnings]
     return Transcription(
-        phonemes, source.seconds, heard, not phonemes, record, record["warnings"], run.log(record)
+        phonemes, source.seconds, heard, not phonemes, record, record["warnings"], run.log(record), text
     )  # fmt: skip
 
 
@@ -232,6 +242,7 @@ class _Run:
                 {
                     "start": round(each.start, 6), "duration": round(each.seconds, 6), "phonemes": each.phonemes,
                     "stop_reason": each.stop_reason, "log_probability": each.log_probability,
+                    **({} if each.text is None else {"text": each.text}),
                 }
                 for each in heard
             ],

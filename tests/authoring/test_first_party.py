@@ -10,9 +10,11 @@ from vall_e_core.testing import (
     check_normalizer,
     check_phonemizer,
     check_sampler,
+    check_speller,
     check_task,
     installed_samplers,
 )
+from vall_e_stt import Speller
 
 INSTALLED = Registry.load(environ={})
 
@@ -53,3 +55,8 @@ def test_contract_of_a_normalizer(normalizer: type[Normalizer]) -> None:
 @pytest.mark.parametrize("task", INSTALLED.all(Task).values(), ids=lambda each: each.name)
 def test_contract_of_a_task(task: type[Task]) -> None:
     assert check_task(task) == []
+
+
+@pytest.mark.parametrize("speller", INSTALLED.all(Speller).values(), ids=lambda each: each.name)
+def test_contract_of_a_speller(speller: type[Speller]) -> None:
+    assert check_speller(speller) == []

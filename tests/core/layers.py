@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"vall_e_lm"}),
     frozenset(
         f"vall_e_{name}"
-        for name in ("cuda_graph", "models", "onnx", "scorers", "stt", "trace", "tts", "voices")
+        for name in ("cuda_graph", "models", "onnx", "scorers", "spelling", "stt", "trace", "tts", "voices")
     ),
     frozenset(
         f"vall_e_{name}"
@@ -38,7 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
 USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_adapters": ("authoring",),
-    "vall_e_authoring": ("schema",),
+    "vall_e_authoring": ("schema", "stt"),
     "vall_e_audio": ("files",),
     "vall_e_batch": ("files", "lm", "text", "tts", "voices"),
     "vall_e_book": ("audio", "batch", "files", "lm", "text", "tts"),
@@ -55,6 +55,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_onnx": ("files", "lm"),
     "vall_e_scorers": ("audio", "lm", "stt"),
     "vall_e_serve": ("audio", "lm", "schema", "stt", "text", "tts", "voices"),
+    "vall_e_spelling": ("stt",),
     "vall_e_stt": ("audio", "files", "lm", "trace"),
     "vall_e_tensors": ("files",),
     "vall_e_trace": ("files",),

@@ -91,6 +91,7 @@ def test_a_hook_is_called_reserved_while_nothing_calls_it(hook: str) -> None:
 def registered(example: str) -> dict[str, tuple[str, ...]]:
     """What a registry lists of an example of the page on hooks."""
     import vall_e_eval
+    import vall_e_stt
 
     shared = blocks(page("docs/hooks.md"), "python")[0]
     module = ModuleType("example_of_a_hook")
@@ -100,6 +101,7 @@ def registered(example: str) -> dict[str, tuple[str, ...]]:
         exec(compile(shared + example, "docs/hooks.md", "exec"), module.__dict__)
         registry = Registry()
         registry.register(vall_e_eval, name="eval")
+        registry.register(vall_e_stt, name="stt")
         return dict(registry.register(module, name="example").provides)
     finally:
         del sys.modules[module.__name__]
@@ -114,11 +116,12 @@ def test_the_example_of_a_hook_registers(hook: str) -> None:
 
 
 def test_the_examples_of_further_kinds_register() -> None:
-    signature, watermark, _, judge, *_ = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
+    signature, watermark, _, judge, _, speller, *_ = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
     returns = inspect.signature(HookSpecs.vall_e_kinds).return_annotation
     assert signature == f"def {KIND_HOOK}() -> {returns}: ...\n"
     assert registered(watermark) == {"watermarks": ("silent",)}
     assert registered(judge) == {"judges": ("recognizer",)}
+    assert registered(speller) == {"spellers": ("esperanto",)}
 
 
 # samplers

@@ -1,0 +1,1 @@
+"""How the English speller's data is made: words, pronunciations, n-grams. See README.md."""
