@@ -69,7 +69,9 @@ def test_silence_has_no_words(stt: Any, tmp_path: Path) -> None:
         (("--spell", "english:beam=3"), "beam"),
     ],
 )
-def test_a_speller_that_cannot_be_used_is_a_usage_error(stt: Any, speech: Path, args: tuple[str, ...], said: str) -> None:
+def test_a_speller_that_cannot_be_used_is_a_usage_error(
+    stt: Any, speech: Path, args: tuple[str, ...], said: str
+) -> None:
     done = stt(speech, *args, code=2)
     assert said in done.stderr and done.stdout == ""
 

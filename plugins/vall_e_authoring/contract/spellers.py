@@ -93,4 +93,4 @@ def _hostile(model: Any, language: str) -> Iterator[str]:  # noqa: ANN401
 
     seconds(SHORT)
     if min(seconds(LONG) for _ in range(2)) > PATIENCE * LONG / SHORT * min(seconds(SHORT) for _ in range(2)):
-        yield f"spell() takes {PATIENCE:g} times as long per phoneme for {LONG} of them, or more: bound what it looks at"
+        yield f"spell() takes {PATIENCE:g} times as long per phoneme for {LONG} of them: bound what it looks at"
