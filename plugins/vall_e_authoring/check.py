@@ -29,7 +29,6 @@ from vall_e_core import (
 )
 from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
 from vall_e_schema import component_schema
-from vall_e_stt import Speller
 
 from .contract.declared import NotBuilt, declaration
 
@@ -183,6 +182,8 @@ def _problems(component: Provided) -> list[str]:
     for kind, suite in _SUITES.items():
         if issubclass(component, kind):
             return [*suite(component), *_schema(component)]
+    if component.kind in _OF_PACKAGES:
+        return [*_OF_PACKAGES[component.kind](component), *_schema(component)]
     problems = list(declaration(component, Component))
     required = [each.key for each in component.params() if each.required]
     if required and not _example(component):
@@ -273,10 +274,11 @@ _SUITES: Mapping[type[Component], Callable[[Any], Sequence[str]]] = {
     Codec: _later("codecs", "codec_problems"),
     Phonemizer: _later("phonemizers", "phonemizer_problems"),
     Normalizer: _later("normalizers", "normalizer_problems"),
-    Speller: _later("spellers", "speller_problems"),
     Task: _later("tasks", "check_task"),
 }
 """The contract suite of each kind that has one, samplers aside."""
+_OF_PACKAGES: Mapping[str, Callable[[Any], Sequence[str]]] = {"speller": _later("spellers", "speller_problems")}
+"""The same of kinds that packages bring, by name."""
 
 
 def _caught(what: str, call: Callable[[], object]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vall_e_core import BuildContext
+from vall_e_core import BuildContext, Codec
 from vall_e_core.testing import check_speller
 from vall_e_stt import Speller
 
@@ -81,5 +81,7 @@ def test_a_wrong_one_is_caught(case: str) -> None:
 def test_one_without_languages_and_one_without_the_method_are_caught() -> None:
     (problem,) = check_speller(speller(letters, languages=frozenset()))
     assert "languages must be a set of language codes" in problem
+    (problem,) = check_speller(Codec)
+    assert "is no speller" in problem
     (problem,) = check_speller(speller(letters, build=lambda self, ctx: object()))
     assert "has no method `spell`" in problem

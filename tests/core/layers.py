@@ -38,7 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 """Packages by layer, from the bottom. A package imports from lower layers, and from its own what `USES` says."""
 USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_adapters": ("authoring",),
-    "vall_e_authoring": ("schema", "stt"),
+    "vall_e_authoring": ("schema",),
     "vall_e_audio": ("files",),
     "vall_e_batch": ("files", "lm", "text", "tts", "voices"),
     "vall_e_book": ("audio", "batch", "files", "lm", "text", "tts"),

@@ -1,4 +1,4 @@
-"""The contract that every speller keeps."""
+"""The contract that every speller keeps. The kind is a package's (`vall_e_stt`), which is not imported here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from vall_e_core import Component
 from vall_e_core.plugins import FAILURES, describe
-from vall_e_stt import Speller
 
 from .declared import NotBuilt, built, kept, methods
 
+KIND = "speller"
 HEARD = ("ðə kˈæt sˈæt ɔnðə mˈæt.", "ɡutn tˈɑːk, viː ɡeːt ɛs", "bɔ̃ʒuʁ", "tə", "ʃpɪl nɪxt")
 """What a model may hear in some language, with and without sense."""
 ODD = ("", " ", "…", ". , ?", "ˈˌː", "tʃ" * 40, "x q 7 A", "é\u0301", "˥˩˧", "ə ə ə ə ə", "\u0329", "-|‖", "🙂")
@@ -19,7 +20,7 @@ SHORT, LONG, PATIENCE = 2_000, 16_000, 4.0
 """Phonemes of two hostile pieces, and how many times as much per phoneme the longer one may take."""
 
 
-def check_speller(speller: type[Speller]) -> list[str]:
+def check_speller(speller: type[Component]) -> list[str]:
     """What a speller's class does that it mustn't: one sentence for each rule broken, empty where all is well."""
     try:
         return speller_problems(speller)
@@ -27,13 +28,16 @@ def check_speller(speller: type[Speller]) -> list[str]:
         return [str(error)]
 
 
-def speller_problems(speller: type[Speller]) -> list[str]:
+def speller_problems(speller: type[Component]) -> list[str]:
     """As `check_speller`. Raises NotBuilt where a library is missing."""
-    return kept(speller, Speller, _tried)
+    kind = next((each for each in reversed(speller.__mro__) if getattr(each, "kind", "") == KIND), None)
+    if kind is None:
+        return [f"{speller.__name__} is no speller: make it a subclass of vall_e_stt.Speller"]
+    return kept(speller, kind, _tried)
 
 
-def _tried(one: Speller) -> Iterator[str]:
-    codes = one.languages
+def _tried(one: Component) -> Iterator[str]:
+    codes = getattr(one, "languages", None)
     if not isinstance(codes, set | frozenset) or not codes or not all(isinstance(each, str) and each for each in codes):
         yield f"{type(one).__name__}.languages must be a set of language codes such as frozenset({{'da'}})"
         return
