@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         find_scorers,
         learnt_languages,
         listens,
+        neutral_voice,
         require_task,
     )
     from .memory import fitting
@@ -113,6 +114,7 @@ else:
                 "find_scorers",
                 "learnt_languages",
                 "listens",
+                "neutral_voice",
                 "require_task",
             ),
             ".memory": ("fitting",),
@@ -200,6 +202,7 @@ __all__ = [
     "learnt_languages",
     "listens",
     "load_model",
+    "neutral_voice",
     "parse_overrides",
     "plan_chain",
     "predict_length",

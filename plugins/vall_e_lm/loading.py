@@ -151,6 +151,12 @@ def listens(registry: Registry, loaded: Loaded, place: ModelPlace) -> bool:
     return source is not None and source.listens
 
 
+def neutral_voice(registry: Registry, place: ModelPlace) -> str | None:
+    """The name of a packaged voice that a model speaks clearly with; None where none is known."""
+    source = registry.all(ModelSource).get(place.source or "")
+    return None if source is None else source.neutral_voice
+
+
 def find_codec(registry: Registry, spec: str) -> Codec:
     """`NAME[:k=v,…]` as a configured codec. Raises UsageError."""
     return cast(Codec, _find(registry, Codec.kind, spec))

@@ -42,6 +42,7 @@ class MiniModel(ModelSource):
     languages = frozenset({"en"})
     tasks = frozenset({"tts"})
     listens = True
+    neutral_voice = "slt"
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """The packaged checkpoint."""

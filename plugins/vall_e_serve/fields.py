@@ -52,6 +52,9 @@ class SpeechFields(Component):
     )  # fmt: skip
     ref_audio: str | None = param(None, help="a recording to speak like: a data URL of at most 10 MiB; then no voice")
     ref_text: str = param("", help="what the recording says")
+    voice_fallback: str | None = param(
+        None, help="a voice that speaks everything if the model can't speak like the recording or the saved voice"
+    )
     trace: bool = param(False, help="keep what the chains did at every step, for GET /v1/audio/records/{id}/trace")
 
 

@@ -92,6 +92,7 @@ def check(server: Server, body: dict[str, Any]) -> Order:
     options = SpeechOptions(
         language=fields.language, speed=fields.speed, seed=seed, candidates=fields.candidates,
         max_tries=fields.max_tries, pause=fields.pause,
+        voice_fallback=None if fields.voice_fallback is None else server.catalog.resolve(fields.voice_fallback),
     )  # fmt: skip
     prepared = _prepared(server, fields, SpeechRequest(
         fields.input, () if clip is None else (clip,), voice, fields.ref_text or None, "tts", options

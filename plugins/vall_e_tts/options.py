@@ -101,6 +101,11 @@ class SpeechOptions(Component):
         help="transcribe each take, and retry if words are missing; auto: if the model is known to transcribe the "
              "language well enough; not with --stream",
     )  # fmt: skip
+    voice_fallback: str | None = param(
+        None, metavar="NAME",
+        help="a saved or packaged voice that speaks the whole text if the model can't speak like the reference; needs "
+             "a model that listens",
+    )  # fmt: skip
     candidates: int = param(
         1, min=1, max=1000,
         help="takes of each part, with different noise; the scorers choose the best",

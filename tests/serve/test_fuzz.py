@@ -31,8 +31,8 @@ VALUES: tuple[object, ...] = (
 )  # fmt: skip
 FIELDS = (
     "input", "model", "voice", "response_format", "speed", "stream_format", "seed", "language", "samplers",
-    "nar_samplers", "candidates", "max_tries", "pause", "sample_rate", "delivery", "ref_audio", "ref_text", "trace",
-    "instructions", "__class__",
+    "nar_samplers", "candidates", "max_tries", "pause", "sample_rate", "delivery", "ref_audio", "ref_text",
+    "voice_fallback", "trace", "instructions", "__class__",
 )  # fmt: skip
 
 

@@ -23,11 +23,11 @@ class ModelSource(Component):
     languages: ClassVar[frozenset[str]] = frozenset()
     """The language codes it was trained on; empty if unknown. A checkpoint's own `languages` take precedence."""
     tasks: ClassVar[frozenset[str]] = frozenset()
-    """What it was trained to do with a recording: `tts`, `ns`, `sr`; empty where that isn't known. A checkpoint's own
-    `tasks` count too."""
+    """What it was trained to do with a recording (`tts`, `ns`, `sr`), besides a checkpoint's own; empty if unknown."""
     listens: ClassVar[bool] = False
-    """Its transcription is good enough to judge its own takes by (`--listen auto`). A checkpoint's own `listens` goes
-    first."""
+    """Its transcription is good enough to judge its own takes by (`--listen auto`); a checkpoint's own goes first."""
+    neutral_voice: ClassVar[str | None] = None
+    """A packaged voice that it speaks clearly with, for level 0 of what it can't say like a strange reference."""
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """Its file on this machine, or None."""

@@ -14,8 +14,8 @@ from .takes import Take
 
 if TYPE_CHECKING:
     from ..valle import VallE
-    from .parts import TextPart
     from .passes import Passes
+    from .plan import SpeechPlan
     from .request import PreparedSpeech
 
 
@@ -37,9 +37,10 @@ def why_deaf(engine: VallE, prepared: PreparedSpeech, passes: Passes) -> str | N
     return None
 
 
-def judged(part: TextPart, take: Take, heard: str | None) -> Take:
-    """A take of a part that seemed to be good, with what was heard in it (None: what was wanted, if anything)."""
+def judged(plan: SpeechPlan, at: int, take: Take, heard: str | None) -> Take:
+    """A take of part `at` that seemed to be good, with what was heard in it (None: what was wanted, if anything)."""
+    part = plan.parts[at]
     found = None if heard is None else compare(part.text, part.phonemes, heard)
-    if found is None or not found.lost:
+    if found is None or not (found.lost or (plan.strange and found.doubtful)):
         return take
     return replace(take, verdict="lost", findings=(found.finding(),), badness=found.share)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from vall_e_lm import Utterance
+from vall_e_audio import read_audio
+from vall_e_core import Voice
+from vall_e_lm import Utterance, neutral_voice
 
 from .candidates import Judge, identity
 from .parts import TextPart
@@ -46,6 +49,8 @@ class Try:
     name: str
     plan: ChainPlan
     chain: Chain
+    neutral: bool = False
+    """Its prompt is the model's neutral voice instead of the reference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +79,8 @@ class SpeechPlan:
     """Parts are heard before they are whole."""
     deaf: str | None
     """Why takes aren't listened to; None where they are."""
+    strange: bool
+    """The voice may be one that the model can't speak with, and it listens: the first parts tell."""
     warnings: tuple[str, ...]
 
     @property
@@ -118,10 +125,27 @@ class SpeechPlan:
         """The try that an attempt, counted from 0, makes."""
         return self.tries[min(attempt, len(self.tries) - 1)]
 
-    def utterance(self, part: int, candidate: int = 0, *, own: bool = False) -> Utterance:
-        """What level 0 of a part is made from; `own` without what leads the part, as the further levels take it."""
+    @cached_property
+    def neutral(self) -> Tensor:
+        """The codes [T, Q] of the model's neutral voice, as many as the reference has at most."""
+        engine, prompt = self.engine, self.prompt
+        assert prompt is not None
+        voice = engine.registry.get(Voice.kind, neutral_voice(engine.registry, engine.place) or "")()
+        assert isinstance(voice, Voice)
+        wave = read_audio(voice.audio_path(), sample_rate=self.codec.sample_rate).tensor()
+        return self.codec.encode(wave)[: len(prompt.codes), : prompt.codes.shape[1]].to(prompt.codes.device)
+
+    def utterance(self, part: int, candidate: int = 0, *, own: bool = False, neutral: bool = False) -> Utterance:
+        """What level 0 of a part is made from.
+
+        Args:
+            part: its number.
+            candidate: which of several takes.
+            own: without what leads the part, as the further levels take it.
+            neutral: with the model's neutral voice for a prompt.
+        """
         device = next(self.model.parameters()).device
-        given = None if self.prompt is None else self.task.prompt(self.prompt.codes)
+        given = None if self.prompt is None else self.task.prompt(self.neutral if neutral else self.prompt.codes)
         ids = self.parts[part].own_ids if own else self.parts[part].ids
         return Utterance(identity(part, candidate), torch.tensor(list(ids), device=device), self.language, given)
 

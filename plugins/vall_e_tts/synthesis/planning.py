@@ -25,6 +25,7 @@ from vall_e_lm import (
 
 from . import limits
 from .candidates import judges
+from .cloning import is_strange, with_neutral
 from .codes import require_finite_codes
 from .ladder import ladder
 from .listening import why_deaf
@@ -120,9 +121,14 @@ class _Planner:
             engine.notify(f"note: takes aren't listened to: {deaf}")
         if whole is not None:
             self.warnings.append(f"the speech is handed out part by part: {whole}")
+        strange = deaf is None and is_strange(engine, prepared)
+        if strange and passes.modality == "ar" and not passes.prefix:
+            tries = with_neutral(engine, tries, passes.max_tries)
+        if options.voice_fallback is not None and deaf is not None:
+            self.warnings.append(f"--voice-fallback does nothing, for takes aren't listened to: {deaf}")
         return SpeechPlan(
             engine, prepared, passes, chains, tries, self.builder.build(chains["nar"]), tuple(found), language, prompt,
-            pitch, tuple(parts.items), wanted, early and whole is None, deaf, tuple(self.warnings),
+            pitch, tuple(parts.items), wanted, early and whole is None, deaf, strange, tuple(self.warnings),
         )  # fmt: skip
 
     def _settle_ar(self, chains: dict[str, ChainPlan], passes: Passes) -> None:

@@ -142,6 +142,8 @@ class SpeechRequest:
                 "--input-prompt-prefix needs the words of the reference", cause="they are put before the text",
                 try_="--ref-text TEXT",
             )  # fmt: skip
+        if options.voice_fallback is not None:
+            find_voice(registry, options.voice_fallback)
         reading = self._read_text()
         find_scorers(registry, options.scorer)
         component = find_phonemizer(registry, options.phonemizer)

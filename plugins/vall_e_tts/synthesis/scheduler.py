@@ -116,11 +116,15 @@ class Scheduler:
         if isinstance(prepared, SpeechRequest):
             prepared = prepared.prepare(self.engine.registry, notify=self.engine.notify)
         deadline = Deadline(prepared.request.options.timeout, "the speech")
-        plan = plan_speech(self.engine, prepared, chains or {}, clock, self._chains, early=early, traced=trace)
         watch = progress if deadline.seconds is None else deadline.watch(progress)
-        run = SpeechRun(plan, clock, watch, Traces() if trace else None, patient, deadline, given)
-        self._runs.append(run)
-        return SpeechStream(run, self, began=began, keep_parts=keep_parts, arguments=arguments)
+
+        def start(prepared: PreparedSpeech) -> SpeechRun:
+            plan = plan_speech(self.engine, prepared, chains or {}, clock, self._chains, early=early, traced=trace)
+            run = SpeechRun(plan, clock, watch, Traces() if trace else None, patient, deadline, given)
+            self._runs.append(run)
+            return run
+
+        return SpeechStream(start, prepared, self, began=began, keep_parts=keep_parts, arguments=arguments)
 
     def remove(self, run: SpeechRun) -> None:
         """Let go of a run: its rows leave before the next step."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from vall_e_audio import Joiner, Placed, Wave, paced
 from vall_e_core import InputError
 
 from .candidates import Chosen, alike
+from .cloning import Trial
 from .results import Part, Speech
 from .run import Sound, SpeechRun
 from .speech_record import speech_record
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from vall_e_trace import TraceLog
 
+    from .request import PreparedSpeech
     from .scheduler import Scheduler
 
 
@@ -42,7 +45,8 @@ class SpeechStream(Iterator[Wave]):
 
     def __init__(
         self,
-        run: SpeechRun,
+        begin: Callable[[PreparedSpeech], SpeechRun],
+        prepared: PreparedSpeech,
         scheduler: Scheduler,
         *,
         began: float,
@@ -51,28 +55,40 @@ class SpeechStream(Iterator[Wave]):
     ) -> None:
         """
         Args:
-            run: what is to be said.
+            begin: plans a request, and hands the run to the scheduler.
+            prepared: what is to be said.
             scheduler: makes it when samples are asked for.
             began: when the work on it began, by `time.perf_counter`.
             keep_parts: keep the finished parts in `parts`.
             arguments: what the record keeps of how to ask for the same again.
         """
-        self._run, self._scheduler = run, scheduler
-        self._plan = run.plan
+        self._begin, self._scheduler = begin, scheduler
         self._closed = False
-        self._joiner = Joiner(run.plan.codec.sample_rate, run.plan.options.pause)
         self._keeps, self._arguments = keep_parts, arguments
+        self._record: dict[str, Any] | None = None
+        self._start(prepared)
+        guarded = self._plan.strange and self._run.given is None
+        self._trial = Trial(self.known_parts, prepared) if guarded else None
+        """The first parts, whose sound is held back until they tell whether the model can speak like the reference."""
+        self._held: list[Wave] = []
+        self._instead_of: PreparedSpeech | None = None
+        """What was asked for, where another voice speaks."""
+        self._spent = time.perf_counter() - began
+        self.sample_rate = self._plan.codec.sample_rate
+        self.parts: list[Part] = []
+        """The finished parts, where they are kept."""
+
+    def _start(self, prepared: PreparedSpeech) -> None:
+        """Begin with a request, with nothing said."""
+        self._run = self._begin(prepared)
+        self._plan = self._run.plan
+        self._joiner = Joiner(self._plan.codec.sample_rate, self._plan.options.pause)
         self._chosen: list[Chosen] = []
         self._records: list[dict[str, Any]] = []
         self._alike = True
         self._leads = True
         """Whether the first part hasn't begun."""
         self._samples = 0
-        self._spent = time.perf_counter() - began
-        self._record: dict[str, Any] | None = None
-        self.sample_rate = run.plan.codec.sample_rate
-        self.parts: list[Part] = []
-        """The finished parts, where they are kept."""
 
     @property
     def known_parts(self) -> int:
@@ -139,7 +155,7 @@ class SpeechStream(Iterator[Wave]):
                 sound = self._run.take()
                 if sound is None and not self._run.done:
                     return None
-                wave = self._heard(sound)
+                wave = self._released(self._heard(sound))
             except BaseException:
                 self.close()
                 raise
@@ -156,6 +172,34 @@ class SpeechStream(Iterator[Wave]):
         wave = self._joined(sound)
         self._samples += len(wave)
         return wave
+
+    def _released(self, wave: Wave) -> Wave:
+        """What may be handed out now. Raises InputError where the model can't speak like the reference."""
+        trial = self._trial
+        if trial is None:
+            return wave
+        self._held.append(wave)
+        if not trial.over:
+            return wave[:0]
+        held, self._held, self._trial = self._held, [], None
+        if trial.failed:
+            self._fall_back(trial)
+            return wave[:0]
+        released: Wave = np.concatenate(held)
+        return released
+
+    def _fall_back(self, trial: Trial) -> None:
+        """Say all of it in another voice. Raises InputError where none was named."""
+        asked, error = self._plan.prepared, trial.error()
+        name = self._plan.options.voice_fallback
+        if name is None:
+            raise error
+        self._scheduler.remove(self._run)
+        options = replace(self._plan.options, seed=self._plan.seed)
+        request = replace(asked.request, voice=name, references=(), reference_text=None, options=options)
+        self._start(request.prepare(self._plan.engine.registry, notify=self._plan.engine.notify))
+        self._instead_of, self.parts = asked, []
+        self._run.warnings.append(f"{error.message}: {name} speaks instead ({error.cause})")
 
     def close(self) -> None:
         """Make nothing more, and let go of what was under way; there is no record then. `with` does it at the end."""
@@ -200,6 +244,8 @@ class SpeechStream(Iterator[Wave]):
         part = self._part(at, chosen, placed)
         self._alike = self._alike and alike([chosen])
         self._records.append(part.record(at))
+        if self._trial is not None:
+            self._trial.note(part.verdict)
         self._warn_about(at, part)
         if self._keeps:
             self.parts.append(part)
@@ -235,5 +281,8 @@ class SpeechStream(Iterator[Wave]):
         if self._alike:
             self._run.warnings.append("all candidates are alike: the sampling chain draws nothing")
         self._record = speech_record(self._run, self._records, self._samples, self._spent)
+        if self._instead_of is not None:
+            asked = [each.record() for each in self._instead_of.references]
+            self._record["voice_fallback"] = {"voice": self._plan.options.voice_fallback, "instead_of": asked}
         if self._arguments is not None:
             self._record["arguments"] = dict(self._arguments)

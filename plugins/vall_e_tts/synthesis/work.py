@@ -92,7 +92,7 @@ class Level0(Work):
     def utterance(self) -> Utterance:
         """What is said."""
         plan = self.run.plan
-        found = plan.utterance(self.part, self.candidate)
+        found = plan.utterance(self.part, self.candidate, neutral=plan.try_of(self.attempt).neutral)
         return continue_prompt(found) if plan.passes.prefix else found
 
     def job(self) -> Job:
@@ -251,7 +251,7 @@ class Hear(Work):
         wanted = [plan.parts[each.part].own_ids for each in works]
         codes = [each.codes for each in works]
         heard = hear_codes(plan.engine, codes, wanted, plan.prepared.language, plan.passes.batch_size)
-        return [judged(plan.parts[each.part], each.take, said) for each, said in zip(works, heard, strict=True)]
+        return [judged(each.run.plan, each.part, each.take, said) for each, said in zip(works, heard, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,101 @@
+"""Voices that a model can't speak with: another prompt for level 0, another voice if asked for, or a clear end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from vall_e_audio import resample
+from vall_e_core import InputError, VallE
+
+TEXT = "The train to the north leaves at nine."
+LISTEN = ("--listen", "on", "--max-tries", "1")
+"""The tiny model's weights are random: whatever it says, it hears something else."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> VallE:
+    """The embedded voice, which knows four speakers."""
+    return VallE.load(device="cpu", engine="eager")
+
+
+def bent(factor: float) -> tuple[np.ndarray[Any, Any], int]:
+    """A packaged voice, played slower: lower and longer, as nobody sounds that the embedded voice knows."""
+    samples, rate = soundfile.read(Path(__file__).parents[2] / "examples" / "slt.wav", dtype="float32")
+    return resample(samples, round(rate * factor), rate), rate
+
+
+@pytest.mark.slow
+def test_level_0_is_taken_from_a_neutral_prompt_where_the_reference_leads_nowhere(engine: VallE) -> None:
+    strange = bent(0.75)
+    part = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]
+    assert part["verdict"] == "ok" and part["rung"] == "neutral prompt"
+    assert [each["rung"] for each in part["attempts"]] == ["as asked", "as asked", "neutral prompt"]
+    assert [each["verdict"] for each in part["attempts"]] == ["lost", "lost", "ok"]
+    again = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]
+    assert again["codes_sha256"] == part["codes_sha256"]
+    in_its_voice = engine.synthesize(TEXT, voice="slt", seed=part["seed"], listen="off").parts[0]
+    spoken = engine.synthesize(TEXT, strange, seed=1).parts[0]
+    frames = min(len(in_its_voice.codes), len(spoken.codes))
+    assert frames and not np.array_equal(in_its_voice.codes[:frames, 1], spoken.codes[:frames, 1]), "its own levels"
+
+
+@pytest.mark.slow
+def test_a_voice_of_a_plugin_is_tried_as_ever(engine: VallE) -> None:
+    assert engine.synthesize(TEXT, voice="slt", seed=1).record["parts"][0]["rung"] == "as asked"
+
+
+def test_a_run_that_says_nothing_ends_and_names_the_reference(tts: Any) -> None:
+    done = tts.run(*LISTEN, code=3)
+    assert "can't speak like ref.wav" in done.stderr and "--voice-fallback" in done.stderr
+    assert "of the text" in done.stderr and not tts.out.exists()
+
+
+def test_the_first_three_parts_tell(tts: Any) -> None:
+    text = "one two three four five six seven. " * 12
+    done = tts.run(*LISTEN, "--max-duration", "2s", text=text, code=3)
+    assert "3 of the first 3 parts" in done.stderr and not tts.out.exists()
+
+
+def test_nothing_is_handed_out_before_they_do(cli: Any, model_path: Path, reference: Path) -> None:
+    text = "one two three four five six seven. " * 12
+    flags = ("--model", model_path, "--phonemizer", "letters", "--seed", "1", "--max-duration", "2s", *LISTEN)
+    done = cli("tts", text, reference, "-o", "-", *flags, code=3)
+    assert done.stdout == "" and "can't speak like ref.wav" in done.stderr
+
+
+def test_another_voice_speaks_the_whole_text_if_asked_to(tts: Any, cli: Any) -> None:
+    record = tts(*LISTEN, "--voice-fallback", "tim", seed=4)
+    fallback = record["voice_fallback"]
+    assert fallback["voice"] == "tim" and Path(fallback["instead_of"][0]["path"]).name == "ref.wav"
+    assert [each["voice"] for each in record["references"]] == ["tim"] and record["seed"] == 4
+    assert any("can't speak like ref.wav: tim speaks instead" in each for each in record["warnings"])
+    first = soundfile.read(tts.out)[0]
+    tts.count += 1
+    flags = ("--model", tts.model, "--phonemizer", "letters", "--device", "cpu", "--seed", "4", *LISTEN)
+    cli("tts", record["text"], "--voice", "tim", "-o", tts.out, *flags)
+    np.testing.assert_array_equal(soundfile.read(tts.out)[0], first)
+    assert "voice_fallback" not in tts.record()
+
+
+def test_a_voice_that_is_not_there_is_said_before_any_work(tts: Any) -> None:
+    assert "nobody" in tts.run("--voice-fallback", "nobody", code=2).stderr
+
+
+def test_without_listening_nothing_is_known_and_it_is_said(tts: Any) -> None:
+    record = tts("--listen", "off", "--voice-fallback", "tim", seed=1)
+    assert "voice_fallback" not in record
+    assert any("--voice-fallback does nothing" in each for each in record["warnings"])
+
+
+def test_python_raises_it(model_path: Path, reference: Path, registry: Any) -> None:
+    tiny = VallE.load(model_path, registry=registry, device="cpu", engine="eager")
+    how: dict[str, Any] = {"phonemizer": "letters", "listen": "on", "max_tries": 1, "seed": 1}
+    with pytest.raises(InputError, match="the model can't speak like the recording"):
+        tiny.synthesize("the canoe slid", (soundfile.read(reference)[0], 16_000), **how)
+    speech = tiny.synthesize("the canoe slid", [reference], voice_fallback="tim", **how)
+    assert speech.record["voice_fallback"]["voice"] == "tim" and len(speech.parts) == 1
