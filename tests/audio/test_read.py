@@ -275,6 +275,7 @@ def test_a9_only_the_first_seconds_of_a_long_file_are_read(tmp_path: Path, notic
     assert notices == [f"{path}: only its first 30 s are used"]
 
 
+@pytest.mark.slow
 def test_a9_windows_cover_a_long_file_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     length = 1800 * 48_000

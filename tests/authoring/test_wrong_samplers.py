@@ -272,6 +272,7 @@ def test_wrong_state_is_caught(made: Callable[[], object], said: str) -> None:
     assert any(said in problem for problem in found), found
 
 
+@pytest.mark.slow
 def test_a_number_brought_from_the_host_is_caught_where_it_is_copied() -> None:
     """`where` copies it to the device at every step, and no captured step can; arithmetic takes it along."""
     number = torch.tensor(-1.0)

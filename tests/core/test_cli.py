@@ -59,6 +59,7 @@ def test_every_command_explains_itself_and_takes_the_common_options(run: Run, co
         assert option in done.out
 
 
+@pytest.mark.slow
 def test_python_m_is_the_same_program(run: Run) -> None:
     command = [sys.executable, "-m", "vall_e_core", "schema", "sampler", "top-p"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

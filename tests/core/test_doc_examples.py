@@ -215,6 +215,7 @@ def test_every_command_does_what_the_page_says(
                 assert (place / name).stat().st_size > 1000, (command.text, name)
 
 
+@pytest.mark.slow
 def test_commands_in_running_text_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
     """`vall-e … --flag`: a placeholder or an ellipsis is fine, an unknown command or flag is not."""
     seen = 0

@@ -152,6 +152,7 @@ def test_a_circle_is_found() -> None:
     assert find_cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_house_is_drawn_from_its_imports() -> None:
     script = ROOT / "tools" / "house.py"
     drawn = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout

@@ -44,6 +44,7 @@ def test_the_page_for_contributors_names_the_folders_of_no_package_and_of_severa
     assert [name for name in sorted(WHOLE | set(FAMILIES.values())) if f"`tests/{name}/`" not in page] == []
 
 
+@pytest.mark.slow
 def test_tests_of_other_packages_use_public_names() -> None:
     """A package can be changed inside without the tests of others; its own may look where they need to."""
     public, insiders = {*AUTHORS, *PROGRAM, *PACKAGES}, set()

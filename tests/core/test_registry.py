@@ -343,6 +343,7 @@ def test_json_has_the_promised_keys(site: Site) -> None:
     assert made[0]["error"] == "ZeroDivisionError: division by zero"
 
 
+@pytest.mark.slow
 def test_through_the_program(site: Site, tmp_path: Path) -> None:
     """The same with a real process: a plugin that exits at import, one that works, and the program's own."""
     site.add("a-bad", {"bad": "bad_plugin"}, {"bad_plugin": "import sys; sys.exit(3)"})

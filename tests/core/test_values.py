@@ -85,6 +85,7 @@ def test_unsupported_annotations(annotation: object) -> None:
         ValueType.of(annotation)
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         numbers.map(lambda x: (float, x)),

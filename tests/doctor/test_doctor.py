@@ -36,6 +36,7 @@ def test_doctor_finds_what_speaking_needs(run: Run) -> None:
     assert found["vall-e"]["detail"].startswith(vall_e_core.__version__)
 
 
+@pytest.mark.slow
 def test_doctor_says_when_the_modules_name_belongs_to_another(
     run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,6 +50,7 @@ def test_doctor_says_when_the_modules_name_belongs_to_another(
     assert "Other" in finding()["detail"] and "uninstall Other" in finding()["try"]
 
 
+@pytest.mark.slow
 def test_doctor_says_how_speech_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def finding() -> Any:
         return {each["subject"]: each for each in run("doctor", "--json").json()}["speech detection"]
@@ -74,6 +76,7 @@ def test_doctor_names_broken_and_slow_plugins_and_goes_on(run: Run, site: Site) 
     assert "pip install --force-reinstall a-guest" in done.out
 
 
+@pytest.mark.slow
 def test_doctor_ends_with_4_when_something_needed_does_not_work(
     run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

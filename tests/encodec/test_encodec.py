@@ -91,6 +91,7 @@ def test_the_same_codes_as_another_implementation() -> None:
     torch.testing.assert_close(ours.decode(codes), audio, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_weights_in_hugging_faces_naming_are_read(tensors: Tensors, tmp_path: Path, codec: CodecModel) -> None:
     """The published safetensors file is named by transformers' rules, in either spelling of a normalised weight."""
     theirs = {

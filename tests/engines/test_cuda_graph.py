@@ -55,6 +55,7 @@ def test_the_command_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "cuda-graph runs on cuda, not cpu" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_it_gives_a_model_its_recorder_and_leaves_its_layers() -> None:
     with pretended() as graphs:
         model = small_model()

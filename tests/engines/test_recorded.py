@@ -458,6 +458,7 @@ def test_a_graph_is_eager_token_for_token(
         assert graphs.captured > 0 and graphs.repeated > graphs.tried
 
 
+@pytest.mark.slow
 def test_a_graph_of_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = small_model(layers=2)
     specs = (OFTEN, "dry", "top-k:12")

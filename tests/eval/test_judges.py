@@ -43,6 +43,7 @@ def alignment() -> AlignmentJudge:
 # words
 
 
+@pytest.mark.slow
 def test_a_sentence_is_told_from_all_others(sentences: SentenceJudge, voices: Voices) -> None:
     assert len(sentences.sentences) == 120 + len(voices)
     for recording, said in voices.values():
@@ -79,6 +80,7 @@ def test_alignment_tells_the_pace_and_what_is_left_at_the_end(alignment: Alignme
     assert plain["tail"] < 0.2 and padded["tail"] > 0.7
 
 
+@pytest.mark.slow
 def test_a_verdict_doesnt_depend_on_what_was_heard_before(sentences: SentenceJudge, voices: Voices) -> None:
     def score(recording: Recording) -> float:
         sentences.hear(recording)

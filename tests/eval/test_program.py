@@ -121,6 +121,7 @@ def test_its_own_speech_can_be_listened_to(slice_: Path, evaluate: Run) -> None:
 # stopping and going on
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_nothing_again(
     slice_: Path, evaluate: Run, monkeypatch: pytest.MonkeyPatch, kept: dict[str, Any]
 ) -> None:
@@ -259,6 +260,7 @@ def test_the_ladder_loses_from_rung_to_rung(evaluate: Run, manifest: Path, tmp_p
     assert names == {"recording.wav", "codec.wav", "nar.wav", "tts.wav"}
 
 
+@pytest.mark.slow
 def test_what_isnt_known_of_recordings_is_said(evaluate: Run, tmp_path: Path, registry: Registry) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -21,6 +22,7 @@ def test_two_models_of_one_seed_are_the_same_and_leave_the_global_stream_alone()
     assert all(v.isfinite().all() for v in states[0].values())
 
 
+@pytest.mark.slow
 def test_every_used_parameter_learns() -> None:
     """A few steps of AR, NAR, demasking, length and transcription lower the loss and reach every weight."""
     everything = {"layout": "later", "version": 5, "capabilities": frozenset({"ar", "nar", "len"}), "levels": 3}

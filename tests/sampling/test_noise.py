@@ -74,6 +74,7 @@ def test_any_integer_is_a_seed(seed: int) -> None:
     assert float(numbers.min()) > 0 and float(numbers.max()) < 1
 
 
+@pytest.mark.slow
 def test_uniform_numbers_are_uniform_along_every_axis() -> None:
     """A chi-squared test over 64 cells, and neighbours along keys, steps and labels are uncorrelated."""
     by_key = uniforms(0, list(range(50_000)))

@@ -123,6 +123,7 @@ def test_no_repeat_ngram_of_rows_of_different_lengths(batch: list[list[int]], n:
         assert row.tolist() == oracles.no_repeat_ngram(FLAT, history, n)
 
 
+@pytest.mark.slow
 @quick
 @given(wishes=st.lists(st.integers(0, 2), min_size=1, max_size=40), n=st.integers(2, 4))
 def test_what_no_repeat_ngram_leaves_never_repeats(wishes: list[int], n: int) -> None:

@@ -80,7 +80,7 @@ class Running:
         body, kind = form(parts)
         return self.ask("POST", path, body, {"Content-Type": kind})
 
-    def wait(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
+    def wait(self, true: Callable[[], bool], seconds: float = 60.0) -> None:
         """Until it is so."""
         until = time.monotonic() + seconds
         while not true():

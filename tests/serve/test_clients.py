@@ -60,6 +60,7 @@ def test_what_curl_fetches_is_what_ffprobe_expects(served: Running, tmp_path: Pa
     assert length == pytest.approx(record["duration"], abs=0.15 if format in ("mp3", "aac") else 0.1)
 
 
+@pytest.mark.slow
 def test_curl_uploads_a_recording(served: Running) -> None:
     heard = curl(f"{served.url}/v1/audio/transcriptions", "-F", f"file=@{WAV}", "-F", "model=whisper-1")
     assert len(json.loads(heard)["text"]) > 10
@@ -73,6 +74,7 @@ def test_curl_uploads_a_recording(served: Running) -> None:
 # requests as programs send them; the programs themselves aren't run
 
 
+@pytest.mark.slow
 def test_as_open_webui_asks(registry: Any, engine: Any) -> None:
     """Lists without a key, and a whole mp3."""
     from vall_e_serve.keys import load_keys
@@ -99,6 +101,7 @@ def test_as_sillytavern_asks(served: Running) -> None:
     assert typed.status == 400 and "Aloy" in typed.error["message"]
 
 
+@pytest.mark.slow
 def test_as_components_of_home_assistant_ask(served: Running) -> None:
     """`openai_tts`: a key that isn't one, mp3 by default, speed as a number, instructions."""
     body = {"model": "tts-1", "input": TEXT, "voice": "shimmer", "response_format": "mp3", "speed": 1.0}

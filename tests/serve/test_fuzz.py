@@ -85,6 +85,7 @@ def test_odd_values_of_every_field_of_speech(fuzzed: Running) -> None:
         check(fuzzed.post("/v1/samplers/explain", several), several)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_left")
 def test_damaged_json_and_forms(fuzzed: Running) -> None:
     chance = random.Random(2)
@@ -118,6 +119,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
     return bytes(made)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_left")
 def test_every_route_with_every_method_and_odd_ids(fuzzed: Running) -> None:
     ids = ("slt", "..", "%2e%2e%2f", "%00", "a" * 3000, "%ff%fe", "x/y", "slt%20", "😀".encode().hex())

@@ -167,6 +167,7 @@ def test_what_fails_after_the_first_byte_is_broken_off(registry: Registry, slow:
             connection.close()
 
 
+@pytest.mark.slow
 def test_fifty_clients_all_succeed_in_the_end_and_get_what_a_quiet_server_gives(
     registry: Registry, slow: SlowEngine
 ) -> None:

@@ -198,6 +198,7 @@ def test_a_preview_tells_what_will_be_said(served: Running) -> None:
     assert 0.5 < found["seconds"] < 10
 
 
+@pytest.mark.slow
 def test_what_a_preview_tells_is_what_is_said(served: Running) -> None:
     text = "Dr. Smith paid 3 times, on <b>May</b> 5."
     preview = served.post("/v1/audio/speech/preview", {"input": text}).json

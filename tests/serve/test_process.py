@@ -140,6 +140,7 @@ def test_without_the_extra_it_says_what_to_install(
     assert "vall-e[serve]" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_the_first_request_would_wait_for_is_done_before(
     registry: Registry, engine: VallE, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,12 +55,14 @@ def test_a_whole_wav_says_exactly_how_long_it_is_and_nothing_follows_its_samples
     assert int.from_bytes(body[40:44], "little") == len(body) - 44
 
 
+@pytest.mark.slow
 def test_a_streamed_wav_says_that_its_length_is_unknown(served: Running) -> None:
     answer = served.speak(TEXT, seed=3, stream_format="audio")
     assert answer.body[4:8] == answer.body[40:44] == b"\xff\xff\xff\xff"
     assert "content-length" not in answer.headers
 
 
+@pytest.mark.slow
 def test_it_is_the_speech_of_the_engine_itself(served: Running, engine: VallE) -> None:
     samples, rate = soundfile.read(io.BytesIO(served.speak(TEXT, seed=5, samplers=["top-p:0.8"]).body), dtype="int16")
     made = engine.synthesize(TEXT, voice="slt", seed=5, ar=["top-p:0.8"])
@@ -68,6 +70,7 @@ def test_it_is_the_speech_of_the_engine_itself(served: Running, engine: VallE) -
     assert np.array_equal(samples, np.round(np.clip(made.wave, -1, 1) * 32767).astype(np.int16))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [{"response_format": each} for each in TYPES] + [{"stream_format": "sse", "response_format": "opus"}],
@@ -76,12 +79,14 @@ def test_equal_requests_give_equal_bytes(served: Running, fields: dict[str, obje
     assert served.speak(TEXT, seed=7, **fields).body == served.speak(TEXT, seed=7, **fields).body
 
 
+@pytest.mark.slow
 def test_without_a_seed_one_is_drawn_and_told(served: Running) -> None:
     first = served.speak(TEXT)
     again = served.speak(TEXT, seed=int(first.headers["x-valle-seed"]))
     assert first.body == again.body
 
 
+@pytest.mark.slow
 def test_events_carry_the_sound_and_end_with_the_usage(served: Running) -> None:
     answer = served.speak(TEXT, seed=3, stream_format="sse", response_format="pcm")
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -106,6 +111,7 @@ def test_speed_sample_rate_and_candidates(served: Running) -> None:
     assert len(record["parts"][0]["candidates"]) == 2
 
 
+@pytest.mark.slow
 def test_a_recording_in_the_request_is_the_voice(served: Running) -> None:
     data = base64.b64encode((ROOT / "examples" / "slt.wav").read_bytes()).decode()
     body = {"input": TEXT, "ref_audio": f"data:audio/wav;base64,{data}", "seed": 3, "response_format": "wav"}
@@ -119,6 +125,7 @@ def test_voices_may_be_objects_and_unknown_fields_are_named(served: Running) -> 
     assert answer.headers["x-valle-ignored"] == "instructions, lang_code"
 
 
+@pytest.mark.slow
 def test_a_trace_is_kept_where_it_was_asked_for(served: Running) -> None:
     asked, plain = served.speak(TEXT, seed=3, trace=True), served.speak(TEXT, seed=3)
     path = "/v1/audio/records/{}/trace"

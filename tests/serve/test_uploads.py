@@ -43,6 +43,7 @@ def coded(format: str, subtype: str | None = None, rate: int = 16_000, seconds: 
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_a_voice_is_made_listed_spoken_with_heard_and_removed(
     served: Running, voices_folder: Path, engine: VallE
 ) -> None:
@@ -72,6 +73,7 @@ def test_other_formats_make_the_same_kind_of_voice(served: Running, format: str)
     assert add(served, data=coded(format)).status == 200
 
 
+@pytest.mark.slow
 def test_a_taken_name_is_a_409_unless_it_may_be_replaced(served: Running, voices_folder: Path) -> None:
     assert add(served).status == 200
     before = (voices_folder / "mine.safetensors").read_bytes()
@@ -84,6 +86,7 @@ def test_a_taken_name_is_a_409_unless_it_may_be_replaced(served: Running, voices
         assert add(served, name, overwrite="true").status == 409
 
 
+@pytest.mark.slow
 def test_of_two_uploads_of_one_name_at_once_one_wins(served: Running, voices_folder: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: add(served).status, range(4)))
@@ -91,6 +94,7 @@ def test_of_two_uploads_of_one_name_at_once_one_wins(served: Running, voices_fol
     assert [each.name for each in voices_folder.iterdir()] == ["mine.safetensors"]
 
 
+@pytest.mark.slow
 def test_no_more_voices_than_may_be_kept(registry: Registry, engine: VallE) -> None:
     with running(registry, lambda: engine, max_voices=1) as served:
         assert add(served, "one").status == 200
@@ -164,6 +168,7 @@ def hear(served: Running, data: bytes = WAV, **fields: str) -> Answer:
     return served.send_form("/v1/audio/transcriptions", parts)
 
 
+@pytest.mark.slow
 def test_a_recording_is_transcribed_as_the_engine_hears_it(served: Running, engine: VallE) -> None:
     answer = hear(served)
     assert answer.json == {"text": engine.transcribe(WAV).phonemes}

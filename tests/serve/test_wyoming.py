@@ -101,6 +101,7 @@ def test_it_tells_its_voices_and_that_text_may_come_in_pieces(house: Running) ->
     assert not info.asr, "it hears phonemes, which are no words"
 
 
+@pytest.mark.slow
 def test_a_text_sounds_as_it_does_over_http(house: Running) -> None:
     text = "Good morning. The kettle is on."
 
@@ -131,6 +132,7 @@ def test_a_stream_in_pieces_of_three_characters_is_the_sentences_one_by_one(hous
     assert sound(events) == b"".join(parts), "once, though the whole text came behind its pieces"
 
 
+@pytest.mark.slow
 def test_a_whole_sentence_is_heard_before_the_text_has_ended(house: Running) -> None:
     async def say(client: AsyncTcpClient) -> tuple[str, list[Event]]:
         await client.write_event(SynthesizeStart(voice=SLT).event())
@@ -145,6 +147,7 @@ def test_a_whole_sentence_is_heard_before_the_text_has_ended(house: Running) -> 
     assert [event.type for event in rest][-2:] == ["audio-stop", "synthesize-stopped"]
 
 
+@pytest.mark.slow
 def test_a_connection_serves_several_speeches_and_tells_that_it_lives(house: Running) -> None:
     async def say(client: AsyncTcpClient) -> tuple[list[bytes], str]:
         made = []

@@ -53,6 +53,7 @@ def speech(tmp_path: Path) -> Path:
     return save(tmp_path / "speech.wav", *pieces)
 
 
+@pytest.mark.slow
 def test_all_of_a_long_recording_is_transcribed(stt: Any, speech: Path) -> None:
     """Regression: only the first sentence was."""
     record = stt(speech, "--format", "json").json()
@@ -147,6 +148,7 @@ def test_a3_very_short_audio_is_transcribed_all_the_same(stt: Any, tmp_path: Pat
     stt(save(tmp_path / "x.wav", voice(seconds)))
 
 
+@pytest.mark.slow
 def test_several_inputs_load_one_model_and_keep_their_order(
     stt: Any, tmp_path: Path, speech: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +186,7 @@ def test_g3_a_recording_that_takes_too_long_fails_and_not_the_others(stt: Any, t
     assert stt(speech, "--timeout", 600).stdout == stt(speech).stdout
 
 
+@pytest.mark.slow
 def test_a5_a_fault_in_the_middle_of_a_file_is_that_inputs_error(stt: Any, tmp_path: Path, speech: Path) -> None:
     wave = voice(70)
     wave[RATE * 65] = np.nan
@@ -210,6 +213,7 @@ def test_two_inputs_never_share_an_output(stt: Any, tmp_path: Path, speech: Path
     assert "two inputs would be written" in stt(speech, same, "-o", tmp_path / "out", code=2).stderr
 
 
+@pytest.mark.slow
 def test_audio_comes_from_standard_input(stt: Any, speech: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(speech.read_bytes())))
     assert stt("-").stdout == stt(speech).stdout

@@ -181,6 +181,7 @@ def test_logs_become_a_picture(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.jsonl", "training.png"]
 
 
+@pytest.mark.slow
 def test_a_run_may_begin_with_the_shipped_weights(tmp_path: Path) -> None:
     """Encoder and language model come back as they were exported, so training goes on where the wheel stopped."""
     from tools.train_mini import start

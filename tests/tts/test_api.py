@@ -30,6 +30,7 @@ def speak(engine: VallE, **settings: Any) -> Any:
     return engine.synthesize("hello there", voice="tim", **{"phonemizer": "letters", "seed": 1, **settings})
 
 
+@pytest.mark.slow
 def test_it_says_what_the_command_line_says(tts: Any, engine: VallE, reference: Path, tmp_path: Path) -> None:
     record = tts("--top-p", 0.8)
     chain = ["top-p:0.8", "temperature:0.95"]
@@ -44,6 +45,7 @@ def test_it_says_what_the_command_line_says(tts: Any, engine: VallE, reference: 
     assert speech.save(out, overwrite=True, sidecar=False) == out
 
 
+@pytest.mark.slow
 def test_calls_do_not_depend_on_each_other(engine: VallE) -> None:
     first = speak(engine)
     speak(engine, seed=5, language="de")
@@ -226,6 +228,7 @@ def test_a_small_model_runs_on_one_thread_and_leaves_torchs_number_alone(engine:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_one_reference_needs_no_list(engine: VallE, reference: Path) -> None:
     """Regression: a path was walked through letter by letter, and `/` is a folder."""
     settings = {"phonemizer": "letters", "seed": 1}

@@ -112,6 +112,7 @@ def test_a_notebook_shows_a_player(engine: VallE) -> None:
     assert base64.b64decode(sound) == speech.to_bytes() and "<audio controls" in page and "<b>" not in page
 
 
+@pytest.mark.slow
 def test_progress_is_a_line_that_is_gone_at_the_end(engine: VallE, capsys: pytest.CaptureFixture[str]) -> None:
     """A notebook's stderr isn't a terminal and shows it all the same."""
     speak(engine, progress=True)

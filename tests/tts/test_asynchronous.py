@@ -35,6 +35,7 @@ def with_engine(registry: Registry, model_path: Path) -> Callable[[Callable[[Asy
     return run
 
 
+@pytest.mark.slow
 def test_calls_side_by_side_give_what_they_give_alone(with_engine: Any) -> None:
     async def use(engine: AsyncVallE) -> Any:
         alone = [await engine.synthesize(text, seed=n, **HOW) for n, text in enumerate(TEXTS)]

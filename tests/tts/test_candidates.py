@@ -83,6 +83,7 @@ def scores(speech: Any) -> list[list[dict[str, Any]]]:
     return [part["candidates"] for part in speech.record["parts"]]
 
 
+@pytest.mark.slow
 def test_the_candidate_with_the_highest_score_is_kept(engine: VallE) -> None:
     speech = speak(engine, candidates=4, scorer=("large-codes",))
     assert len(speech.parts) > 1 and speech.record["scorers"] == ["large-codes"]
@@ -117,6 +118,7 @@ def _plain(speech: Any) -> list[list[tuple[Any, ...]]]:
     return [[tuple(each[key] for key in keys) for each in part] for part in scores(speech)]
 
 
+@pytest.mark.slow
 def test_one_candidate_can_be_scored_too(engine: VallE) -> None:
     alone, noted = speak(engine), speak(engine, scorer=("length", "stt"))
     np.testing.assert_array_equal(alone.wave, noted.wave)
@@ -208,6 +210,7 @@ def test_a_part_without_speech_in_any_candidate_is_silent(engine: VallE, monkeyp
         speak(engine, candidates=3, max_tries=1)
 
 
+@pytest.mark.slow
 def test_a_candidate_without_speech_is_never_kept(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     from vall_e_tts.synthesis import takes
 

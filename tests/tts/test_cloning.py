@@ -34,6 +34,7 @@ def test_level_0_is_taken_from_a_neutral_prompt_where_the_reference_leads_nowher
     strange = bent(0.75)
     part = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]
     assert part["verdict"] == "ok" and part["rung"] == "neutral prompt"
+    assert any("made with a neutral prompt" in each for each in engine.synthesize(TEXT, strange, seed=1).warnings)
     assert [each["rung"] for each in part["attempts"]] == ["as asked", "as asked", "neutral prompt"]
     assert [each["verdict"] for each in part["attempts"]] == ["lost", "lost", "ok"]
     again = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]

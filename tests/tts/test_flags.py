@@ -271,6 +271,7 @@ def test_a_flag_that_only_adjusts_what_is_off_is_told(tts: Any, make_model: Any,
     assert "nothing without" not in tts.run("--dry-base", 3, "--max-ar-steps", 5, model=advised).stderr
 
 
+@pytest.mark.slow
 def test_truncation_flags_serve_a_model_without_ar(tts: Any, len_model_path: Path) -> None:
     drawn = ("--max-tries", 1, "--nar-temp", 2)
     record = tts(*drawn, "--top-k", 2, model=len_model_path)
@@ -349,6 +350,7 @@ def pickled(path: Path, suffix: str) -> Path:
     return path.with_suffix(suffix)
 
 
+@pytest.mark.slow
 def test_a_pause_lies_between_parts_and_is_counted(tts: Any) -> None:
     text = "One two three four five six seven eight. Nine ten eleven twelve thirteen fourteen."
     short, long = tts("--pause", 0, text=text), tts("--pause", 0.5, text=text)

@@ -303,6 +303,7 @@ def test_the_pitch_stays(speed: float) -> None:
     assert np.argmax(spectrum) * rate / (1 << 20) == pytest.approx(220.0, rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_language_that_the_model_did_not_learn_is_said_once(
     registry: Registry, make_model: Any, tmp_path: Path
 ) -> None:

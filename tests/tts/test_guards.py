@@ -141,6 +141,7 @@ def test_e6_the_number_of_threads_does_not_show(tts: Any) -> None:
     assert [part["codes_sha256"] for part in one["parts"]] == [part["codes_sha256"] for part in two["parts"]]
 
 
+@pytest.mark.slow
 def test_e7_seed_zero_is_a_seed(tts: Any) -> None:
     """Regression: seed 0 was replaced by the clock."""
     first, second = tts(seed=0), tts(seed=0)

@@ -76,6 +76,7 @@ def test_the_record_says_which_chain_was_heard(tts: Any, make_model: Any) -> Non
     assert tts()["parts"][0]["rung"] == "as asked"
 
 
+@pytest.mark.slow
 def test_a_retried_part_is_heard_by_its_own_chain(tts: Any, make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the third try is good: its codes are those of a run whose chain was `ras` with that try's seed."""
     from vall_e_tts.synthesis import takes

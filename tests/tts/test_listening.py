@@ -85,6 +85,7 @@ def test_it_is_left_out_where_it_means_nothing_and_the_record_says_why(voice: Va
     assert few == "not all levels are made"
 
 
+@pytest.mark.slow
 def test_a_model_that_nothing_is_known_of_listens_only_if_told(tts: Any, make_model: Any) -> None:
     assert tts(seed=1)["listen"]["on"] is False
     told = tts("--listen", "on", "--voice-fallback", "tim", seed=1)

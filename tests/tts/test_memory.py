@@ -36,6 +36,7 @@ def test_a_row_is_as_large_as_its_cache() -> None:
     assert memory.cache_bytes(model, 70) * 5 == real
 
 
+@pytest.mark.slow
 def test_a_smaller_batch_says_the_same_and_is_told(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = engine.synthesize(TEXT, voice="tim", **SETTINGS)
     assert len(plain.parts) > 2 and plain.record["passes"]["batch_size"] == 8

@@ -38,6 +38,7 @@ def test_a_run_is_repeated_bit_for_bit(tts: Any, flags: tuple[object, ...]) -> N
     assert after["seed"] == before["seed"] == 1
 
 
+@pytest.mark.slow
 def test_a_run_without_a_seed_is_repeated_too(tts: Any) -> None:
     tts.run(seed=None)
     audio = tts.out.read_bytes()

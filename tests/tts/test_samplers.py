@@ -99,6 +99,7 @@ def test_samplers_in_a_file(tts: Any, tmp_path: Any) -> None:
     assert found["dry"]["breakers"] == [1] and found["top-p"] == {"p": 0.8}
 
 
+@pytest.mark.slow
 def test_guidance_by_a_sampler_and_by_its_flag_agree_where_nothing_is_rescaled(tts: Any) -> None:
     greedy = ("--max-ar-steps", 30, "--max-levels", 0)
     flag = tts("--cfg-strength", 3, "--cfg-rescale", 0, "--ar-temp", 0, *greedy)

@@ -61,6 +61,7 @@ def test_whatever_runs_beside_it_a_request_gets_the_same_bytes(engine: VallE) ->
         assert scheduler.idle and scheduler.active == 0
 
 
+@pytest.mark.slow
 def test_one_that_leaves_frees_its_rows_and_nobody_notices(engine: VallE) -> None:
     scheduler = Scheduler(engine, rows=4, alike=True)
     (expected,) = finish(scheduler, [begin(scheduler, 1)])
@@ -77,6 +78,7 @@ def test_one_that_leaves_frees_its_rows_and_nobody_notices(engine: VallE) -> Non
         _ = leaves.record
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_one_is_its_own(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler = Scheduler(engine, rows=4, alike=True)
     (expected,) = finish(scheduler, [begin(scheduler, 1)])
@@ -96,6 +98,7 @@ def test_what_goes_wrong_in_one_is_its_own(engine: VallE, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(np.concatenate([*found, *finish(scheduler, [good])]), expected)
 
 
+@pytest.mark.slow
 def test_a_stream_may_be_asked_while_others_run(engine: VallE) -> None:
     scheduler = Scheduler(engine, rows=4, alike=True)
     one, other = begin(scheduler, 0), begin(scheduler, 2)

@@ -42,6 +42,7 @@ def test_the_same_seed_gives_the_same_codes(tts: Any, flags: Sequence[object]) -
     assert codes(first) == codes(again) != codes(plain(tts, *SHORT))
 
 
+@pytest.mark.slow
 def test_flags_and_chain_are_two_spellings(tts: Any) -> None:
     flags = tts("--ar-temp", 1, "--beam-width", 3, *SHORT)
     assert chain_names(flags) == ["temperature", "multinomial", "beam"] or chain_names(flags) == ["multinomial", "beam"]

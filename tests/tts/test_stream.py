@@ -69,6 +69,7 @@ def test_the_size_of_a_batch_says_nothing(engine: VallE) -> None:
     np.testing.assert_array_equal(small, large)
 
 
+@pytest.mark.slow
 def test_the_first_sound_comes_before_the_rest_is_made(engine: VallE) -> None:
     """Level 0 is counted by its steps: of the whole text, of the first section, of the first piece."""
 
@@ -86,6 +87,7 @@ def test_the_first_sound_comes_before_the_rest_is_made(engine: VallE) -> None:
     assert piece < first and piece <= 20
 
 
+@pytest.mark.slow
 def test_in_pieces_level_0_is_the_same_and_the_samples_add_up(engine: VallE) -> None:
     options = replace(stream(engine)._plan.options, max_tries=1)  # what has been heard isn't tried again
     request = SpeechRequest(LONG, (), "tim", None, "tts", options)

@@ -150,6 +150,7 @@ def test_several_lines_make_one_file_in_order(tts: Any) -> None:
     assert starts == pytest.approx([0, *ends[:-1]]) and soundfile.info(tts.out).duration == pytest.approx(ends[-1])
 
 
+@pytest.mark.slow
 def test_batched_results_keep_the_order_of_the_text(tts: Any) -> None:
     """Regression: batches were sorted by length and came back sorted."""
     text = "This is the longest sentence of all of them by far. A middle sized sentence it is. Here is a short one."

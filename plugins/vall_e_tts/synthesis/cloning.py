@@ -81,6 +81,13 @@ class Trial:
         )
 
 
+def said_neutrally(parts: int, total: int, prepared: PreparedSpeech) -> str:
+    """The warning that so many parts have a neutral prompt."""
+    what = "the text" if total == 1 else f"{parts} of {total} parts"
+    how = "made with a neutral prompt, which is clear but less like it"
+    return f"the model couldn't say {what} like {names(prepared)}: {how}"
+
+
 def names(prepared: PreparedSpeech) -> str:
     """The references, as a user knows them."""
     return ", ".join(_name(each.record()) for each in prepared.references)

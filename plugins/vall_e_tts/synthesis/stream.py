@@ -13,7 +13,7 @@ from vall_e_audio import Joiner, Placed, Wave, paced
 from vall_e_core import InputError
 
 from .candidates import Chosen, alike
-from .cloning import Trial
+from .cloning import NEUTRAL, Trial, said_neutrally
 from .results import Part, Speech
 from .run import Sound, SpeechRun
 from .speech_record import speech_record
@@ -278,6 +278,8 @@ class SpeechStream(Iterator[Wave]):
                 "no speech produced", cause=f"the model stopped at once in {self._records[0]['tries']} tries",
                 try_="another --seed, another reference, or a longer text",
             )  # fmt: skip
+        if neutral := sum(each["rung"] == NEUTRAL for each in self._records):
+            self._run.warnings.append(said_neutrally(neutral, len(self._records), self._plan.prepared))
         if self._alike:
             self._run.warnings.append("all candidates are alike: the sampling chain draws nothing")
         self._record = speech_record(self._run, self._records, self._samples, self._spent)
