@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import vall_e_mini
 from tools.train_mini import encode, probe, resume, split_codec, split_vocoder, teacher
 from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled, varied
 from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig
@@ -19,11 +20,8 @@ from tools.train_mini.export import TRAINING_ONLY, write_codec
 from tools.train_mini.kokoro import merged, trimmed
 from tools.train_mini.model import Sampler
 from vall_e_core import BuildContext
-from vall_e_mini.codec import load
-from vall_e_mini.shape import SplitShape
-from vall_e_mini.split import SplitEncoder, SplitVocoder
 
-SHAPE = SplitShape(
+SHAPE = split_codec.SplitShape(
     levels=3, codebook_size=8, content=4, latent=8, content_width=8, content_layers=1, width=8, encoder_layers=1,
     decoder_layers=1, vocoder_width=8, vocoder_layers=1,
 )  # fmt: skip
@@ -162,7 +160,7 @@ def test_bands_are_stretched_and_nothing_else() -> None:
 
 def test_codes_decode_to_the_sum_of_their_levels() -> None:
     torch.manual_seed(0)
-    encoder = SplitEncoder(SHAPE)
+    encoder = split_codec.SplitEncoder(SHAPE)
     with torch.no_grad():
         for level in (encoder.quantizer.first, *encoder.quantizer.rest):
             level._codebook.embed.copy_(torch.randn_like(level._codebook.embed))
@@ -224,10 +222,13 @@ def test_the_codes_of_every_voice_go_to_the_language_model(run_dir: Path) -> Non
     assert 1 not in sampler.ids and 1 not in sampler.speakers["x"] and 1 in sampler.prompts["x"]
 
 
-def test_the_product_reads_the_file_and_makes_the_codes_that_were_trained_on(run_dir: Path) -> None:
+def test_the_product_reads_the_file_and_makes_the_codes_that_were_trained_on(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Encoded with the weights in 8 bits on both sides; decoded in windows as well as whole."""
+    monkeypatch.setattr(vall_e_mini, "DATA", run_dir)
     torch.manual_seed(0)
-    trainer, vocoder = split_codec.CodecTrainer(SHAPE), SplitVocoder(SHAPE)
+    trainer, vocoder = split_codec.CodecTrainer(SHAPE), split_vocoder.SplitVocoder(SHAPE)
     for level in (trainer.encoder.quantizer.first, *trainer.encoder.quantizer.rest):
         level._codebook.embed.normal_()
         level._codebook.inited.fill_(1.0)
@@ -239,7 +240,7 @@ def test_the_product_reads_the_file_and_makes_the_codes_that_were_trained_on(run
     corpus, wave = encode.EncodedCorpus(run_dir), torch.from_numpy(Corpus(run_dir).wave(0).copy())
     write_codec(run_dir / "codec.safetensors", SHAPE, trainer.state_dict(), vocoder.state_dict())
 
-    codec = load(run_dir / "codec.safetensors", BuildContext())
+    codec = vall_e_mini.MiniCodec().build(BuildContext())
     assert (codec.sample_rate, codec.frame_rate, codec.levels, codec.codebook_size) == (24_000, 40.0, 3, 8)
     codes = codec.encode(wave)
     np.testing.assert_array_equal(codes.numpy(), corpus.codes(0))
@@ -254,7 +255,7 @@ def test_the_product_reads_the_file_and_makes_the_codes_that_were_trained_on(run
     with torch.no_grad():
         trainer.encoder.quantizer.lift.bias += 1.0
     write_codec(run_dir / "codec.safetensors", SHAPE, trainer.state_dict(), vocoder.state_dict())
-    assert load(run_dir / "codec.safetensors", BuildContext()).code_books_sha256 != before, "codes mean something else"
+    assert vall_e_mini.MiniCodec().build(BuildContext()).code_books_sha256 != before, "codes mean something else"
     vocoder_alone = {k: v for k, v in trainer.state_dict().items() if "content" not in k}
     with pytest.raises(ValueError, match=r"lack encoder\.content"):
         write_codec(run_dir / "codec.safetensors", SHAPE, vocoder_alone, vocoder.state_dict())
@@ -272,7 +273,7 @@ def test_a_probe_tells_what_is_there_and_nothing_else() -> None:
 
 def test_the_codec_is_probed_level_by_level(run_dir: Path) -> None:
     torch.manual_seed(0)
-    encoder = SplitEncoder(SHAPE).eval()
+    encoder = split_codec.SplitEncoder(SHAPE).eval()
     for level in (encoder.quantizer.first, *encoder.quantizer.rest):
         level._codebook.embed.normal_()
         level._codebook.inited.fill_(1.0)
