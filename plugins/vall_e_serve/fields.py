@@ -90,6 +90,7 @@ class TranscriptionFields(Component):
 
     model: str | None = param(None, help="the model, or one of its aliases")
     language: str = param("en", help="language spoken")
+    spell: str = param("auto", help="the speller that writes words; auto is one for the language, none gives phonemes")
     response_format: str = param(
         "json", choices=("json", "text", "srt", "verbose_json", "vtt"), help="the shape of the result"
     )

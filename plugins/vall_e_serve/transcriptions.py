@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from vall_e_core import UsageError
 from vall_e_core.sampling.running import ChainRequest
-from vall_e_stt import HearingOptions, Transcription
+from vall_e_stt import HearingOptions, Transcription, find_speller
 from vall_e_tts import CallWork, EngineJob
 
 from .bodies import AUDIO_LIMIT, Form, read_form
@@ -66,7 +66,7 @@ async def transcriptions(request: Request) -> Response:
     server.keep(visit, heard.record, None)
     visit.note(audio_seconds=round(heard.seconds, 3), ignored=list(ignored))
     response = answer(heard, fields)
-    response.headers["X-VallE-Alphabet"] = "ipa"
+    response.headers["X-VallE-Alphabet"] = alphabet(heard)
     if ignored:
         response.headers["X-VallE-Ignored"] = ", ".join(ignored)
     return response
@@ -81,9 +81,13 @@ def _checked(
     ignored_fields(server, strange)
     check_model(server, fields.model)
     try:
-        how = HearingOptions(language=fields.language)
+        how = HearingOptions(language=fields.language, spell=fields.spell)
     except UsageError as error:
         raise HttpError(400, line(error), code="bad_value", param="language") from error
+    try:
+        find_speller(server.engine.registry, how.spell, how.language)
+    except UsageError as error:
+        raise HttpError(400, line(error), code="bad_value", param="spell") from error
     upload = form.files.get("file")
     if upload is None:
         raise HttpError(400, "file is missing: a recording", code="missing_field", param="file")
@@ -91,29 +95,34 @@ def _checked(
     return fields, how, clip, ignored_fields(server, [each for each in unknown if each in _IGNORED])
 
 
+def alphabet(heard: Transcription) -> str:
+    """What the text of a transcription is written in: `words`, or `ipa` where nothing spelled it."""
+    return "ipa" if heard.text is None else "words"
+
+
 def answer(heard: Transcription, fields: TranscriptionFields) -> Response:
     """A transcription in the shape that was asked for."""
     if fields.stream:
         return Response("".join(_events(heard)), media_type=EVENTS, headers={"Cache-Control": "no-store"})
     if fields.response_format == "text":
-        return PlainTextResponse(f"{heard.phonemes}\n")
+        return PlainTextResponse(f"{heard.shown}\n")
     if fields.response_format in ("srt", "vtt"):
         return PlainTextResponse(_cues(heard, vtt=fields.response_format == "vtt"))
     if fields.response_format == "verbose_json":
         return JSONResponse(_verbose(heard, fields))
-    return JSONResponse({"text": heard.phonemes})
+    return JSONResponse({"text": heard.shown})
 
 
 def _verbose(heard: Transcription, fields: TranscriptionFields) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "task": "transcribe", "language": fields.language, "duration": round(heard.seconds, 6), "text": heard.phonemes,
-        "alphabet": "ipa",
+        "task": "transcribe", "language": fields.language, "duration": round(heard.seconds, 6), "text": heard.shown,
+        "alphabet": alphabet(heard), "phonemes": heard.phonemes,
     }  # fmt: skip
     if "segment" in fields.timestamp_granularities:
         found["segments"] = [
             {
                 "id": at, "seek": round(100 * each.start), "start": round(each.start, 3),
-                "end": round(each.start + each.seconds, 3), "text": each.phonemes, "tokens": [],
+                "end": round(each.start + each.seconds, 3), "text": each.shown, "tokens": [],
                 "temperature": fields.temperature,
                 "avg_logprob": round(each.log_probability / max(len(each.phonemes), 1), 6), "compression_ratio": 1.0,
                 "no_speech_prob": 0.0 if each.phonemes else 1.0,
@@ -129,7 +138,7 @@ def _verbose(heard: Transcription, fields: TranscriptionFields) -> dict[str, Any
 def _words(heard: Transcription) -> Iterator[dict[str, Any]]:
     """Words with times that are estimated: a window's time is shared out by the length of its words."""
     for each in heard.windows:
-        words = each.phonemes.split()
+        words = each.shown.split()
         total, done = sum(map(len, words)), 0
         for word in words:
             start = each.start + each.seconds * done / total
@@ -140,10 +149,10 @@ def _words(heard: Transcription) -> Iterator[dict[str, Any]]:
 
 def _cues(heard: Transcription, *, vtt: bool) -> str:
     lines = ["WEBVTT", ""] if vtt else []
-    for number, each in enumerate((one for one in heard.windows if one.phonemes), 1):
+    for number, each in enumerate((one for one in heard.windows if one.shown), 1):
         point = "." if vtt else ","
         times = f"{_clock(each.start, point)} --> {_clock(each.start + each.seconds, point)}"
-        lines += [*([] if vtt else [str(number)]), times, each.phonemes, ""]
+        lines += [*([] if vtt else [str(number)]), times, each.shown, ""]
     return "\n".join(lines)
 
 
@@ -156,7 +165,7 @@ def _clock(seconds: float, point: str) -> str:
 def _events(heard: Transcription) -> Iterator[str]:
     lead = ""
     for each in heard.windows:
-        if each.phonemes:
-            yield f"data: {json.dumps({'type': 'transcript.text.delta', 'delta': lead + each.phonemes})}\n\n"
+        if each.shown:
+            yield f"data: {json.dumps({'type': 'transcript.text.delta', 'delta': lead + each.shown})}\n\n"
             lead = " "
-    yield f"data: {json.dumps({'type': 'transcript.text.done', 'text': heard.phonemes})}\n\n"
+    yield f"data: {json.dumps({'type': 'transcript.text.done', 'text': heard.shown})}\n\n"

@@ -22,6 +22,11 @@ class Heard:
     text: str | None = None
     """What the speller made of the phonemes; None without one."""
 
+    @property
+    def shown(self) -> str:
+        """The words, or without a speller the phonemes."""
+        return self.phonemes if self.text is None else self.text
+
 
 @dataclass(frozen=True)
 class Transcription:

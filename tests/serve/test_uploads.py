@@ -170,10 +170,21 @@ def hear(served: Running, data: bytes = WAV, **fields: str) -> Answer:
 
 @pytest.mark.slow
 def test_a_recording_is_transcribed_as_the_engine_hears_it(served: Running, engine: VallE) -> None:
-    answer = hear(served)
+    answer = hear(served, spell="none")
     assert answer.json == {"text": engine.transcribe(WAV).phonemes}
     assert answer.headers["x-valle-alphabet"] == "ipa"
-    assert hear(served, response_format="text").body.decode().strip() == answer.json["text"]
+    assert hear(served, spell="none", response_format="text").body.decode().strip() == answer.json["text"]
+
+
+def test_the_text_is_words_where_a_speller_writes_the_language(served: Running, engine: VallE) -> None:
+    heard = engine.transcribe(WAV, spell="english")
+    for fields in ({}, {"spell": "auto"}, {"spell": "english"}):
+        answer = hear(served, **fields)
+        assert answer.json == {"text": heard.text} and answer.headers["x-valle-alphabet"] == "words"
+    whole = hear(served, response_format="verbose_json").json
+    assert (whole["text"], whole["phonemes"], whole["alphabet"]) == (heard.text, heard.phonemes, "words")
+    german = hear(served, language="de")
+    assert german.headers["x-valle-alphabet"] == "ipa" and german.json["text"]
 
 
 @pytest.mark.slow
@@ -206,7 +217,8 @@ def test_silence_is_no_error(served: Running) -> None:
     [
         ({"response_format": "diarized_json"}, "response_format"), ({"temperature": "2"}, "temperature"),
         ({"timestamp_granularities[]": "letter"}, "timestamp_granularities"), ({"stream": "perhaps"}, "stream"),
-        ({"language": ""}, "language"),
+        ({"language": ""}, "language"), ({"spell": "nobody"}, "spell"),
+        ({"spell": "english", "language": "de"}, "spell"),
     ],
 )  # fmt: skip
 def test_wrong_fields_of_a_transcription_are_named(served: Running, fields: dict[str, str], param: str) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
 import threading
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.error import Error
@@ -28,14 +32,17 @@ from wyoming.tts import (
 
 from vall_e_core import Registry, UsageError
 from vall_e_serve import ServeOptions
+from vall_e_serve.errors import HttpError
 from vall_e_serve.wyoming.events import LONGEST_EVENT
 from vall_e_serve.wyoming.listener import MOST_CONNECTIONS, wyoming_socket
+from vall_e_serve.wyoming.recording import SentAudio
 from vall_e_serve.wyoming.sentences import SentenceBuffer
 from vall_e_tts import VallE
 
 from .running import Running, running
 
 ADDRESS = "tcp://127.0.0.1:0"
+WAV = (Path(__file__).parents[2] / "examples" / "slt.wav").read_bytes()
 SLT = SynthesizeVoice(name="slt")
 
 
@@ -84,21 +91,95 @@ def pcm(house: Running, text: str) -> bytes:
     return answer.body
 
 
-def test_it_tells_its_voices_and_that_text_may_come_in_pieces(house: Running) -> None:
-    async def say(client: AsyncTcpClient) -> Info:
-        await client.write_event(Describe().event())
-        event = await client.read_event()
-        assert event is not None
-        return Info.from_event(event)
+async def told(client: AsyncTcpClient) -> Info:
+    """What the server tells of itself."""
+    await client.write_event(Describe().event())
+    event = await client.read_event()
+    assert event is not None
+    return Info.from_event(event)
 
-    info = talk(house, say)
+
+async def transcribed(client: AsyncTcpClient, data: bytes) -> list[Event]:
+    """The events that come back for a recording, sent as Home Assistant sends it."""
+    with wave.open(io.BytesIO(data)) as file:
+        rate, width, channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
+        samples = file.readframes(file.getnframes())
+    await client.write_event(Transcribe(language="en").event())
+    await client.write_event(AudioStart(rate=rate, width=width, channels=channels).event())
+    for at in range(0, len(samples), 2_048):
+        chunk = AudioChunk(rate=rate, width=width, channels=channels, audio=samples[at : at + 2_048])
+        await client.write_event(chunk.event())
+    await client.write_event(AudioStop().event())
+    return await heard(client, "transcript")
+
+
+def test_it_tells_its_voices_and_that_text_may_come_in_pieces(house: Running) -> None:
+    info = talk(house, told)
     (program,) = info.tts
     assert program.installed and program.supports_synthesize_streaming
     assert {"slt", "rms"} <= {voice.name for voice in program.voices}
     assert "alloy" not in {voice.name for voice in program.voices}
     packaged = [voice for voice in program.voices if voice.name in ("slt", "rms")]
     assert all(voice.installed and voice.languages == ["en"] for voice in packaged)
-    assert not info.asr, "it hears phonemes, which are no words"
+    (listener,) = info.asr
+    assert listener.installed and [each.languages for each in listener.models] == [["en"]]
+
+
+def test_without_a_speller_it_offers_no_transcription(engine: VallE) -> None:
+    plain = Registry.load(environ={"VALL_E_DISABLE": "spelling"}, third_party=False)
+    with running(plain, lambda: engine, wyoming=ADDRESS) as house:
+        info = talk(house, told)
+        assert info.tts and not info.asr, "it hears phonemes, which are no words"
+        (event,) = talk(house, lambda client: transcribed(client, WAV))
+        assert Error.from_event(event).code == "bad_value"
+
+
+def test_a_recording_in_chunks_becomes_its_words(house: Running, engine: VallE) -> None:
+    wanted = engine.transcribe(WAV, spell="english").text
+
+    async def say(client: AsyncTcpClient) -> list[Event]:
+        first = await transcribed(client, WAV)
+        await client.write_event(Synthesize("Hello.", voice=SLT).event())
+        return [*first, *await heard(client, "audio-stop"), *await transcribed(client, WAV)]
+
+    events = talk(house, say)
+    texts = [Transcript.from_event(each) for each in events if each.type == "transcript"]
+    assert [each.text for each in texts] == [wanted, wanted] and {each.language for each in texts} == {"en"}
+    assert [each.type for each in events if each.type.startswith("audio-st")] == ["audio-start", "audio-stop"]
+
+
+@pytest.mark.parametrize(
+    ("language", "format_", "code"),
+    [
+        ("xx", {"rate": 16_000, "width": 2, "channels": 1}, "bad_value"),
+        ("en", {"rate": 0, "width": 2, "channels": 1}, "bad_audio"),
+        ("en", {"rate": 16_000, "width": 99, "channels": 1}, "bad_audio"),
+        ("en", {"rate": "x" * 5_000, "width": 2, "channels": 1}, "bad_audio"),
+        ("en", {}, "bad_audio"),
+    ],
+)
+def test_what_cannot_be_transcribed_is_one_error_and_the_end(
+    house: Running, language: str, format_: dict[str, Any], code: str
+) -> None:
+    async def say(client: AsyncTcpClient) -> list[Event]:
+        await client.write_event(Transcribe(language=language).event())
+        await client.write_event(Event("audio-start", format_))
+        await client.write_event(Event("audio-chunk", {**format_}, b"\0\0" * 8_000))
+        await client.write_event(AudioStop().event())
+        return await heard(client, "")
+
+    (event,) = talk(house, say)
+    error = Error.from_event(event)
+    assert error.code == code and error.text and len(error.text) < 300 and "/" not in error.text
+
+
+def test_a_recording_that_is_too_long_is_refused_and_not_kept() -> None:
+    sent = SentAudio("en", {"rate": 16_000, "width": 2, "channels": 1}, room=10_000)
+    for _ in range(50):
+        sent.add(bytes(1_000))
+        assert len(sent.samples) <= 10_000
+    with pytest.raises(HttpError, match="more than"):
+        sent.file()
 
 
 @pytest.mark.slow

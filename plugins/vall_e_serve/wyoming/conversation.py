@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event, Eventable, async_write_event
@@ -15,8 +16,10 @@ from wyoming.info import Describe
 from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
-from vall_e_tts import EngineJob
+from vall_e_stt import Transcription
+from vall_e_tts import CallWork, EngineJob
 
+from ..bodies import AUDIO_LIMIT
 from ..delivery import JobWatch
 from ..errors import HttpError, told
 from ..server import Server, Visit, new_id
@@ -24,6 +27,7 @@ from ..sound import encoder
 from ..speech import check, kept
 from .events import BoundedReader, read_event
 from .program import Program
+from .recording import USUAL_LANGUAGE, SentAudio
 from .sentences import SentenceBuffer
 
 OWNER = "wyoming"
@@ -68,14 +72,16 @@ class Speech:
 
 
 class Conversation:
-    """What happens on a connection. Speeches are made one after the other; their text is read meanwhile."""
+    """What happens on a connection. Speeches and transcriptions are made in turn; what comes is read meanwhile."""
 
     def __init__(
         self, server: Server, program: Program, reader: BoundedReader, writer: asyncio.StreamWriter
     ) -> None:  # fmt: skip
         self._server, self._program = server, program
         self._reader, self._writer = reader, writer
-        self._speeches: deque[Speech] = deque()
+        self._waiting: deque[Speech | SentAudio] = deque()
+        self._language = USUAL_LANGUAGE
+        self._recording: SentAudio | None = None
         self._news, self._left = asyncio.Event(), asyncio.Event()
         self._saying = False
 
@@ -114,41 +120,59 @@ class Conversation:
     async def _take(self, event: Event) -> None:
         """Do what an event asks for, or have it done."""
         data = event.data
-        streaming = bool(self._speeches) and self._speeches[-1].streamed and not self._speeches[-1].ended
+        last = self._waiting[-1] if self._waiting else None
+        speech = last if isinstance(last, Speech) and last.streamed and not last.ended else None
         if Describe.is_type(event.type):
             await self._write(await self._program.event())
         elif Ping.is_type(event.type):
             await self._write(Pong(text=data.get("text")).event())
         elif SynthesizeStart.is_type(event.type):
             self._begin(data, streamed=True)
-        elif SynthesizeChunk.is_type(event.type) and streaming:
-            self._speeches[-1].add(str(data.get("text", "")))
-        elif SynthesizeStop.is_type(event.type) and streaming:
-            self._speeches[-1].end()
-        elif Synthesize.is_type(event.type) and not streaming:  # within a stream it repeats what came in pieces
-            self._begin(data, streamed=False)
-            self._speeches[-1].add(str(data.get("text", "")))
-            self._speeches[-1].end()
+        elif SynthesizeChunk.is_type(event.type) and speech is not None:
+            speech.add(str(data.get("text", "")))
+        elif SynthesizeStop.is_type(event.type) and speech is not None:
+            speech.end()
+        elif Synthesize.is_type(event.type) and speech is None:  # within a stream it repeats what came in pieces
+            whole = self._begin(data, streamed=False)
+            whole.add(str(data.get("text", "")))
+            whole.end()
+        else:
+            self._record(event)
         self._news.set()
 
-    def _begin(self, data: dict[str, Any], *, streamed: bool) -> None:
+    def _record(self, event: Event) -> None:
+        """What an event says of a recording that is to be transcribed."""
+        if Transcribe.is_type(event.type):
+            language = event.data.get("language")
+            self._language = language if isinstance(language, str) and language else USUAL_LANGUAGE
+        elif AudioStart.is_type(event.type):
+            waiting = sum(len(each.samples) for each in self._waiting if isinstance(each, SentAudio))
+            self._recording = SentAudio(self._language, event.data, AUDIO_LIMIT - waiting)
+        elif AudioChunk.is_type(event.type) and self._recording is not None:
+            self._recording.add(event.payload or b"")
+        elif AudioStop.is_type(event.type) and self._recording is not None:
+            self._waiting.append(self._recording)
+            self._recording = None
+
+    def _begin(self, data: dict[str, Any], *, streamed: bool) -> Speech:
         """A speech in the voice that is asked for."""
-        if self._speeches and not self._speeches[-1].ended:
-            self._speeches[-1].end()  # another begins: no more of it can come
+        if self._waiting and isinstance(self._waiting[-1], Speech) and not self._waiting[-1].ended:
+            self._waiting[-1].end()  # another begins: no more of it can come
         voice = data.get("voice")
         name = voice.get("name") if isinstance(voice, dict) else None
-        self._speeches.append(
-            Speech(name if isinstance(name, str) else None, streamed, data.get("text_format") == "ssml")
-        )
+        speech = Speech(name if isinstance(name, str) else None, streamed, data.get("text_format") == "ssml")
+        self._waiting.append(speech)
+        return speech
 
     async def _speak(self) -> None:
         """Make the speeches in turn; the first that fails ends the connection."""
         try:
             while True:
-                while not self._speeches:
+                while not self._waiting:
                     await self._next_news()
-                await self._make(self._speeches[0])
-                self._speeches.popleft()
+                first = self._waiting[0]
+                await (self._make(first) if isinstance(first, Speech) else self._transcribe(first))
+                self._waiting.popleft()
         except (OSError, asyncio.CancelledError):
             raise
         except Exception as error:  # whatever it is, the client is told in one sentence and the log has more
@@ -178,6 +202,26 @@ class Conversation:
         await self._write(AudioStop())
         if speech.streamed:
             await self._write(SynthesizeStopped())
+
+    async def _transcribe(self, recording: SentAudio) -> None:
+        """The words of one recording."""
+        server, visit = self._server, Visit(new_id(), key=OWNER, route=OWNER, format="text")
+        self._saying = True
+        try:
+            call = await server.work(recording.call, server)
+            visit.job = EngineJob(CallWork(call), owner=OWNER)
+            server.admission.submit(visit.job)
+            watch = JobWatch(server, visit.job, self._left.wait())
+            try:
+                await watch.next()
+            finally:
+                watch.close()
+            heard: Transcription = visit.job.result
+            await self._write(Transcript(text=heard.shown, language=recording.language))
+            server.keep(visit, heard.record, None)
+            server.log({"id": visit.id, "route": OWNER, "status": 200, "audio_seconds": round(heard.seconds, 3)})
+        finally:
+            self._saying = False
 
     async def _say(self, speech: Speech, text: str, rate: int) -> None:
         """The sound of some text, as it is made."""

@@ -1,13 +1,14 @@
-"""What the server tells of itself: one program with its voices."""
+"""What the server tells of itself: a program with its voices, and one that transcribes if something writes words."""
 
 from __future__ import annotations
 
 import asyncio
 
 from wyoming.event import Event
-from wyoming.info import Attribution, Info, TtsProgram, TtsVoice
+from wyoming.info import AsrModel, AsrProgram, Attribution, Info, TtsProgram, TtsVoice
 
-from vall_e_core import __version__
+from vall_e_core import ModelError, __version__
+from vall_e_stt import Speller, require_stt
 
 from ..server import Server
 
@@ -50,8 +51,27 @@ class Program:
                     name="vall-e", attribution=_BY, installed=True, description="VALL-E speech", version=__version__,
                     voices=self._voices(), supports_synthesize_streaming=True,
                 )
-            ]
+            ],
+            asr=self._transcribers(),
         ).event()  # fmt: skip
+
+    def _transcribers(self) -> list[AsrProgram]:
+        """Clients expect words: without a speller there is none, nor with a model that can't transcribe."""
+        spellers = self._server.registry.all(Speller).values()
+        languages = sorted({language for each in spellers for language in each.languages})
+        try:
+            require_stt(self._server.engine)
+        except ModelError:
+            return []
+        model = AsrModel(
+            name="vall-e", attribution=_BY, installed=True, description="VALL-E transcription", version=__version__,
+            languages=languages,
+        )  # fmt: skip
+        program = AsrProgram(
+            name="vall-e", attribution=_BY, installed=True, description="VALL-E transcription", version=__version__,
+            models=[model],
+        )  # fmt: skip
+        return [program] if languages else []
 
     def _voices(self) -> list[TtsVoice]:
         """The voices by their own names; what OpenAI's names stand for is among them."""
