@@ -31,7 +31,7 @@ else:
         },
     )
 
-requires = ("tts", "voices")
+requires = ("stt", "tts", "voices")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,15 @@ class _BatchFlags(Component):
         "wav", choices=("wav", "flac", "ogg", "opus", "mp3", "pcm_s16le", "pcm_f32le", "codes"),
         help="of the files; codes keeps only the codes, as .npy",
     )  # fmt: skip
+    task: str = param(
+        "tts", choices=("tts", "stt"),
+        help="stt transcribes recordings: MANIFEST is a folder, or has a field audio (or NeMo's audio_filepath)",
+    )  # fmt: skip
+    window: float | None = param(None, min=1.0, max=60.0, unit="s", help="as for `vall-e stt`")
+    vad: str = param("auto", choices=("auto", "silero", "energy", "off"), help="as for `vall-e stt`")
+    engine_workers: int = param(
+        1, min=1, max=256, help="processes that make rows, each with a model of its own: one for each core, say"
+    )
     shard: str | None = param(
         None, metavar="I/N", help="make only share I of N, from 0 on; several runs may share DIR this way"
     )

@@ -12,12 +12,14 @@ from vall_e_core import Registry
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import write_json
 from vall_e_lm import ModelOptions
+from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions, VallE
 
 from .folder import Scan, alone_in, working_in
 from .identity import Sources, identify
 from .jobs import Job, Planner
 from .journal import Journal
+from .processes import ProcessWorkers
 from .results import ABOUT, write_results
 from .rows import Problem, Row, RowResult, Shard
 from .running import Run, Tally, Workers, result_of
@@ -80,6 +82,7 @@ class Batch:
         model: ModelOptions | None = None,
         engine: VallE | None = None,
         registry: Registry | None = None,
+        hearing: HearingOptions | None = None,
         name: str = "the batch",
         problems: Iterable[Problem] = (),
         notify: Callable[[str], None] = lambda _line: None,
@@ -100,6 +103,7 @@ class Batch:
             model: which model.
             engine: a model that is loaded already; `model` is then what it was loaded with.
             registry: the plugins to use, instead of those installed.
+            hearing: the rows are recordings, and are transcribed in this way. Each has the phonemes in a text file.
             name: what error messages call the batch.
             problems: what was wrong with the manifest that the rows come from.
             notify: takes one-line notices.
@@ -119,7 +123,7 @@ class Batch:
             options or SpeechOptions(), settings, "Batch", self.registry, dict.fromkeys(("ar", "nar"))
         )
         self.defaults = Defaults(
-            voice, tuple(map(Path, ref)), ref_text, chosen, {**(chains or {}), **own}, format
+            voice, tuple(map(Path, ref)), ref_text, chosen, {**(chains or {}), **own}, format, hearing
         )
         identity, self._engine = identify(self.registry, self.model, engine)
         planner = Planner(self.registry, self.defaults, identity, Sources(self.registry))
@@ -171,7 +175,10 @@ class Batch:
         return Report([run.result(each) for each in jobs], run.tally, run.stopped)
 
     def _workers(self, count: int, watch: Callable[[], object]) -> Workers:
-        return RowWorker(self.engine(), self.folder, rows=self.defaults.options.batch_size, watch=watch)
+        rows = self.defaults.options.batch_size
+        if count == 1:
+            return RowWorker(self.engine(), self.folder, rows=rows, watch=watch)
+        return ProcessWorkers(self.model, self.registry, self.folder, number=count, rows=rows, watch=watch)
 
     def engine(self) -> VallE:
         """The model, loaded when it is first asked for."""

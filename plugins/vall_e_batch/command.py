@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from vall_e_core import BatchError, DeviceError, Session, UsageError
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import ModelOptions
+from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions
 
 from .batch import Batch, Report
-from .manifest import read_manifest
+from .manifest import read_folder, read_manifest
 from .rows import RowResult, Shard
 from .running import Tally
 from .status import show_status
@@ -41,7 +42,7 @@ def run(task: BatchTask, session: Session) -> None:
         return
     with ShownTally(session, batch, shard) as shown:
         report = batch.run(
-            shard=shard, restart=task.restart, retry_failed=task.retry_failed,
+            shard=shard, workers=task.engine_workers, restart=task.restart, retry_failed=task.retry_failed,
             max_failures=0 if task.fail_fast else task.max_failures, told=shown.told, watch=shown.watch,
         )  # fmt: skip
     tell(report, task, session, batch.folder)
@@ -50,10 +51,17 @@ def run(task: BatchTask, session: Session) -> None:
 def batch_of(task: BatchTask, session: Session) -> Batch:
     """The manifest's batch, checked."""
     path = Path(task.words[0]).expanduser()
-    manifest = read_manifest(path, session.registry, form=task.manifest_format)
+    if task.task == "stt" and path.is_dir():
+        manifest = read_folder(path)
+    else:
+        manifest = read_manifest(path, session.registry, form=task.manifest_format)
     if not manifest.rows and not manifest.problems:
         raise UsageError(f"there are no rows in {path}")
-    chains = {}
+    chains, hearing = {}, None
+    if task.task == "stt":
+        hearing = HearingOptions(
+            **{each.name: getattr(task, each.name) for each in HearingOptions.params() if hasattr(task, each.name)}
+        )
     for stage in STAGES:
         given = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
         chains[stage] = ChainRequest(session.chain(stage), given)
@@ -61,7 +69,7 @@ def batch_of(task: BatchTask, session: Session) -> Batch:
         manifest.rows, task.output or Path(), voice=task.voice,
         ref=[Path(each).expanduser() for each in task.ref], ref_text=task.ref_text,
         options=task.group(SpeechOptions), chains=chains, format=task.format, model=task.group(ModelOptions),
-        registry=session.registry, name=str(path), problems=manifest.problems, notify=session.notice,
+        hearing=hearing, registry=session.registry, name=str(path), problems=manifest.problems, notify=session.notice,
     )  # fmt: skip
 
 

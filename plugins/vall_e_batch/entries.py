@@ -16,11 +16,15 @@ WORST_LAST = ("ok", "lost", "short", "length", "loop", "empty")
 
 def entry_of(job: Job, record: Mapping[str, Any], size: int, spent: float) -> Entry:
     """The journal's line of a row that is done."""
-    parts = record["parts"]
+    if job.hears:
+        heard = record["phonemes"]
+        seconds, tries, verdict = record["duration"], 1, "ok" if heard else "no speech"
+    else:
+        heard, seconds, tries = None, record["duration"], record["tries"]
+        verdict = max((each["verdict"] for each in record["parts"]), key=WORST_LAST.index)
     return Entry(
-        job.row.id, job.key, "done", job.out, job.seed, record["output"]["sha256"], size, record["duration"],
-        round(spent, 3), record["tries"],
-        max((each["verdict"] for each in parts), key=WORST_LAST.index), at=time.time(),
+        job.row.id, job.key, "done", job.out, job.seed, record["output"]["sha256"], size, seconds, round(spent, 3),
+        tries, verdict, heard=heard, at=time.time(),
     )  # fmt: skip
 
 

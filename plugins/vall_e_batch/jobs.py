@@ -14,7 +14,7 @@ from vall_e_core import UsageError, VallEError, suggestion
 from vall_e_text import estimate_seconds
 
 from .rows import ManifestError, Problem, Row, row_seed
-from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Manner, Settler, digest
+from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Hearing, HearingSettler, Manner, Settler, digest
 
 if TYPE_CHECKING:
     from vall_e_core import Registry
@@ -41,16 +41,33 @@ class Job:
     out: str
     """Its file, relative to the batch's folder, with slashes."""
     seed: int
-    manner: Manner
+    manner: Manner | Hearing
     format: str
-    voice: str | None
-    ref: tuple[Path, ...]
-    ref_text: str | None
+    voice: str | None = None
+    ref: tuple[Path, ...] = ()
+    ref_text: str | None = None
+
+    @property
+    def hears(self) -> bool:
+        """Whether a recording is transcribed."""
+        return isinstance(self.manner, Hearing)
+
+    @property
+    def speaking(self) -> Manner:
+        """How it is spoken."""
+        assert isinstance(self.manner, Manner)
+        return self.manner
+
+    @property
+    def hearing(self) -> Hearing:
+        """How it is transcribed."""
+        assert isinstance(self.manner, Hearing)
+        return self.manner
 
     @property
     def expected(self) -> float:
-        """Seconds of speech that the text usually takes."""
-        return estimate_seconds(self.row.text)
+        """Seconds of speech that the text usually takes; of a recording, 1."""
+        return 1.0 if self.hears else estimate_seconds(self.row.text)
 
 
 class Planner:
@@ -59,6 +76,7 @@ class Planner:
     def __init__(self, registry: Registry, defaults: Defaults, identity: str, sources: Sources) -> None:
         self._defaults, self._identity, self._sources = defaults, identity, sources
         self._settler = Settler(registry, defaults)
+        self._hearing = HearingSettler(registry, defaults)
         self._batch_seed = defaults.options.seed or 0
         self._voices: dict[tuple[object, ...], str] = {}
         self._folders = False
@@ -93,6 +111,8 @@ class Planner:
 
     def _job(self, index: int, row: Row) -> Job:
         defaults = self._defaults
+        if defaults.hearing is not None:
+            return self._heard(index, row)
         if not row.text.strip():
             raise UsageError("there is no text")
         if row.voice is not None and row.ref:
@@ -109,6 +129,15 @@ class Planner:
         text = unicodedata.normalize("NFC", row.text)
         key = digest([self._identity, manner.facts, format, str(seed), text, source])
         return Job(index, row, key, out, seed, manner, format, voice, ref, ref_text)
+
+    def _heard(self, index: int, row: Row) -> Job:
+        """A recording to be transcribed."""
+        if row.audio is None:
+            raise UsageError("there is no recording", try_="a field audio, or audio_filepath as NeMo has it")
+        manner = self._hearing.settle(row)
+        out = self._out(row, "txt")
+        key = digest([self._identity, manner.facts, "txt", self._sources.file(row.audio)])
+        return Job(index, row, key, out, manner.options.seed or 0, manner, "txt")
 
     def _source(self, voice: str | None, ref: tuple[Path, ...], ref_text: str | None) -> str:
         """A hash of whose voice it is. Raises VallEError for one that isn't there."""

@@ -38,6 +38,8 @@ class Entry:
     tries: int = 0
     verdict: str | None = None
     error: Mapping[str, str] | None = None
+    heard: str | None = None
+    """The phonemes of a transcript."""
     at: float = 0.0
     """When it was written, in seconds since 1970."""
 

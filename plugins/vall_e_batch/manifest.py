@@ -69,6 +69,19 @@ def read_manifest(path: Path, registry: Registry, *, form: str = "auto") -> Mani
     return _table(text, "\t" if found == "tsv" else ",", found, known, path.parent)
 
 
+AUDIO = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".m4a"})
+
+
+def read_folder(folder: Path) -> Manifest:
+    """A row for each recording in a folder, at any depth, to be transcribed; the id is its path, with dashes."""
+    found = sorted(each for each in folder.rglob("*") if each.suffix.lower() in AUDIO and each.is_file())
+    rows = []
+    for path in found:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        rows.append(Row(name.replace("/", "-"), audio=path, out=f"{name}.txt"))
+    return Manifest(rows, [], "folder")
+
+
 def numbered(line: int) -> str:
     """The id of a row that has none: its line."""
     return f"{line:06d}"

@@ -21,6 +21,8 @@ def line_of(job: Job, result: RowResult, folder: Path) -> dict[str, Any]:
         "id": result.id, "status": result.status, "out": result.out.relative_to(folder).as_posix(),
         "text": job.row.text, "seed": job.seed, "key": result.key,
     }  # fmt: skip
+    if job.hears:
+        found |= {"text": job.row.text or None, "audio": str(job.row.audio), "phonemes": result.heard}
     if result.status == "done":
         found |= {
             "sha256": result.sha256, "seconds": result.seconds, "tries": result.tries, "verdict": result.verdict

@@ -67,16 +67,19 @@ class RowResult:
     """Seconds between its begin and its end."""
     tries: int = 0
     verdict: str | None = None
-    """The worst of its parts' verdicts: `ok`, `lost`, `short`, `length`, `loop` or `empty`."""
+    """The worst of its parts' verdicts: `ok`, `lost`, `short`, `length`, `loop` or `empty`. Of a recording `ok`, or
+    `no speech`."""
     error: Mapping[str, str] | None = None
     """`type` and `message` of what failed."""
+    heard: str | None = None
+    """The phonemes, where it is a recording that was transcribed."""
     made: bool = False
     """Whether this run has made it, or tried to."""
 
     @property
     def flagged(self) -> bool:
         """Whether it was made, but a part of it isn't as it should be."""
-        return self.status == "done" and self.verdict not in (None, "ok")
+        return self.status == "done" and self.verdict not in (None, "ok", "no speech")
 
 
 @dataclass(frozen=True)

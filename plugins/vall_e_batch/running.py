@@ -12,8 +12,9 @@ from typing import Protocol
 from .folder import Scan, copy_output
 from .jobs import Job, sections
 from .journal import Entry, Journal
+from .output import writing
 from .rows import RowResult
-from .worker import Take, writing
+from .worker import Take
 
 
 @dataclass
@@ -205,5 +206,5 @@ def result_of(folder: Path, entry: Entry, *, made: bool) -> RowResult:
     """An entry as a result."""
     return RowResult(
         entry.id, entry.status, entry.key, folder / entry.out, entry.seed, entry.sha256, entry.seconds, entry.spent,
-        entry.tries, entry.verdict, entry.error, made,
+        entry.tries, entry.verdict, entry.error, entry.heard, made,
     )  # fmt: skip

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from vall_e_core import ComponentError, UsageError
 from vall_e_core.sampling.running import ChainRequest, chain_from_flags
 from vall_e_files import FORMATS, sha256_file
-from vall_e_lm import find_phonemizer, find_scorers, plan_chain, settle_keywords
+from vall_e_lm import find_phonemizer, find_scorers, plan_chain, settle_keywords, with_fields
+from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 CODES = "codes"
 BATCH_FORMATS = (*FORMATS, CODES)
 SUFFIXES: Mapping[str, str] = {
-    "pcm_s16le": ".pcm", "pcm_f32le": ".pcm", CODES: ".npy", **{each: f".{each}" for each in FORMATS[:-2]}
+    **{each: f".{each}" for each in FORMATS[:-2]},
+    "pcm_s16le": ".pcm", "pcm_f32le": ".pcm", CODES: ".npy", "txt": ".txt",
 }  # fmt: skip
 STAGES = ("ar", "nar")
 _SILENT = {"seed", "batch_size", "timeout"}
@@ -40,6 +42,17 @@ class Defaults:
     options: SpeechOptions = field(default_factory=SpeechOptions)
     chains: Mapping[str, ChainRequest] = field(default_factory=dict)
     format: str = "wav"
+    hearing: HearingOptions | None = None
+    """How recordings are transcribed, where the rows are recordings."""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """As `Manner`, for recordings that are transcribed."""
+
+    options: HearingOptions
+    chain: ChainRequest
+    facts: str
 
 
 @dataclass(frozen=True)
@@ -122,6 +135,30 @@ class Settler:
         return ChainRequest(tuple(members))
 
 
+class HearingSettler:
+    """The same for rows that are recordings; only options of `vall-e stt` make sense there."""
+
+    def __init__(self, registry: Registry, defaults: Defaults) -> None:
+        self._registry, self._defaults = registry, defaults
+        self._made: dict[str, Hearing] = {}
+
+    def settle(self, row: Row) -> Hearing:
+        """How a row is transcribed. Raises UsageError."""
+        names = {each.name for each in HearingOptions.params()}
+        settings = {name: value for name, value in row.settings.items() if name in names}
+        key = canonical(settings)
+        if key not in self._made:
+            options = with_fields(self._defaults.hearing or HearingOptions(), settings, "a row")
+            chain = self._defaults.chains.get("stt", ChainRequest())
+            values = {
+                each.key: each.plain(getattr(options, each.name))
+                for each in HearingOptions.params()
+                if each.name not in _SILENT - {"seed"}
+            }
+            self._made[key] = Hearing(options, chain, canonical({"options": values, "chain": _asked(chain)}))
+        return self._made[key]
+
+
 def facts_of(options: SpeechOptions, chains: Mapping[str, ChainRequest]) -> str:
     """Canonical JSON of what changes the sound. Raises InputError for a lexicon that can't be read."""
     values = {
@@ -129,14 +166,12 @@ def facts_of(options: SpeechOptions, chains: Mapping[str, ChainRequest]) -> str:
     }
     if options.lexicon is not None:
         values["lexicon"] = sha256_file(options.lexicon)
-    asked = {
-        stage: {
-            "explicit": None if chain.explicit is None else [each.to_spec() for each in chain.explicit],
-            "flags": chain.flags,
-        }
-        for stage, chain in chains.items()
-    }
-    return canonical({"options": values, "chains": asked})
+    return canonical({"options": values, "chains": {stage: _asked(chain) for stage, chain in chains.items()}})
+
+
+def _asked(chain: ChainRequest) -> dict[str, object]:
+    explicit = None if chain.explicit is None else [each.to_spec() for each in chain.explicit]
+    return {"explicit": explicit, "flags": chain.flags}
 
 
 def canonical(value: object) -> str:

@@ -1,54 +1,30 @@
-"""The worker: one engine that makes rows, several side by side. Threads, processes and actors use the same."""
+"""The worker: one engine that makes rows, several side by side."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from vall_e_tts import Speakers
 
-from vall_e_core import InputError
-from vall_e_files import OutputTarget, json_bytes, open_output, sha256_file, with_output
-from vall_e_lm import ModelOptions
-from vall_e_tts import Speakers, SpeechRequest, SpeechStream, VallE, open_speech
-
-from .entries import entry_of, failure
+from .entries import failure
 from .jobs import Job
 from .journal import Entry
+from .output import RowOutput, Unwritable, model_arguments, request_of, write_transcript
 from .settling import CODES
 
 if TYPE_CHECKING:
-    from vall_e_tts import SpeechWriter
+    from vall_e_tts import SpeechStream, VallE
 
 AHEAD = 4
 """Rows that are begun before there is room for them: their listening and decoding fill the gaps."""
 
 Take = Callable[[bool], Job | None]
 """Gives the next job. None: there is none now, or with True (wait for one) none will come."""
-
-
-class Unwritable(InputError):
-    """The folder can't be written any more: no other row can be either."""
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Raises Unwritable for what can't be written."""
-    try:
-        yield
-    except Unwritable:
-        raise
-    except InputError as error:
-        raise Unwritable(error.message, cause=error.cause, try_=error.try_) from error
-    except OSError as error:
-        raise Unwritable(
-            f"can't write {path}", cause=error.strerror or str(error), try_="free some disk space; run again"
-        ) from error
 
 
 @dataclass(eq=False)
@@ -60,13 +36,12 @@ class _Open:
     alone: bool
     """Nothing else is made meanwhile."""
     stream: SpeechStream
-    writer: SpeechWriter | None = None
-    closing: ExitStack = field(default_factory=ExitStack)
+    output: RowOutput
 
     def close(self) -> None:
         """Let go of the stream and of what has been written, unless it is finished."""
         self.stream.close()
-        self.closing.close()
+        self.output.close()
 
 
 class RowWorker:
@@ -93,7 +68,7 @@ class RowWorker:
         self._watch = watch
         self._scheduler = engine.scheduler(rows=rows, alike=True)
         self._speakers = Speakers(engine.registry)
-        self._model = _model_arguments(engine.options)
+        self._model = model_arguments(engine.options)
         self._again: deque[Job] = deque()
         """Rows to be made alone, after a step that they shared has failed."""
 
@@ -116,7 +91,7 @@ class RowWorker:
                 each.close()
 
     def _admit(self, take: Take, open_rows: list[_Open]) -> Iterator[Entry]:
-        """Begin rows as long as there is room. What can't begin is an entry at once."""
+        """Begin rows as long as there is room. What can't begin is an entry at once, and so is a transcript."""
         while len(open_rows) < self.rows + AHEAD and not any(each.alone for each in open_rows):
             alone = bool(self._again)
             job = (None if open_rows else self._again.popleft()) if alone else take(not open_rows)
@@ -124,25 +99,38 @@ class RowWorker:
                 return
             began = time.monotonic()
             try:
-                open_rows.append(self._begin(job, began, alone))
+                if job.hears:
+                    yield self._hear(job, began)
+                else:
+                    open_rows.append(self._begin(job, began, alone))
+            except Unwritable:
+                raise
             except Exception as error:  # of whatever kind: it is this row's
                 yield failure(job, error, began)
 
     def _begin(self, job: Job, began: float, alone: bool) -> _Open:
-        request = request_of(job)
-        prepared = self._speakers.prepare(request)
-        arguments = {**self._model, **arguments_of(job), "markup": prepared.reading.markup}
         stream = self._scheduler.begin(
-            prepared, job.manner.chains, patient=True, keep_parts=job.format == CODES, arguments=arguments
+            self._speakers.prepare(request_of(job)), job.speaking.chains, patient=True, keep_parts=job.format == CODES
         )
-        return _Open(job, began, alone, stream)
+        return _Open(job, began, alone, stream, RowOutput(self.folder, job, self._model))
+
+    def _hear(self, job: Job, began: float) -> Entry:
+        assert job.row.audio is not None
+        how = job.hearing
+        heard = self.engine.hear(job.row.audio, how.options, how.chain, progress=self._told)
+        return write_transcript(self.folder, job, heard.phonemes, heard.record, began)
+
+    def _told(self, _stage: str, _done: int, _most: int) -> None:
+        self._watch()
 
     def _collect(self, open_rows: list[_Open]) -> Iterator[Entry]:
         """What the last step has finished, and what has failed."""
         failed: list[tuple[_Open, Exception]] = []
         for each in open_rows[:]:
+            stream = each.stream
             try:
-                self._drain(each)
+                while (wave := stream.poll()) is not None:
+                    each.output.write(wave, stream.sample_rate)
             except Unwritable:
                 raise
             except Exception as error:  # of whatever kind: it is this row's, or that of a step that several shared
@@ -150,78 +138,11 @@ class RowWorker:
                 each.close()
                 failed.append((each, error))
                 continue
-            if each.stream.finished:
+            if stream.finished:
                 open_rows.remove(each)
-                yield self._finish(each)
+                yield each.output.finish(stream.record, [part.codes for part in stream.parts])
         for each, cause in failed:
             if sum(other is cause for _, other in failed) > 1:
                 self._again.append(each.job)
             else:
                 yield failure(each.job, cause, each.began)
-
-    def _drain(self, row: _Open) -> None:
-        while (wave := row.stream.poll()) is not None:
-            if row.job.format == CODES:
-                continue
-            path = self.folder / row.job.out
-            with writing(path):
-                if row.writer is None:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    target = OutputTarget(path, row.job.format, overwrite=True)
-                    row.writer = row.closing.enter_context(open_speech(target, row.stream.sample_rate))
-                row.writer.write(wave)
-
-    def _finish(self, row: _Open) -> Entry:
-        job, stream = row.job, row.stream
-        record = {**stream.record, "batch": {"id": job.row.id, "key": job.key}}
-        path = self.folder / job.out
-        with writing(path):
-            record = self._write_codes(row, record) if row.writer is None else row.writer.finish(record)
-            row.closing.close()
-        return entry_of(job, record, path.stat().st_size, time.monotonic() - row.began)
-
-    def _write_codes(self, row: _Open, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The codes of all parts, one after the other, as an array [T, Q] of int16."""
-        path = self.folder / row.job.out
-        path.parent.mkdir(parents=True, exist_ok=True)
-        codes = np.concatenate([each.codes.numpy() for each in row.stream.parts]).astype(np.int16)
-        target = OutputTarget(path, CODES, overwrite=True)
-        with open_output(path, overwrite=True) as out:
-            np.save(out.file, codes, allow_pickle=False)
-            out.finish()
-            samples = round(record["duration"] * row.stream.sample_rate)
-            found = with_output(record, target, row.stream.sample_rate, samples, sha256_file(out.written))
-            out.commit(target.sidecar, json_bytes(found))
-        return found
-
-
-def _model_arguments(options: ModelOptions) -> dict[str, object]:
-    """The model as flags, for `--from`: files by their absolute paths."""
-    found: dict[str, object] = {}
-    for each in ModelOptions.params():
-        value = getattr(options, each.name)
-        if value == each.default:
-            continue
-        if each.name in ("model", "yaml", "tokenizer") and Path(value).exists():
-            value = str(Path(value).absolute())
-        elif each.name == "lora":
-            value = tuple(str(Path(path).absolute()) for path in value)
-        found[each.key] = each.plain(value)
-    return found
-
-
-def request_of(job: Job) -> SpeechRequest:
-    """What `vall-e tts` would be asked for."""
-    options = replace(job.manner.options, seed=job.seed)
-    return SpeechRequest(job.row.text, job.ref, job.voice, job.ref_text, options=options)
-
-
-def arguments_of(job: Job) -> dict[str, object]:
-    """A row as flags of `vall-e tts`, for `--from`."""
-    found = {**job.manner.arguments(), "text": job.row.text.encode("utf-8", "ignore").decode("utf-8"), "seed": job.seed}
-    found["ref"] = [str(each.absolute()) for each in job.ref]
-    if job.voice is not None:
-        found["voice"] = job.voice
-    if job.ref_text is not None:
-        found["ref-text"] = job.ref_text
-    return found

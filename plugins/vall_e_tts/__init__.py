@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .service.asynchronous import AsyncVallE
     from .service.job import CallWork, EngineJob, JobRunner, SpeechWork, Spoken
     from .service.process import Setup
-    from .service.processes import Processes
+    from .service.processes import EngineLostError, Processes
     from .service.speakers import Speakers
     from .service.worker import Worker
     from .synthesis.request import SpeechRequest
@@ -38,7 +38,7 @@ else:
             ".service.asynchronous": ("AsyncVallE",),
             ".service.job": ("CallWork", "EngineJob", "JobRunner", "SpeechWork", "Spoken"),
             ".service.process": ("Setup",),
-            ".service.processes": ("Processes",),
+            ".service.processes": ("EngineLostError", "Processes"),
             ".service.speakers": ("Speakers",),
             ".service.worker": ("Worker",),
             ".synthesis.scheduler": ("Scheduler",),
@@ -190,6 +190,7 @@ __all__ = [
     "AsyncVallE",
     "CallWork",
     "EngineJob",
+    "EngineLostError",
     "JobRunner",
     "Processes",
     "Scheduler",

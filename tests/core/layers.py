@@ -40,7 +40,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_adapters": ("authoring",),
     "vall_e_authoring": ("schema",),
     "vall_e_audio": ("files",),
-    "vall_e_batch": ("files", "lm", "text", "tts", "voices"),
+    "vall_e_batch": ("audio", "files", "lm", "stt", "text", "tts", "voices"),
     "vall_e_book": ("audio", "batch", "files", "lm", "text", "tts"),
     "vall_e_cuda_graph": ("lm",),
     "vall_e_doctor": ("audio", "files"),

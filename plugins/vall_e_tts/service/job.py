@@ -59,7 +59,7 @@ class SpeechWork:
     """Speech from a request that has been checked."""
 
     request: Any
-    """A prepared speech request (`SpeechRequest.prepare`)."""
+    """A prepared speech request (`SpeechRequest.prepare`); for another process it needn't be prepared."""
     chains: Mapping[str, ChainRequest] = field(default_factory=dict)
     early: bool = False
     """In pieces, before a part is whole."""

@@ -52,7 +52,8 @@ class Speaking:
     @classmethod
     def of(cls, work: SpeechWork) -> Speaking:
         """What is to be sent for a work."""
-        return cls(work.request.request, work.chains, work.early, work.trace, work.patient, work.keep_parts)
+        asked = getattr(work.request, "request", work.request)
+        return cls(asked, work.chains, work.early, work.trace, work.patient, work.keep_parts)
 
     def work(self, speakers: Speakers) -> SpeechWork:
         """The work, checked. Raises what `SpeechRequest.prepare` does."""

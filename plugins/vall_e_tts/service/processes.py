@@ -49,15 +49,18 @@ class Processes:
     anything of are done once more, each alone; the others fail.
     """
 
-    def __init__(self, setup: Setup, number: int, *, near: Callable[[], VallE] | None = None) -> None:
+    def __init__(
+        self, setup: Setup, number: int, *, near: Callable[[], VallE | None] | None = None, again: bool = True
+    ) -> None:
         """Prepare processes.
 
         Args:
             setup: how each makes its engine.
             number: how many.
             near: loads the engine that `engine` is, in this process, where requests are checked; as `setup` if absent.
+            again: do jobs of a process that dies once more; False: they fail with `EngineLostError`.
         """
-        self._setup, self._near = setup, near or setup.load
+        self._setup, self._near, self._again = setup, near or setup.load, again
         self._lock = threading.RLock()
         self._waiting: deque[_Sent] = deque()
         self._processes: list[_Process] = []
@@ -188,7 +191,8 @@ class Processes:
             if not self._closed and self.failure is None and self._fallen < MOST_LOADS:
                 self._processes.append(_Process(self._setup, self))
             jobs, process.sent = list(process.sent.values()), {}
-            again = [each for each in jobs if self._processes and not self._closed and _untold(each)]
+            going = self._again and self._processes and not self._closed
+            again = [each for each in jobs if going and _untold(each)]
             for each in again:
                 each.alone = True
             self._waiting.extend(again)
@@ -208,12 +212,16 @@ def _untold(sent: _Sent) -> bool:
     return not sent.alone and not sent.received and not sent.job.cancelled
 
 
-def _ended(code: int | None) -> VallEError:
+class EngineLostError(VallEError):
+    """The process that made something has died."""
+
+
+def _ended(code: int | None) -> EngineLostError:
     """What is said of a job whose process is gone."""
     killed = code is not None and code < 0
     cause = f"signal {-code}" if killed and code is not None else f"exit code {code}"
     hint = " (the system may have run out of memory)" if killed and code == -signal.SIGKILL else ""
-    return VallEError("the process that made the speech ended", cause=f"{cause}{hint}", try_="again")
+    return EngineLostError("the process that made the speech ended", cause=f"{cause}{hint}", try_="again")
 
 
 class _Process:
