@@ -74,6 +74,9 @@ class _BatchFlags(Component):
     max_failures: int | None = param(None, min=0, metavar="N", help="stop after more than N failures")
     fail_fast: bool = param(False, help="stop at the first failure")
     strict: bool = param(False, help="exit with code 6 if a row may be wrong: looped, cut, or words are missing")
+    export: tuple[str, ...] = param(
+        (), metavar="ljspeech,nemo,lhotse", help="manifests to write of what has been made, for training programs"
+    )
     dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
 
 

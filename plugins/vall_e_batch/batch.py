@@ -15,6 +15,7 @@ from vall_e_lm import ModelOptions
 from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions, VallE
 
+from .exports import write_exports
 from .folder import Scan, alone_in, working_in
 from .identity import Sources, identify
 from .jobs import Job, Planner
@@ -137,6 +138,7 @@ class Batch:
         restart: bool = False,
         retry_failed: bool = False,
         max_failures: int | None = None,
+        export: Sequence[str] = (),
         told: Callable[[Tally, RowResult], None] | None = None,
         watch: Callable[[], object] = lambda: None,
     ) -> Report:
@@ -148,6 +150,7 @@ class Batch:
             restart: make all rows, whatever is there.
             retry_failed: try those again that have failed before.
             max_failures: stop after more failures than this.
+            export: manifests to write of all that is done: ljspeech, nemo, lhotse, openai.
             told: called after every row with how far it is and what came of the row.
             watch: called between the model's steps; what it raises ends the run. The next run goes on.
 
@@ -171,7 +174,7 @@ class Batch:
             finally:
                 with suppress(OSError):
                     journal.sync()
-            self._write_results()
+            self._write_results(export)
         return Report([run.result(each) for each in jobs], run.tally, run.stopped)
 
     def _workers(self, count: int, watch: Callable[[], object]) -> Workers:
@@ -190,7 +193,7 @@ class Batch:
         about = {"format": 1, "manifest": self.name, "rows": len(self.jobs)}
         write_json(self.folder / ABOUT, about, overwrite=True)
 
-    def _write_results(self) -> None:
+    def _write_results(self, export: Sequence[str]) -> None:
         """Those of all rows, of whichever run."""
         with alone_in(self.folder):
             scan = Scan(self.folder, self.jobs)
@@ -200,3 +203,4 @@ class Batch:
                 left = RowResult(job.row.id, "left", job.key, self.folder / job.out, job.seed)
                 found.append((job, left if entry is None else result_of(self.folder, entry, made=False)))
             write_results(self.folder, found)
+            write_exports(self.folder, found, export)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core import BatchError, DeviceError, Session, UsageError
+from vall_e_core import BatchError, DeviceError, Session, UsageError, suggestion
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_lm import ModelOptions
 from vall_e_stt import HearingOptions
 from vall_e_tts import SpeechOptions
 
 from .batch import Batch, Report
+from .exports import EXPORTS
 from .manifest import read_folder, read_manifest
+from .output import request_of
 from .rows import RowResult, Shard
 from .running import Tally
 from .status import show_status
@@ -35,21 +38,36 @@ def run(task: BatchTask, session: Session) -> None:
         raise UsageError("no folder to write to", try_=f"vall-e batch {task.words[0]} -o DIR")
     if task.voice is not None and task.ref:
         raise UsageError("--voice and --ref both give the reference", try_="leave one out")
+    exports = exports_of(task)
     shard = None if task.shard is None else Shard.parse(task.shard)
-    batch = batch_of(task, session)
+    batch, form = batch_of(task, session)
+    if form == "openai":
+        exports.append(form)
     if task.dry_run:
         tell_plan(batch, shard, session)
         return
     with ShownTally(session, batch, shard) as shown:
         report = batch.run(
             shard=shard, workers=task.engine_workers, restart=task.restart, retry_failed=task.retry_failed,
-            max_failures=0 if task.fail_fast else task.max_failures, told=shown.told, watch=shown.watch,
+            max_failures=0 if task.fail_fast else task.max_failures, export=exports,
+            told=shown.told, watch=shown.watch,
         )  # fmt: skip
     tell(report, task, session, batch.folder)
 
 
-def batch_of(task: BatchTask, session: Session) -> Batch:
-    """The manifest's batch, checked."""
+def exports_of(task: BatchTask) -> list[str]:
+    """The manifests that are to be written. Raises UsageError."""
+    found = [name.strip() for each in task.export for name in each.split(",") if name.strip()]
+    for name in found:
+        if name not in EXPORTS:
+            raise UsageError(f"--export doesn't know {name!r}", try_=suggestion(name, EXPORTS))
+    if found and (task.task == "stt" or task.format == "codes"):
+        raise UsageError("--export lists recordings, and none are made", try_="leave it out")
+    return found
+
+
+def batch_of(task: BatchTask, session: Session) -> tuple[Batch, str]:
+    """The manifest's batch, checked, and the manifest's form."""
     path = Path(task.words[0]).expanduser()
     if task.task == "stt" and path.is_dir():
         manifest = read_folder(path)
@@ -65,20 +83,33 @@ def batch_of(task: BatchTask, session: Session) -> Batch:
     for stage in STAGES:
         given = {key: value for key, value in session.sampler_flags(stage).items() if session.given(key)}
         chains[stage] = ChainRequest(session.chain(stage), given)
-    return Batch(
+    batch = Batch(
         manifest.rows, task.output or Path(), voice=task.voice,
         ref=[Path(each).expanduser() for each in task.ref], ref_text=task.ref_text,
         options=task.group(SpeechOptions), chains=chains, format=task.format, model=task.group(ModelOptions),
         hearing=hearing, registry=session.registry, name=str(path), problems=manifest.problems, notify=session.notice,
     )  # fmt: skip
+    return batch, manifest.form
 
 
 def tell_plan(batch: Batch, shard: Shard | None, session: Session) -> None:
-    """What a run would make, without making it."""
+    """What a run would make, without making it; the time is that of one row, which is spoken and thrown away."""
     jobs = [each for each in batch.jobs if shard is None or each.row.id in shard]
+    if not jobs or jobs[0].hears:
+        session.result({"rows": len(jobs)}, f"{len(jobs)} rows")
+        return
     seconds = sum(each.expected for each in jobs)
-    facts = {"rows": len(jobs), "expected_seconds": round(seconds, 1)}
-    session.result(facts, f"{len(jobs)} rows, about {clock(seconds)} of speech")
+    usual = sorted(jobs, key=lambda each: each.expected)[len(jobs) // 2]
+    engine = batch.engine()
+    began = time.monotonic()
+    speech = engine.speak(
+        request_of(usual), usual.speaking.chains, progress=lambda *_: session.console.interrupts.check()
+    )
+    rate = (time.monotonic() - began) / max(speech.seconds, 0.01)
+    facts = {"rows": len(jobs), "expected_seconds": round(seconds, 1), "expected_time": round(seconds * rate, 1)}
+    session.result(
+        facts, f"{len(jobs)} rows, about {clock(seconds)} of speech, which take at most about {clock(seconds * rate)}"
+    )
 
 
 class ShownTally:
