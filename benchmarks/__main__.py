@@ -18,7 +18,7 @@ from .settings import CONTENDERS, Settings
 
 LEAST_CONTEXT = 16
 
-PARTS = ("startup", "cold", "memory", "voice", "serve", "samplers", "guards", "length", "decode", "quality")
+PARTS = ("startup", "cold", "memory", "voice", "serve", "batch", "samplers", "guards", "length", "decode", "quality")
 """In the order they are run: first what wants nothing else to be in memory."""
 
 

@@ -50,7 +50,7 @@ def test_an_unknown_part_is_refused() -> None:
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    listed = "no such part: speed (there are startup, cold, memory, voice, serve, samplers, guards, length, "
+    listed = "no such part: speed (there are startup, cold, memory, voice, serve, batch, samplers, guards, "
     assert listed in done.stderr
 
 
@@ -87,7 +87,9 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     found, printed = measure(tmp_path, "--runs", "1", "--clock", "process", "--plot", str(picture))
     figures = values(found)
     parts = {row["part"] for row in found["rows"]}
-    assert parts == {"startup", "cold", "memory", "voice", "serve", "samplers", "guards", "length", "decode", "quality"}
+    assert parts == {
+        "startup", "cold", "memory", "voice", "serve", "batch", "samplers", "guards", "length", "decode", "quality"
+    }
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
     machine = found["machine"]
     assert found["format"] == 2 and machine["threads"] == 1 and machine["torch"] and machine["transformers"]
@@ -108,6 +110,8 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     together = {f"serve.{what}{where}" for what in ("at_once", "streams") for where in ("", ".workers2")}
     served = {key: value for key, value in figures.items() if key.startswith("serve.")}
     assert set(served) == {"serve.first_over", *together} and None not in served.values(), printed
+    rows = {key: value for key, value in figures.items() if key.startswith("batch.")}
+    assert len(rows) == 7 and None not in rows.values(), printed
     for batch in ("batch1", "batch32"):
         for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
             assert figures[f"samplers.{batch}.{key}"]

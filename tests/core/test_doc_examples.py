@@ -138,6 +138,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         shutil.copy(ROOT / "examples" / "slt.wav", folder / f"{name}.wav")
     (folder / "lines.txt").write_text("The first line.\n", "utf-8")
     shutil.copy(ROOT / "examples" / "alice.txt", folder / "examples" / "alice.txt")
+    (folder / "lines.csv").write_text("id,text\none,Hello.\ntwo,And goodbye.\n", "utf-8")
     (folder / "book.txt").write_text("The first sentence. The second one.\n", "utf-8")
     monkeypatch.chdir(folder)
     yield folder
