@@ -126,8 +126,10 @@ class Planner:
         format = self._format(row)
         out = self._out(row, format)
         source = self._source(voice, ref, ref_text)
+        fallback = manner.options.voice_fallback
+        others = [] if fallback is None else [self._sources.voice(fallback)]
         text = unicodedata.normalize("NFC", row.text)
-        key = digest([self._identity, manner.facts, format, str(seed), text, source])
+        key = digest([self._identity, manner.facts, format, str(seed), text, source, *others])
         return Job(index, row, key, out, seed, manner, format, voice, ref, ref_text)
 
     def _heard(self, index: int, row: Row) -> Job:
