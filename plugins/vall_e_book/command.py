@@ -24,7 +24,7 @@ from .planning import Pauses, PlannedChapter, plan_book, preview
 from .reading import read_book
 from .rendering import Narration, Rendered, prepare, render
 from .tags import Tags
-from .timeline import Timeline, lay_out
+from .timeline import Timeline, general_warnings, lay_out
 from .writing import report, write_one, write_parts, write_subtitles
 
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ def _make(task: Audiobook, session: Session, book: Book, chapters: Sequence[Numb
     if seconds is not None:
         planned = preview(planned, seconds)
     kinds = subtitle_kinds(task.subtitles)
-    if task.voice is not None and task.ref:
-        raise UsageError("--voice and --ref both say who reads", try_="leave one out")
+    if (task.voice is None) == (not task.ref):
+        both = task.voice is not None
+        raise UsageError(
+            "--voice and --ref both say who reads" if both else "nobody reads the book",
+            try_="leave one out" if both else "--voice NAME (vall-e voices list), or --ref FILE",
+        )
     places = check_places(output, source=task.file, subtitles=kinds, work=task.work, overwrite=task.overwrite)
     batch = prepare(
         planned, places.work, _narration(task, session, book), name=book.title, registry=session.registry,
@@ -162,6 +166,7 @@ class _Spoken:
     """The progress bar of the lines."""
 
     def __init__(self, session: Session, count: int) -> None:
+        self._session = session
         self._bar = session.progress("speaking", count, "paragraphs")
         self._done = 0
 
@@ -177,6 +182,9 @@ class _Spoken:
         self._bar.to(self._done)
 
     def told(self, tally: Tally, result: RowResult) -> None:
-        """Another line is over."""
+        """Another line is over. What was noticed about all of them is told once, not in the end."""
         self._done = tally.done + tally.failed
+        if result.status == "done":
+            for line in general_warnings(result.out):
+                self._session.warn(line)
         self._bar.to(self._done, f"{tally.speed:.1f} × real time")

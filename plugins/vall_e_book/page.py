@@ -26,10 +26,14 @@ from .rules import (
 )
 
 DEEPEST = 200
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _RISING = str.maketrans("0123456789-−+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺")
 _POWER = re.compile(r"[-+−]?\d{1,4}")
 _STACKED = BLOCKS | {"a", "sup", "td", "th", "code"}
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_LONG_TAG, _MOST_ATTRIBUTES = 1 << 18, 1 << 16
+"""Characters: of tags that are looked at closely, and of what these hold beside their quoted values."""
+_LONGEST_COMMENT = 1 << 22
 _PAGE_NUMBER = re.compile(r"\[(?:pg|page)\.?\s*[0-9ivxlc]{1,6}\]", re.IGNORECASE)
 
 
@@ -81,6 +85,7 @@ def read_page(text: str, where: str, omissions: Omissions, *, notes: bool = Fals
     try:
         for at in range(0, len(text), _CHUNK):
             reader.feed(text[at : at + _CHUNK])
+            reader.check()
     except AssertionError as error:  # a declaration that HTML doesn't have
         raise InputError(f"{where} can't be read", cause=str(error)) from error
     if len(reader.rawdata) > 4096:  # what never ends would be looked at again and again
@@ -142,6 +147,14 @@ class _Reader(HTMLParser):
             self._unseen += reason is not None
         if len(self._open) > DEEPEST:
             raise InputError(f"{self._where} is nested more than {DEEPEST} elements deep")
+
+    def check(self) -> None:
+        """Look at what has begun and not ended. A picture may be in an attribute, but nobody needs so many of them."""
+        begun = self.rawdata
+        if len(begun) > _LONGEST_COMMENT and not begun[1:2].isalpha():
+            raise InputError(f"{self._where}: a comment never ends", try_="repair the book with Calibre")
+        if len(begun) > _LONG_TAG and begun[1:2].isalpha() and len(_QUOTED.sub("", begun)) > _MOST_ATTRIBUTES:
+            raise InputError(f"{self._where} has a tag that is too long")
 
     def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)

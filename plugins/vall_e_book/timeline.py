@@ -116,6 +116,11 @@ def _cues(record: dict[str, Any], at: int, rate: int, chapter: int, line: str) -
             yield Cue(start, end, part["text"], chapter, part["verdict"], line)
 
 
+def general_warnings(path: Path) -> list[str]:
+    """Warnings in the record of a line that aren't about one of its sentences. Raises InputError."""
+    return [each for each in _record(path).get("warnings", ()) if not each.startswith(("part ", "the speech "))]
+
+
 def _record(path: Path) -> dict[str, Any]:
     beside = path.with_name(f"{path.name}.json")
     try:

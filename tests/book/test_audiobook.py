@@ -143,6 +143,12 @@ def test_a_paragraph_that_can_t_be_spoken_is_named_and_can_be_left_out(
     assert failed["text"] == "привет"
 
 
+def test_what_is_noticed_about_all_paragraphs_is_told_once(cli: Run, how: list[object], tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("the canoe slid.\n\nit slid far.\n\nand far.\n")
+    done = cli("book", tmp_path / "a.md", "-o", tmp_path / "a.opus", *how)
+    assert done.stderr.count("tim.wav has a sample rate of 8000 Hz") == 1
+
+
 def test_what_can_t_be_is_refused_before_anything_is_spoken(
     make: Callable[..., dict[str, Any]], book: Path, tmp_path: Path
 ) -> None:
@@ -152,6 +158,7 @@ def test_what_can_t_be_is_refused_before_anything_is_spoken(
         (("--subtitles", "ass"), "x.m4b", 2, "unknown subtitles"), (("--preview", "x"), "x.m4b", 2, "not a length"),
         (("--cover", tmp_path / "cover.gif"), "x.m4b", 3, "not usable as a cover"), ((), "no/x.m4b", 3, "folder"),
         (("--chapter-voice", "99=tim"), "x.m4b", 2, "no chapter 99"), (("--ref", "a.wav"), "x.m4b", 2, "--ref"),
+        (("--chapters", "11"), "x.m4b", 2, "no chapter 11"),
     ):  # fmt: skip
         assert message in make(book, *flags, out=out, code=code)["err"], (flags, out)
     assert not list(tmp_path.glob("*.work"))

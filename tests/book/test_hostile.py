@@ -106,6 +106,8 @@ HOSTILE = {
     "deep elements in a page": (with_files(OEBPS__c1_xhtml=page("<div>" * 100_000)), "more than 200"),
     "comments that never end": (with_files(OEBPS__c1_xhtml=page(many("<!-- {} >"))), "never ends"),
     "sections that never end": (with_files(OEBPS__c1_xhtml=page(many("<![CDATA[ {} >"))), "never ends"),
+    "a tag that is too long": (with_files(OEBPS__c1_xhtml=page(many("<a{} b=\""))), "too long"),
+    "attributes without end": (with_files(OEBPS__c1_xhtml=page(f"<a {many('x{} ')}>")), "too long"),
     "a declaration that isn't one": (with_files(OEBPS__c1_xhtml=page("<![nonsense[x]]>")), "can't be read"),
     "a broken package": (with_files(OEBPS__content_opf="<package><manifest></package>"), "well-formed"),
     "an empty package": (with_files(OEBPS__content_opf="<package/>"), "no manifest"),
