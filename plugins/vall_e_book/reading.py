@@ -23,6 +23,7 @@ _FRONT_MATTER = re.compile(r"\ufeff?---[ \t]*\r?\n((?:.*\r?\n)*?)(?:---|\.\.\.)[
 _NOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[ \t]*(.*)$", re.MULTILINE)
 _MARK = re.compile(r"\[\^[^\]\s]{1,40}\]")
 _GUTENBERG = re.compile(r"^(Title|Author|Language):[ \t]*(\S.*?)[ \t]*$", re.MULTILINE)
+_FACT = re.compile(r"[A-Z][\w ]{2,20}:.*")
 _LANGUAGES = {"english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "dutch": "nl"}
 
 
@@ -73,6 +74,8 @@ def _read_text(path: Path, *, notes: bool) -> Book:
         language = facts.get("lang", facts.get("language", ""))
     else:
         blocks = read_plain(text)
+        if blocks and "Title:" in blocks[0].text and all(map(_FACT.fullmatch, blocks[0].text.split("\n"))):
+            omissions.add("facts about the book", blocks.pop(0).text)
         said = {key.lower(): value for key, value in _GUTENBERG.findall(text[:4000])}
         title, author = said.get("title", ""), said.get("author", "")
         language = _LANGUAGES.get(said.get("language", "").lower(), "")

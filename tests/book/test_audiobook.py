@@ -101,6 +101,7 @@ def test_an_edited_paragraph_is_spoken_anew_and_no_other(
     assert make(edited, code=2)["err"].startswith("error: the output exists already")
 
 
+@pytest.mark.slow
 def test_chapters_a_preview_and_a_folder(make: Callable[..., dict[str, Any]], book: Path, tmp_path: Path) -> None:
     told = make(book, "--chapters", "2-3", out="parts")
     files = sorted(each.name for each in (tmp_path / "parts").iterdir())
@@ -143,6 +144,7 @@ def test_a_paragraph_that_can_t_be_spoken_is_named_and_can_be_left_out(
     assert failed["text"] == "привет"
 
 
+@pytest.mark.slow
 def test_what_is_noticed_about_all_paragraphs_is_told_once(cli: Run, how: list[object], tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("the canoe slid.\n\nit slid far.\n\nand far.\n")
     done = cli("book", tmp_path / "a.md", "-o", tmp_path / "a.opus", *how)
@@ -158,7 +160,7 @@ def test_what_can_t_be_is_refused_before_anything_is_spoken(
         (("--subtitles", "ass"), "x.m4b", 2, "unknown subtitles"), (("--preview", "x"), "x.m4b", 2, "not a length"),
         (("--cover", tmp_path / "cover.gif"), "x.m4b", 3, "not usable as a cover"), ((), "no/x.m4b", 3, "folder"),
         (("--chapter-voice", "99=tim"), "x.m4b", 2, "no chapter 99"), (("--ref", "a.wav"), "x.m4b", 2, "--ref"),
-        (("--chapters", "11"), "x.m4b", 2, "no chapter 11"),
+        (("--engine-workers", "0"), "x.m4b", 2, "engine-workers"), (("--chapters", "11"), "x.m4b", 2, "no chapter 11"),
     ):  # fmt: skip
         assert message in make(book, *flags, out=out, code=code)["err"], (flags, out)
     assert not list(tmp_path.glob("*.work"))
@@ -189,6 +191,7 @@ def test_a_book_that_was_killed_goes_on(
         assert len(first) == len(second) if name == "{}.opus" else first == second
 
 
+@pytest.mark.slow
 def test_facts_can_be_given(make: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("the canoe slid.")
     (tmp_path / "c.png").write_bytes(png())

@@ -265,3 +265,11 @@ def test_a_folder_of_plain_files_is_a_book(tmp_path: Path) -> None:
     book = read_book(tmp_path)
     assert texts(book) == [("2 a", ["y"]), ("Ten", ["Ten", "x"])]
     assert book.cover is not None
+
+
+def test_the_example_is_read_with_its_facts_sections_and_speech() -> None:
+    book = read_book(Path(__file__).parents[2] / "examples" / "alice.txt")
+    assert (book.title, book.author, book.language) == ("Alice's Adventures in Wonderland", "Lewis Carroll", "en")
+    assert [each.title for each in book.chapters] == ["Down the Rabbit-Hole", "The Pool of Tears"]
+    assert [each.section for each in book.chapters[0].paragraphs] == [False, False, False, True]
+    assert book.chapters[1].paragraphs[1].text == "“Curiouser and curiouser!” cried Alice."
