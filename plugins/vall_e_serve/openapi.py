@@ -12,6 +12,7 @@ from vall_e_core import Component, __version__
 from vall_e_schema import component_schema, parameter_schema
 
 from .fields import ExplainFields, PreviewFields, SpeechFields, TranscriptionFields, VoiceFields
+from .lexicon import SCHEMA
 from .server import Server, visit_of
 from .sound import TYPES
 
@@ -48,7 +49,9 @@ def document(*, keyed: bool) -> dict[str, Any]:
     heard = {"application/json": {"schema": {"type": "object"}}, "text/plain": {}, "text/event-stream": {}}
     found: dict[str, Any] = {
         "/v1/audio/speech": {"post": _operation("Speak a text", speech, _json(_speech()))},
-        "/v1/audio/speech/preview": {"post": _operation("Show what will be said", body=_json(_schema(PreviewFields)))},
+        "/v1/audio/speech/preview": {
+            "post": _operation("Show what will be said", body=_json(_worded(_schema(PreviewFields))))
+        },
         "/v1/audio/transcriptions": {
             "post": _operation("Transcribe a recording", heard, _form(TranscriptionFields, "file"))
         },
@@ -122,7 +125,13 @@ def _speech() -> dict[str, Any]:
     named = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
     voice = found["properties"]["voice"]
     found["properties"]["voice"] = {"anyOf": [{"type": "string"}, named], "description": voice["description"]}
-    return found
+    return _worded(found)
+
+
+def _worded(schema: dict[str, Any]) -> dict[str, Any]:
+    """With `lexicon`, an object."""
+    schema["properties"]["lexicon"] = dict(SCHEMA)
+    return schema
 
 
 def _json(schema: Mapping[str, Any]) -> dict[str, Any]:

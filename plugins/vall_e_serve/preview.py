@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from vall_e_core import InputError, UsageError
-from vall_e_text import estimate_seconds, known_punctuation, readable, split
+from vall_e_text import Lexicon, estimate_seconds, known_punctuation, readable, split
 from vall_e_tts import SpeechOptions, SpeechRequest
 
 from .bodies import read_json
 from .errors import HttpError, line
 from .fields import PreviewFields, read_fields
+from .lexicon import split_lexicon
 from .server import Server, require
 from .speech import ROUTE as SPEECH
 from .speech import check_length, ignored_fields
@@ -28,17 +29,18 @@ async def preview(request: Request) -> Response:
     visit.route = ROUTE
     server = Server.of(request)
     body = await read_json(request, server.options.stall_seconds)
+    body, lexicon = split_lexicon(body)
     fields, unknown = read_fields(PreviewFields, body)
     ignored_fields(server, unknown)
     check_length(server, fields.input)
     visit.note(characters=len(fields.input))
-    return JSONResponse(await server.work(_previewed, server, fields), headers={"Cache-Control": "no-store"})
+    return JSONResponse(await server.work(_previewed, server, fields, lexicon), headers={"Cache-Control": "no-store"})
 
 
-def _previewed(server: Server, fields: PreviewFields) -> dict[str, Any]:
+def _previewed(server: Server, fields: PreviewFields, lexicon: Lexicon | None) -> dict[str, Any]:
     """The text's parts as they are read aloud. Raises HttpError for a text that can't be spoken."""
     engine = server.engine
-    request = SpeechRequest(fields.input, options=SpeechOptions(language=fields.language))
+    request = SpeechRequest(fields.input, options=SpeechOptions(language=fields.language), lexicon=lexicon)
     warnings: list[str] = []
     try:
         prepared = request.prepare(server.registry)

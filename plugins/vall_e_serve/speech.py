@@ -19,6 +19,7 @@ from .decoding import decode_upload
 from .delivery import How, SpeechResponse
 from .errors import HttpError, line
 from .fields import SpeechFields, read_fields
+from .lexicon import split_lexicon
 from .server import Server, Visit, require
 from .sound import rate_of
 
@@ -79,6 +80,7 @@ def check(server: Server, body: dict[str, Any]) -> Order:
     named = body.get("voice")
     if isinstance(named, Mapping) and set(named) == {"id"}:
         body = {**body, "voice": named["id"]}
+    body, lexicon = split_lexicon(body)
     fields, unknown = read_fields(SpeechFields, split_chains(body))
     ignored = ignored_fields(server, unknown)
     engine = server.engine
@@ -95,7 +97,7 @@ def check(server: Server, body: dict[str, Any]) -> Order:
         voice_fallback=None if fields.voice_fallback is None else server.catalog.resolve(fields.voice_fallback),
     )  # fmt: skip
     prepared = _prepared(server, fields, SpeechRequest(
-        fields.input, () if clip is None else (clip,), voice, fields.ref_text or None, "tts", options
+        fields.input, () if clip is None else (clip,), voice, fields.ref_text or None, "tts", options, lexicon=lexicon
     ))  # fmt: skip
     delivery = delivery_of(fields)
     how = How(fields.response_format, rate, delivery == "whole", fields.stream_format == "sse")

@@ -33,6 +33,11 @@ class Lexicon:
         self._lengths = {first: sorted(counts, reverse=True) for first, counts in lengths.items()}
         """How many tokens entries have that begin with a token, the longest first."""
 
+    @classmethod
+    def of(cls, entries: Mapping[str, str]) -> Lexicon:
+        """From words as somebody wrote them. Raises InputError that names the word which can't be used."""
+        return _checked((f"the lexicon, {written[:60]}", written, said) for written, said in entries.items())
+
     def apply(self, pieces: Iterable[Piece]) -> tuple[Piece, ...]:
         """The pieces with its words said as it says."""
         made: list[Piece] = []
@@ -76,6 +81,11 @@ def read_lexicon(path: Path) -> Lexicon:
         raise InputError(f"the lexicon is too large: {path}", cause=f"more than {LARGEST >> 20} MB")
     text = read_text(found)
     pairs = _from_yaml(text, path) if found.suffix.lower() in (".yaml", ".yml") else _from_tsv(text, path)
+    return _checked(pairs)
+
+
+def _checked(pairs: Iterable[tuple[str, str, str]]) -> Lexicon:
+    """A lexicon of words and what is said for them, each with where it stands. Raises InputError."""
     entries: dict[str, str] = {}
     for where, written, said in pairs:
         word, instead = " ".join(clean_text(written).text.split()), " ".join(clean_text(said).text.split())

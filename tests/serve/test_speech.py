@@ -119,6 +119,19 @@ def test_a_recording_in_the_request_is_the_voice(served: Running) -> None:
     assert answer.status == 200 and seconds(answer.body) > 0.8
 
 
+def test_words_are_said_as_the_lexicon_of_the_request_says(served: Running) -> None:
+    lexicon = {"gif": "/dʒˈɪf/", "Nguyen": "win"}
+    body = {"input": "A gif for Nguyen.", "lexicon": lexicon}
+    preview = served.post("/v1/audio/speech/preview", body).json["parts"][0]
+    plain = served.post("/v1/audio/speech/preview", {"input": body["input"]}).json["parts"][0]
+    assert "dʒˈɪf" in preview["phonemes"] != plain["phonemes"] and "win" in preview["spoken"]
+    answer = served.speak(body["input"], seed=3, lexicon=lexicon)
+    assert answer.status == 200
+    record = record_of(served, answer.headers["x-request-id"])
+    assert record["phonemes"] == preview["phonemes"]
+    assert served.speak(body["input"], seed=3, lexicon=None).body != answer.body
+
+
 def test_voices_may_be_objects_and_unknown_fields_are_named(served: Running) -> None:
     answer = served.speak(TEXT, seed=3, voice={"id": "slt"}, instructions="Be kind.", lang_code="a")
     assert answer.status == 200
@@ -154,6 +167,12 @@ def test_records_hold_no_path_of_the_server(served: Running) -> None:
         ({"samplers": ["temperature:1"] * 40}, "samplers"), ({"samplers": [None]}, "samplers"),
         ({"voice": None}, "voice"), ({"voice": "nobody"}, "voice"), ({"voice": {"name": "slt"}}, "voice"),
         ({"delivery": "slow"}, "delivery"), ({"ref_audio": "data:,"}, "ref_audio"),
+        ({"lexicon": "gif: jif"}, "lexicon"), ({"lexicon": {"gif": 5}}, "lexicon"),
+        ({"lexicon": {"gif": ""}}, "lexicon"), ({"lexicon": {"...": "dots"}}, "lexicon"),
+        ({"lexicon": {"gif": "/dʒɪf"}}, "lexicon"),
+        ({"lexicon": {"g" * 101: "jif"}}, "lexicon"), ({"lexicon": {"gif": "jif" * 101}}, "lexicon"),
+        ({"lexicon": {f"word{n}": "x" for n in range(1001)}}, "lexicon"),
+        ({"lexicon": {"a b": "x", "a  b": "y"}}, "lexicon"),
     ],
 )  # fmt: skip
 def test_what_can_t_be_meant_is_a_400_that_names_the_field(

@@ -89,7 +89,7 @@ class Speakers:
                 self._kept.move_to_end(key)
                 self.hits += 1
                 return found
-        made = replace(request, text="Ready.", said=()).prepare(self._registry)
+        made = replace(request, text="Ready.", said=(), lexicon=None).prepare(self._registry)
         kept = replace(made, references=tuple(KeptReference(each) for each in made.references))  # type: ignore[misc]
         with self._lock:
             self._kept[key] = kept

@@ -24,6 +24,7 @@ from vall_e_lm import find_phonemizer, find_scorers
 from vall_e_text import (
     IPA,
     FrontEnd,
+    Lexicon,
     Piece,
     Reading,
     Words,
@@ -116,6 +117,8 @@ class SpeechRequest:
     """The file that the text comes from; what it is called may say what it is written in."""
     said: Sequence[Said] = ()
     """What is said for the text where that is known already, as in a run that is repeated."""
+    lexicon: Lexicon | None = None
+    """How single words are said, instead of the file that the options name."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -174,7 +177,9 @@ class SpeechRequest:
         Whether something can be said is known when normalizers have seen it: some have words for a smiley.
         """
         options = self.options
-        lexicon = None if options.lexicon is None else read_lexicon(options.lexicon)
+        lexicon = self.lexicon
+        if lexicon is None and options.lexicon is not None:
+            lexicon = read_lexicon(options.lexicon)
         if self.said:
             return Reading(self.text, (), 0, settle_markup(self.text, options.markup, self.name))
         found = read(self.text, markup=options.markup, language=options.language, lexicon=lexicon, name=self.name)
