@@ -164,6 +164,11 @@ def test_nothing_is_called_that_runs_or_unpacks_what_is_in_a_file() -> None:
     for place, name, keywords in calls():
         if name == "zipfile.ZipFile" and place.startswith("plugins/vall_e_lm/checkpoint/pickled.py"):
             continue  # it reads the list of what is in there, to refuse what unpacks to more than the file
+        if name == "zipfile.ZipFile" and place.startswith("plugins/vall_e_book/archive.py"):
+            continue  # an EPUB is one: members are read within limits, and never extracted
+        if name in ("np.load", "numpy.load") and "allow_pickle" in keywords:
+            assert ast.unparse(keywords["allow_pickle"]) == "False", place
+            continue
         assert name not in FORBIDDEN, f"{place}: {name}"
         assert "shell" not in keywords, place
         if name in seen:
