@@ -7,14 +7,16 @@ goes: waves, results, failures. `Processes` is the near end.
 from __future__ import annotations
 
 import os
-import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
+
+from vall_e_core import VallEError
 
 from .job import EngineJob, SpeechWork, State, Work
 from .speakers import Speakers
@@ -163,9 +165,8 @@ class _Relayed(EngineJob):
 
 
 def portable(error: BaseException) -> BaseException:
-    """An error that another process can read: itself, or one with its words."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    """An error that another process can read: itself where it is one that a user is told, else one with its words."""
+    kind = type(error)
+    named = getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
+    told = isinstance(error, (VallEError, MemoryError))
+    return error if named and told else RuntimeError(f"{kind.__name__}: {error}")
