@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core import Registry, VallEError
-from vall_e_core.plugins import OURS
 from vall_e_lm import ModelOptions
-from vall_e_tts import CallWork, EngineJob, EngineLostError, Processes, Setup, SpeechWork, VallE
+from vall_e_tts import CallWork, EngineJob, EngineLostError, LoadEngine, Processes, Setup, SpeechWork, VallE
 
 from .entries import failure
 from .jobs import Job
@@ -29,17 +27,6 @@ if TYPE_CHECKING:
 
 LOOKED_EVERY = 0.2
 """Seconds between two looks at whether the run is to end."""
-
-
-@dataclass(frozen=True)
-class LoadEngine:
-    """The call that makes the engine of a process."""
-
-    options: ModelOptions
-    third_party: bool
-
-    def __call__(self) -> VallE:
-        return VallE.load(options=self.options, registry=Registry.load(third_party=self.third_party))
 
 
 @dataclass(frozen=True)
@@ -83,10 +70,7 @@ class ProcessWorkers:
             rows: sentences that each writes at the same time, at most.
             watch: called several times a second; what it raises ends the work.
         """
-        cores = max(1, (os.cpu_count() or 1) // number)
-        each = options if options.threads is not None else replace(options, threads=cores)
-        foreign = any(one.distribution != OURS and one.status == "ok" for one in registry.records)
-        self._setup = Setup(LoadEngine(each, foreign), rows)
+        self._setup = Setup(LoadEngine.of(options, registry, number), rows)
         self._number, self._most, self._watch, self.folder = number, number * (rows + AHEAD), watch, folder
         self._model = model_arguments(options)
         self._again: deque[Job] = deque()

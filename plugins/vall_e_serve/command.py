@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import socket
-from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -25,8 +23,6 @@ _SILENT = {
     "loggers": {"uvicorn": {"handlers": ["none"], "propagate": False}},
 }  # fmt: skip
 """uvicorn tells what the log of requests tells already, and prints a trace for each response that is broken off."""
-OURS = "vall-e"
-"""The distribution of the plugins that --no-plugins leaves."""
 _PACKAGES = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 
 
@@ -54,33 +50,17 @@ def run(task: Serve, session: Session) -> None:
     listen(create_app(server, wyoming), server, session, wyoming)
 
 
-@dataclass(frozen=True)
-class LoadEngine:
-    """The call that makes the engine of a process."""
-
-    options: ModelOptions
-    third_party: bool
-
-    def __call__(self) -> VallE:
-        from vall_e_core import Registry
-        from vall_e_tts import VallE
-
-        return VallE.load(options=self.options, registry=Registry.load(third_party=self.third_party))
-
-
 def _runner(options: ServeOptions, model: ModelOptions, session: Session) -> JobRunner:
     """What runs jobs: a thread of this process, or processes of their own."""
-    from vall_e_tts import Processes, Setup, VallE, Worker
+    from vall_e_tts import LoadEngine, Processes, Setup, VallE, Worker
 
     def load() -> VallE:
         return VallE.load(options=model, registry=session.registry, notify=session.detail)
 
     if not options.engine_workers:
         return Worker(load, rows=options.rows, warm=warm)
-    cores = max(1, (os.cpu_count() or 1) // options.engine_workers)
-    each = model if model.threads is not None else replace(model, threads=cores)
-    foreign = any(each.distribution != OURS and each.status == "ok" for each in session.registry.records)
-    return Processes(Setup(LoadEngine(each, foreign), options.rows, warm), options.engine_workers, near=load)
+    there = LoadEngine.of(model, session.registry, options.engine_workers)
+    return Processes(Setup(there, options.rows, warm), options.engine_workers, near=load)
 
 
 def require_packages() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .options import SpeechOptions
     from .service.asynchronous import AsyncVallE
     from .service.job import CallWork, EngineJob, JobRunner, SpeechWork, Spoken
-    from .service.process import Setup
+    from .service.process import LoadEngine, Setup
     from .service.processes import EngineLostError, Processes
     from .service.speakers import Speakers
     from .service.worker import Worker
@@ -37,7 +37,7 @@ else:
             ".synthesis.writing": ("SpeechWriter", "open_speech", "write_speech"),
             ".service.asynchronous": ("AsyncVallE",),
             ".service.job": ("CallWork", "EngineJob", "JobRunner", "SpeechWork", "Spoken"),
-            ".service.process": ("Setup",),
+            ".service.process": ("LoadEngine", "Setup"),
             ".service.processes": ("EngineLostError", "Processes"),
             ".service.speakers": ("Speakers",),
             ".service.worker": ("Worker",),
@@ -192,6 +192,7 @@ __all__ = [
     "EngineJob",
     "EngineLostError",
     "JobRunner",
+    "LoadEngine",
     "Processes",
     "Scheduler",
     "Setup",

@@ -13,8 +13,8 @@ import pytest
 
 from vall_e_core import Registry
 from vall_e_lm import ModelOptions
-from vall_e_serve.command import LoadEngine, warm
-from vall_e_tts import Processes, Setup
+from vall_e_serve.command import warm
+from vall_e_tts import LoadEngine, Processes, Setup
 
 from .running import Answer, Running, running
 

@@ -16,7 +16,7 @@ import pytest
 
 from vall_e_core import ModelError, Registry, VallEError
 from vall_e_tts import CallWork, EngineJob, Processes, Setup, SpeechOptions, SpeechRequest, SpeechWork, VallE
-from vall_e_tts.service import processes as near_end
+from vall_e_tts.service import near_end
 
 pytestmark = pytest.mark.slow
 TEXTS = ["Hello there.", "One, two, three. Four, five.", "The last of them.", "And one more?"]

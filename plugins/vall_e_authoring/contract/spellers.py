@@ -87,7 +87,7 @@ def _texts(shown: str, pieces: Sequence[str], found: Any) -> Iterator[str]:  # n
         return
 
 
-def _hostile(model: Any, language: str) -> Iterator[str]:  # noqa: ANN401
+def _hostile(model: Any, language: str) -> Iterator[str]:  # noqa: ANN401 - what a plugin built
     """Time that grows faster than the piece."""
 
     def seconds(size: int) -> float:

@@ -12,12 +12,15 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import VallEError
+from vall_e_core import Registry, VallEError
+from vall_e_core.plugins import OURS
+from vall_e_lm import ModelOptions
 
+from ..valle import VallE
 from .job import EngineJob, SpeechWork, State, Work
 from .speakers import Speakers
 from .worker import Worker
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
     from ..synthesis.request import SpeechRequest
     from ..synthesis.scheduler import Scheduler
-    from ..valle import VallE
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,26 @@ class Setup:
     load: Callable[[], VallE]
     rows: int = 8
     warm: Callable[[Scheduler], None] | None = None
+
+
+@dataclass(frozen=True)
+class LoadEngine:
+    """The call that makes the engine of a process."""
+
+    options: ModelOptions
+    third_party: bool
+    """Plugins of others are loaded too."""
+
+    @classmethod
+    def of(cls, options: ModelOptions, registry: Registry, number: int) -> LoadEngine:
+        """For one of `number` processes, which share the cores unless `options` says how many threads each has."""
+        if options.threads is None:
+            options = replace(options, threads=max(1, (os.cpu_count() or 1) // number))
+        foreign = any(each.distribution != OURS and each.status == "ok" for each in registry.records)
+        return cls(options, foreign)
+
+    def __call__(self) -> VallE:
+        return VallE.load(options=self.options, registry=Registry.load(third_party=self.third_party))
 
 
 @dataclass(frozen=True)
