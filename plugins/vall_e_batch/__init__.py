@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .batch import Batch, Report
     from .manifest import Manifest, read_manifest
+    from .progress import ShownTally
     from .rows import ManifestError, Problem, Row, RowResult, Shard
     from .running import Tally
     from .worker import RowWorker
@@ -25,6 +26,7 @@ else:
         {
             ".batch": ("Batch", "Report"),
             ".manifest": ("Manifest", "read_manifest"),
+            ".progress": ("ShownTally",),
             ".rows": ("ManifestError", "Problem", "Row", "RowResult", "Shard"),
             ".running": ("Tally",),
             ".worker": ("RowWorker",),
@@ -113,6 +115,7 @@ __all__ = [
     "RowResult",
     "RowWorker",
     "Shard",
+    "ShownTally",
     "Tally",
     "read_manifest",
 ]

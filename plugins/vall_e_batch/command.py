@@ -16,8 +16,8 @@ from .batch import Batch, Report
 from .exports import EXPORTS
 from .manifest import read_folder, read_manifest
 from .output import request_of
-from .rows import RowResult, Shard
-from .running import Tally
+from .progress import ShownTally, clock
+from .rows import Shard
 from .status import show_status
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def run(task: BatchTask, session: Session) -> None:
     if task.dry_run:
         tell_plan(batch, shard, session)
         return
-    with ShownTally(session, batch, shard) as shown:
+    count = sum(1 for each in batch.jobs if shard is None or each.row.id in shard)
+    with ShownTally(session, count) as shown:
         report = batch.run(
             shard=shard, workers=task.engine_workers, restart=task.restart, retry_failed=task.retry_failed,
             max_failures=0 if task.fail_fast else task.max_failures, export=exports,
@@ -111,47 +112,6 @@ def tell_plan(batch: Batch, shard: Shard | None, session: Session) -> None:
         facts, f"{len(jobs)} rows, about {clock(seconds)} of speech, which take at most about {clock(seconds * rate)}"
     )
 
-
-class ShownTally:
-    """The progress bar of a batch."""
-
-    def __init__(self, session: Session, batch: Batch, shard: Shard | None) -> None:
-        count = sum(1 for each in batch.jobs if shard is None or each.row.id in shard)
-        self._bar = session.progress("speaking", count, "rows")
-        self._done = 0
-
-    def __enter__(self) -> ShownTally:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *ended: object) -> None:
-        self._bar.__exit__(None, None, None)
-
-    def watch(self) -> None:
-        """Between two steps: an interrupt that was lost is raised here."""
-        self._bar.to(self._done)
-
-    def told(self, tally: Tally, result: RowResult) -> None:
-        """Another row is over."""
-        self._done = tally.done + tally.failed
-        self._bar.to(self._done, note_of(tally))
-
-
-def note_of(tally: Tally) -> str:
-    """`3 failed, 1 loop, 4.2 × real time, 1:20:00 left`."""
-    words = [f"{tally.failed} failed"] if tally.failed else []
-    words += [f"{count} {name}" for name, count in tally.verdicts.items() if name != "ok"]
-    words.append(f"{tally.speed:.1f} × real time")
-    if tally.remaining is not None:
-        words.append(f"{clock(tally.remaining)} left")
-    return ", ".join(words)
-
-
-def clock(seconds: float) -> str:
-    """`1:05:00`, or `0:12`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def tell(report: Report, task: BatchTask, session: Session, folder: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vall_e_batch import ShownTally
 from vall_e_core import BatchError, Session, UsageError
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import write_json
@@ -162,29 +163,16 @@ def _seconds(text: str) -> float:
     return float(match.group(1)) * (60 if match.group(2) in ("m", "min") else 1)
 
 
-class _Spoken:
-    """The progress bar of the lines."""
+class _Spoken(ShownTally):
+    """The progress bar of the paragraphs."""
 
     def __init__(self, session: Session, count: int) -> None:
+        super().__init__(session, count, "paragraphs")
         self._session = session
-        self._bar = session.progress("speaking", count, "paragraphs")
-        self._done = 0
-
-    def __enter__(self) -> _Spoken:
-        self._bar.__enter__()
-        return self
-
-    def __exit__(self, *ended: object) -> None:
-        self._bar.__exit__(None, None, None)
-
-    def watch(self) -> None:
-        """Between two steps: an interrupt that was lost is raised here."""
-        self._bar.to(self._done)
 
     def told(self, tally: Tally, result: RowResult) -> None:
         """Another line is over. What was noticed about all of them is told once, not in the end."""
-        self._done = tally.done + tally.failed
         if result.status == "done":
             for line in general_warnings(result.out):
                 self._session.warn(line)
-        self._bar.to(self._done, f"{tally.speed:.1f} × real time")
+        super().told(tally, result)
