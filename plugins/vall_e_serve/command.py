@@ -13,6 +13,8 @@ from vall_e_lm import ModelOptions, find_model
 from . import ServeOptions
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from vall_e_tts import JobRunner, Scheduler, VallE
 
     from . import Serve
@@ -139,13 +141,7 @@ def listen(app: object, server: Server, session: Session, wyoming: socket.socket
         async def on_tick(self, counter: int) -> bool:
             return server.worker.failure is not None or await super().on_tick(counter)
 
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        host=options.host, port=options.port, log_config=_SILENT, access_log=False, server_header=False,
-        timeout_graceful_shutdown=max(1, round(options.drain_seconds)), ws="none", proxy_headers=False,
-        h11_max_incomplete_event_size=64 << 10, http="h11",
-    )  # fmt: skip
-    listener = Listener(config)
+    listener = Listener(configured(app, options))
     sock = bound(options.host, options.port)
     place = _shown(sock)
     try:
@@ -157,6 +153,18 @@ def listen(app: object, server: Server, session: Session, wyoming: socket.socket
         server.close()
     if server.worker.failure is not None:
         raise server.worker.failure
+
+
+def configured(app: object, options: ServeOptions) -> uvicorn.Config:
+    """How the server listens, ends and bounds what it is sent."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        host=options.host, port=options.port, log_config=_SILENT, access_log=False, server_header=False,
+        timeout_graceful_shutdown=max(1, round(options.drain_seconds)), ws="none", proxy_headers=False,
+        h11_max_incomplete_event_size=64 << 10, http="h11",
+    )  # fmt: skip
 
 
 def bound(host: str, port: int) -> socket.socket:

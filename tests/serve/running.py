@@ -15,6 +15,7 @@ import uvicorn
 
 from vall_e_core import Registry
 from vall_e_serve import ServeOptions, Server, create_app
+from vall_e_serve.command import configured
 from vall_e_serve.keys import Keys
 from vall_e_serve.wyoming.listener import wyoming_socket
 from vall_e_tts import JobRunner, Worker
@@ -106,11 +107,11 @@ def running(
     """A server with an engine, or with what runs its jobs, listening."""
     lines: list[str] = []
     runner = Worker(load) if callable(load) else load
-    server = Server(ServeOptions(**{"port": 0, **options}), registry, runner, keys=keys, log=lines.append)
+    asked = ServeOptions(**{"port": 0, "drain_seconds": 5.0, **options})
+    server = Server(asked, registry, runner, keys=keys, log=lines.append)
     wyoming = wyoming_socket(server.options)
     app = create_app(server, wyoming)
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="on", http="h11")
-    listener = uvicorn.Server(config)
+    listener = uvicorn.Server(configured(app, server.options))
     thread = threading.Thread(target=listener.run, daemon=True)
     thread.start()
     try:
@@ -125,4 +126,4 @@ def running(
     finally:
         listener.should_exit = True
         thread.join(20)
-        assert not thread.is_alive()
+        assert not thread.is_alive(), vars(listener.server_state)

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import threading
+import time
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -290,6 +291,21 @@ def test_a_client_that_leaves_frees_the_engine(registry: Registry, slow: Any) ->
         talk(house, leave)
         slow.release(1_000)
         house.wait(lambda: house.server.admission.running == 0)
+
+
+def test_a_client_that_never_reads_does_not_hold_up_the_end(registry: Registry, slow: Any) -> None:
+    slow.waves, slow.seconds = 2_000, 1.0
+    with socket.socket() as plain:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        with running(registry, lambda: slow, wyoming=ADDRESS) as house:
+            plain.connect(("127.0.0.1", house.wyoming))
+            said = Synthesize("Good morning.", voice=SLT).event()
+            plain.sendall(json.dumps({"type": said.type, "data": said.data}).encode() + b"\n")
+            slow.release(2_000)
+            house.wait(lambda: house.server.admission.running == 1)
+            time.sleep(1.0)  # what was made fills the buffers
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 10.0
 
 
 @pytest.mark.parametrize(

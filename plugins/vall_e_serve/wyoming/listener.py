@@ -21,6 +21,8 @@ from .events import LONGEST_EVENT, BoundedReader
 from .program import Program
 
 MOST_CONNECTIONS = 64
+_CLOSING_SECONDS = 10.0
+"""A client has so long to read what was sent before the end."""
 _MULTICAST = "224.0.0.251"
 EXAMPLE = "tcp://127.0.0.1:10200"
 
@@ -97,10 +99,11 @@ async def _talk(conversation: Conversation, writer: asyncio.StreamWriter) -> Non
     try:
         with suppress(OSError):  # the client is gone
             await conversation.run()
-    finally:
         writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        with suppress(OSError, asyncio.TimeoutError):
+            await asyncio.wait_for(writer.wait_closed(), _CLOSING_SECONDS)
+    finally:
+        writer.transport.abort()  # a client that doesn't read would keep the connection for ever
 
 
 async def _announced(host: str, port: int) -> Any:  # noqa: ANN401 - zeroconf's own, where it is installed

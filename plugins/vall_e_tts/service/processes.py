@@ -90,7 +90,7 @@ class Processes:
         """End all jobs and processes."""
         with self._lock:
             self._closed = True
-            processes, waiting = self._processes, list(self._waiting)
+            processes, waiting = list(self._processes), list(self._waiting)  # one that ends leaves the list
             self._waiting.clear()
         for each in processes:
             each.end()
