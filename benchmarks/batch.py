@@ -25,6 +25,7 @@ from vall_e_batch.output import RowOutput
 from vall_e_batch.running import Run
 from vall_e_batch.worker import Take
 from vall_e_core import VallE, VallEError
+from vall_e_tts import SpeechOptions, SpeechRequest
 
 from .process import environment, program
 from .report import Report, Row
@@ -119,7 +120,9 @@ def _together(engine: VallE, folder: Path, settings: Settings, report: Report) -
     for round in range(min(settings.runs, 3)):
         began = perf_counter()
         for at, row in enumerate(rows):
-            engine.synthesize(row.text, voice=VOICE, seed=at).save(folder / "call.wav", overwrite=True)
+            request = SpeechRequest(row.text, voice=VOICE, options=SpeechOptions(seed=at))
+            spoken = engine.speak(request.prepare(engine.registry))  # the voice is read each time, as peers do it
+            spoken.save(folder / "call.wav", overwrite=True)
         calls.append(perf_counter() - began)
         began = perf_counter()
         report_of = Batch(rows, folder / f"out{round}", voice=VOICE, engine=engine).run()

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_tts import Speakers
-
 from .entries import failure
 from .jobs import Job
 from .journal import Entry
@@ -67,7 +65,7 @@ class RowWorker:
         self.engine, self.folder, self.rows = engine, folder, rows
         self._watch = watch
         self._scheduler = engine.scheduler(rows=rows, alike=True)
-        self._speakers = Speakers(engine.registry)
+        self._speakers = engine.speakers
         self._model = model_arguments(engine.options)
         self._again: deque[Job] = deque()
         """Rows to be made alone, after a step that they shared has failed."""

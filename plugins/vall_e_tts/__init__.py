@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from .service.job import CallWork, EngineJob, JobRunner, SpeechWork, Spoken
     from .service.process import LoadEngine, Setup
     from .service.processes import EngineLostError, Processes
-    from .service.speakers import Speakers
     from .service.worker import Worker
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech
     from .synthesis.scheduler import Scheduler
+    from .synthesis.speakers import Speakers
     from .synthesis.stream import SpeechStream
     from .synthesis.writing import SpeechWriter, open_speech, write_speech
     from .valle import VallE
@@ -39,7 +39,7 @@ else:
             ".service.job": ("CallWork", "EngineJob", "JobRunner", "SpeechWork", "Spoken"),
             ".service.process": ("LoadEngine", "Setup"),
             ".service.processes": ("EngineLostError", "Processes"),
-            ".service.speakers": ("Speakers",),
+            ".synthesis.speakers": ("Speakers",),
             ".service.worker": ("Worker",),
             ".synthesis.scheduler": ("Scheduler",),
             ".synthesis.stream": ("SpeechStream",),

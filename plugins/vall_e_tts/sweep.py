@@ -71,7 +71,7 @@ def run(task: Sweep, session: Session) -> None:
     with session.progress("settings", len(wanted)) as bar:
         for setting, target in zip(wanted, targets, strict=True):
             try:
-                prepared = replace(request, options=setting.options).prepare(session.registry)
+                prepared = engine.speakers.prepare(replace(request, options=setting.options))
                 rows.append(judged(setting, engine.speak(prepared, setting.chains), target))
             except (InputError, TimeLimitError) as error:
                 failures.append(error)

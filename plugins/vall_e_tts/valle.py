@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from .synthesis.results import Speech
     from .synthesis.scheduler import Scheduler
+    from .synthesis.speakers import Speakers
     from .synthesis.stream import SpeechStream
 
 
@@ -38,6 +40,13 @@ class VallE(Runtime):
 
     Nothing here is global: several engines can live side by side, and calls of one engine don't depend on each other.
     """
+
+    @cached_property
+    def speakers(self) -> Speakers:
+        """Voices and reference files of late, kept ready for the next text."""
+        from .synthesis.speakers import Speakers
+
+        return Speakers(self.registry)
 
     def synthesize(
         self,

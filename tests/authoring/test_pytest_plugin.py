@@ -27,30 +27,55 @@ def plugin(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_each_thing_that_a_distribution_brings_is_a_test(pytester: pytest.Pytester, plugin: Path) -> None:
+    """And other tests and other conftests are left alone."""
+    inner = plugin / "tests" / "inner"
+    inner.mkdir()
+    (inner / "conftest.py").write_text("")
+    (inner / "test_one.py").write_text("def test_one():\n    pass\n")
     done = pytester.runpytest_subprocess(*STRICT)
-    done.assert_outcomes(passed=2)
+    done.assert_outcomes(passed=3)
     where = "tests/conftest.py::"
     done.stdout.fnmatch_lines([f"{where}plugin near-best*PASSED*", f"{where}sampler near-best PASSED*"])
+    pytester.runpytest_subprocess(*STRICT, "tests/inner").assert_outcomes(passed=1)
 
 
-def test_a_broken_contract_fails_with_what_is_wrong_and_no_trace(pytester: pytest.Pytester, plugin: Path) -> None:
+MORE = '''
+@dataclass(frozen=True)
+class Nameless(NearBest):
+    name = "nameless"
+
+
+@dataclass(frozen=True)
+class Missing(Codec):
+    """A codec whose weights are elsewhere."""
+
+    name = "missing"
+
+    def build(self, ctx):
+        raise ModelError("no weights here")
+
+
+@hookimpl
+def vall_e_codecs():
+    return [Missing]
+
+
+@hookimpl'''
+
+
+def test_what_is_broken_or_missing_is_told_without_a_trace(pytester: pytest.Pytester, plugin: Path) -> None:
+    """A contract that isn't kept, a second sampler without a docstring, and what this machine lacks."""
     path = plugin / "vall_e_near_best" / "transform.py"
     path.write_text(path.read_text().replace("return torch.where(", "return 2 * torch.where("))
-    done = pytester.runpytest_subprocess(*STRICT)
-    done.assert_outcomes(passed=1, failed=1)
-    done.stdout.fnmatch_lines(["sampler near-best breaks the contract*", "- near-best*"])
-    assert "Traceback" not in done.stdout.str() and "runtest" not in done.stdout.str()
-
-
-def test_one_sampler_of_several_that_has_no_test_is_found(pytester: pytest.Pytester, plugin: Path) -> None:
     path = plugin / "vall_e_near_best" / "__init__.py"
-    text = path.read_text().replace("return [NearBest]", "return [NearBest, Nameless]")
-    second = '@dataclass(frozen=True)\nclass Nameless(NearBest):\n    name = "nameless"\n\n\n@hookimpl'
-    text = text.replace("@hookimpl", second)
-    path.write_text(text)
-    done = pytester.runpytest_subprocess(*STRICT)
-    done.assert_outcomes(passed=2, failed=1)
+    text = path.read_text().replace("return [NearBest]", "return [NearBest, Nameless]").replace("@hookimpl", MORE, 1)
+    path.write_text(text.replace("import BuildContext,", "import BuildContext, Codec, ModelError,"))
+    done = pytester.runpytest_subprocess(*STRICT, "-rs")
+    done.assert_outcomes(passed=1, failed=2, skipped=1)
+    done.stdout.fnmatch_lines(["sampler near-best breaks the contract*", "- near-best*"])
     done.stdout.fnmatch_lines(["sampler nameless breaks the contract*", "- *Nameless has no docstring*"])
+    done.stdout.fnmatch_lines(["*missing can't be built on this machine: no weights here*"])
+    assert "Traceback" not in done.stdout.str() and "runtest" not in done.stdout.str()
 
 
 def test_a_heavy_registration_and_one_that_fails_are_told(pytester: pytest.Pytester, plugin: Path) -> None:
@@ -70,35 +95,3 @@ def test_a_conftest_without_a_distribution_says_so(pytester: pytest.Pytester) ->
     done = pytester.runpytest_subprocess(*STRICT)
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines(["*declares a plugin*"])
-
-
-def test_other_tests_and_other_conftests_are_left_alone(pytester: pytest.Pytester, plugin: Path) -> None:
-    inner = plugin / "tests" / "inner"
-    inner.mkdir()
-    (inner / "conftest.py").write_text("")
-    (inner / "test_one.py").write_text("def test_one():\n    pass\n")
-    pytester.runpytest_subprocess(*STRICT).assert_outcomes(passed=3)
-    pytester.runpytest_subprocess(*STRICT, "tests/inner").assert_outcomes(passed=1)
-
-
-def test_what_this_machine_lacks_is_skipped_with_the_reason(pytester: pytest.Pytester, plugin: Path) -> None:
-    path = plugin / "vall_e_near_best" / "__init__.py"
-    codec = """
-@dataclass(frozen=True)
-class Missing(Codec):
-    \"\"\"A codec whose weights are elsewhere.\"\"\"
-
-    name = "missing"
-
-    def build(self, ctx):
-        raise ModelError("no weights here")
-
-
-@hookimpl
-def vall_e_codecs():
-    return [Missing]
-"""
-    path.write_text(path.read_text().replace("import BuildContext,", "import BuildContext, Codec, ModelError,") + codec)
-    done = pytester.runpytest_subprocess(*STRICT, "-rs")
-    done.assert_outcomes(passed=2, skipped=1)
-    done.stdout.fnmatch_lines(["*missing can't be built on this machine: no weights here*"])

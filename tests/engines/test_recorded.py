@@ -51,6 +51,8 @@ CHAINS: list[tuple[str, ...]] = [
     ("top-n-sigma", "top-h", "tfs:0.9", "typical-p", "top-a:0.2", "epsilon:0.001", "eta:0.001", "temperature:0.8"),
     (OFTEN, "beam:3"), ("mirostat:3", "beam:2"), ("dry", "beam:2"),
 ]  # fmt: skip
+BATCHES: list[tuple[int | None, int]] = [(1, 3), (3, len(LIMITS)), (None, len(LIMITS))]
+"""Rows at a time, and how many utterances: one, few, and all."""
 WAYS: list[dict[str, Any]] = [
     {"guidance": Guidance(2.0, 0.7)}, {"guidance": Guidance(1.5, 0.0)}, {"refine_on_stop": True},
     {"guidance": Guidance(2.0), "refine_on_stop": True},
@@ -114,11 +116,10 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Record:
 def test_a_recorded_step_is_the_ordinary_one(record: Record, specs: tuple[str, ...]) -> None:
     """Across the cache's buckets, with rows that end, join and are dropped; one row, few, and all."""
     model, chain = small_model(layers=2), chain_of(*specs)
-    batches = (1, 3, None)
-    expected = [say(model, chain, batch) for batch in batches]
+    expected = [say(model, chain, batch, count=count) for batch, count in BATCHES]
     recorder = record(model)
-    for batch, each in zip(batches, expected, strict=True):
-        assert_same(say(model, chain, batch), each)
+    for (batch, count), each in zip(BATCHES, expected, strict=True):
+        assert_same(say(model, chain, batch, count=count), each)
     assert recorder.repeats > recorder.steps / 2 and len(set(recorder.keys)) > 1
     assert recorder.said == []
 
@@ -197,13 +198,12 @@ def test_eager_may_go_ahead_of_the_look(monkeypatch: pytest.MonkeyPatch, how: di
     """As it does where steps may be recorded: the same operations on as many rows as a recorded step."""
     model, chain = small_model(), chain_of(OFTEN, "dry")
     loops = watch_loops(monkeypatch.setattr)
-    batches = (1, 3, None)
-    expected = [say(model, chain, batch, **how) for batch in batches]
+    expected = [say(model, chain, batch, count=count, **how) for batch, count in BATCHES]
     assert {type(loop.executor) for loop in loops} == {StepExecutor}
     loops.clear()
     buckets(monkeypatch.setattr, 16, 5)
-    for batch, each in zip(batches, expected, strict=True):
-        assert_same(say(model, chain, batch, **how), each)
+    for (batch, count), each in zip(BATCHES, expected, strict=True):
+        assert_same(say(model, chain, batch, count=count, **how), each)
     assert {type(loop.executor) for loop in loops} == {AheadExecutor}
 
 
@@ -523,8 +523,8 @@ def test_a_capture_finds_what_a_graph_cannot_hold(monkeypatch: pytest.MonkeyPatc
 # the whole program
 
 
-TEXT = "The birch canoe slid. They built a fire."
-LONG = "The birch canoe slid. They built a fire near the lake, and a yellow bus stopped."
+TEXT = "A boat. A fire."
+LONG = "A boat slid. They built a fire, and a bus stopped."
 ASKED: list[tuple[dict[str, Any], str]] = [
     ({}, ""), ({"candidates": 2, "ar": ["dry", "top-p:0.9"]}, ""), ({"ar": ["beam:2"]}, ""),
     ({"cfg_strength": 2.0}, ""), ({"layer_skip": True}, "layer skip"), ({"trace": True}, "a trace"),

@@ -53,6 +53,21 @@ def test_calls_do_not_depend_on_each_other(engine: VallE) -> None:
     np.testing.assert_array_equal(first.wave, second.wave)
 
 
+def test_a_reference_is_read_once_and_anew_when_it_changes(engine: VallE, reference: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.wav"
+    mine.write_bytes(reference.read_bytes())
+    first = engine.synthesize("hello there", mine, phonemizer="letters", seed=1)
+    again = engine.synthesize("hello there", mine, phonemizer="letters", seed=1)
+    assert engine.speakers.hits == 1
+    np.testing.assert_array_equal(first.wave, again.wave)
+    assert again.warnings == first.warnings and again.record["references"] == first.record["references"]
+    samples, rate = soundfile.read(mine)
+    soundfile.write(mine, samples[: len(samples) // 2], rate)
+    half = engine.synthesize("hello there", mine, phonemizer="letters", seed=1)
+    assert engine.speakers.hits == 1
+    assert half.record["references"][0]["sha256"] != first.record["references"][0]["sha256"]
+
+
 def test_audio_is_finite_float_at_the_codecs_rate(engine: VallE) -> None:
     speech = speak(engine)
     assert speech.sample_rate == 8_000 and speech.wave.dtype == np.float32 and np.isfinite(speech.wave).all()

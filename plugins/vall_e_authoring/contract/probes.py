@@ -12,6 +12,8 @@ from vall_e_core import MISSING, Param, Sampler, VallEError
 from vall_e_core.sampling import Step
 
 VOCABULARIES = (2, 3, 17, 1025, 5000)
+LONG_AT = 1025
+"""The vocabulary whose histories are longer than most windows."""
 SEED = 20260101
 
 
@@ -60,10 +62,11 @@ def probes(stage: str = "ar") -> Iterator[Probe]:
         empty = tuple(torch.zeros(0, dtype=torch.long) for _ in range(6))
         yield Probe(f"V={size}, no history", logits, empty, stage)
         if stage in ("ar", "stt"):
-            loop = torch.tensor([1, 0, size - 1]).repeat(20)
-            noise = torch.randint(size, (90,), generator=made)
-            histories = (noise, loop, noise[:1], torch.cat([noise, loop[:7]]), empty[0], torch.zeros(80).long())
-            yield Probe(f"V={size}, histories of 0 to 97", logits, histories, stage)
+            most = 97 if size == LONG_AT else 31  # each is replayed token by token, dozens of times
+            loop = torch.tensor([1, 0, size - 1]).repeat(most // 5)
+            noise = torch.randint(size, (most - 7,), generator=made)
+            histories = (noise, loop, noise[:1], torch.cat([noise, loop[:7]]), empty[0], torch.zeros(most - 17).long())
+            yield Probe(f"V={size}, histories of 0 to {most}", logits, histories, stage)
     yield Probe("one row, V=1025, no history", torch.randn(1, 1025, generator=made), empty[:1], stage)
 
 

@@ -145,7 +145,7 @@ class AsyncVallE:
                 {"ar": ar, "nar": nar},
             )  # fmt: skip
             request = SpeechRequest(text, recordings(references, sample_rate), voice, reference_text, task, chosen)
-            prepared = request.prepare(engine.registry, notify=engine.notify)
+            prepared = engine.speakers.prepare(request, notify=engine.notify)
         return SpeechWork(prepared, chains, early, trace, patient, keep_parts=patient)
 
     def _begin(self, work: Work) -> EngineJob:

@@ -20,9 +20,9 @@ from vall_e_core import Registry, VallEError
 from vall_e_core.plugins import OURS
 from vall_e_lm import ModelOptions
 
+from ..synthesis.speakers import Speakers
 from ..valle import VallE
 from .job import EngineJob, SpeechWork, State, Work
-from .speakers import Speakers
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _FarEnd:
         self.send("ready", 0, None if failure is None else portable(failure))
         if failure is None:
             assert self._worker.engine is not None
-            self._speakers = Speakers(self._worker.engine.registry)
+            self._speakers = self._worker.engine.speakers
         return failure is None
 
     def next(self) -> bool:

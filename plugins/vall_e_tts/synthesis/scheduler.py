@@ -114,7 +114,7 @@ class Scheduler:
         began, clock = time.perf_counter(), Clock()
         prepared = request
         if isinstance(prepared, SpeechRequest):
-            prepared = prepared.prepare(self.engine.registry, notify=self.engine.notify)
+            prepared = self.engine.speakers.prepare(prepared, notify=self.engine.notify)
         deadline = Deadline(prepared.request.options.timeout, "the speech")
         watch = progress if deadline.seconds is None else deadline.watch(progress)
 

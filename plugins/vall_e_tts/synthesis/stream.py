@@ -197,7 +197,8 @@ class SpeechStream(Iterator[Wave]):
         self._scheduler.remove(self._run)
         options = replace(self._plan.options, seed=self._plan.seed)
         request = replace(asked.request, voice=name, references=(), reference_text=None, options=options)
-        self._start(request.prepare(self._plan.engine.registry, notify=self._plan.engine.notify))
+        engine = self._plan.engine
+        self._start(engine.speakers.prepare(request, notify=engine.notify))
         self._instead_of, self.parts = asked, []
         self._run.warnings.append(f"{error.message}: {name} speaks instead ({error.cause})")
 

@@ -3,6 +3,7 @@ first words of a text."""
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,15 +14,19 @@ from typing import TYPE_CHECKING
 from vall_e_core import Registry, Voice
 from vall_e_voices import VoiceFolder, VoiceReference
 
-from ..synthesis.request import PreparedSpeech, Reference, SpeechRequest
+from .request import PreparedSpeech, Reference, SpeechRequest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vall_e_core import CodecModel
 
+
 MOST_SPEAKERS = 16
 """Each holds up to 30 s of sound: 3 MB."""
+
+
+def _silent(_line: str) -> None: ...
 
 
 @dataclass
@@ -63,22 +68,24 @@ class Speakers:
         self._kept: OrderedDict[tuple[object, ...], PreparedSpeech] = OrderedDict()
         self._lock = threading.Lock()
 
-    def prepare(self, request: SpeechRequest) -> PreparedSpeech:
+    def prepare(self, request: SpeechRequest, *, notify: Callable[[str], None] = _silent) -> PreparedSpeech:
         """As `SpeechRequest.prepare`, with the request's voice or reference files from here.
 
         Raises what `SpeechRequest.prepare` does.
         """
         plain = request.task == "tts" and not request.options.input_prompt_prefix  # which look at the reference
-        known = self._known(request) if plain else None
+        plain = plain and not (request.voice is not None and request.references)  # which is refused
+        known = self._known(request, notify) if plain else None
         if known is None:
-            return request.prepare(self._registry)
-        made = replace(request, voice=None, references=()).prepare(self._registry)
+            return request.prepare(self._registry, notify=notify)
+        made = replace(request, voice=None, references=()).prepare(self._registry, notify=notify)
+        warnings = tuple(dict.fromkeys((*known.warnings, *made.warnings)))
         return replace(
             made, request=request, references=known.references, reference_text=known.reference_text,
-            reference_phonemes=known.reference_phonemes, warnings=(*known.warnings, *made.warnings),
+            reference_phonemes=known.reference_phonemes, warnings=warnings,
         )  # fmt: skip
 
-    def _known(self, request: SpeechRequest) -> PreparedSpeech | None:
+    def _known(self, request: SpeechRequest, notify: Callable[[str], None]) -> PreparedSpeech | None:
         """A request of the voice that has been prepared, whatever it says; None for a voice without a file."""
         key = self._key(request)
         if key is None:
@@ -89,7 +96,7 @@ class Speakers:
                 self._kept.move_to_end(key)
                 self.hits += 1
                 return found
-        made = replace(request, text="Ready.", said=(), lexicon=None).prepare(self._registry)
+        made = replace(request, text="Ready.", said=(), lexicon=None).prepare(self._registry, notify=notify)
         kept = replace(made, references=tuple(KeptReference(each) for each in made.references))  # type: ignore[misc]
         with self._lock:
             self._kept[key] = kept
@@ -101,9 +108,12 @@ class Speakers:
         """Equal where the voice, what it says and how it is read are equal; None where it isn't one of files."""
         files = self._files(request)
         try:
-            states = [(str(path), (state := path.stat()).st_mtime_ns, state.st_size) for path in files]
+            found = [(path.absolute(), path.stat()) for path in files]
         except OSError:
             return None
+        if not all(stat.S_ISREG(state.st_mode) for _, state in found):  # a pipe says something else each time
+            return None
+        states = [(str(path), state.st_mtime_ns, state.st_size) for path, state in found]
         how = request.options
         return (
             *states, request.voice, request.reference_text, how.language, how.phonemizer, how.normalizer, how.lexicon,
