@@ -26,6 +26,7 @@ TRIALS = {
     "codec": "vall-e schema codec $name",
     "phonemizer": 'vall-e tts "Bonan tagon." --voice slt -o out.wav --phonemizer $name --language eo',
     "normalizer": 'vall-e tts "Tio kostas 3 €." --voice slt -o out.wav --language eo --normalizer $name',
+    "speller": "vall-e schema speller $name",
     "task": 'vall-e $name "Hello there."',
 }
 """Each kind that there is a template for, and a command that uses what the template makes."""
@@ -36,7 +37,7 @@ _TAKEN_CLASSES = frozenset(
     {
         "None", "True", "False", "Sampler", "Transform", "BuildContext", "Iterable", "Tensor", "Step",
         "StatelessTransform", "Codec", "CodecModel", "Phonemizer", "PhonemizerModel", "Normalizer", "NormalizerModel",
-        "Replacement", "Task", "Session", "InputError", "UsageError", "Iterator", "Sequence",
+        "Replacement", "Speller", "SpellerModel", "Task", "Session", "InputError", "UsageError", "Iterator", "Sequence",
     }
 )  # fmt: skip
 

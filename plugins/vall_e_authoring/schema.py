@@ -18,8 +18,8 @@ from vall_e_schema import component_schema, file_schema
 def schema(ctx: click.Context, kind: str, name: str) -> None:
     """Print the JSON Schema (draft 2020-12) of a component's parameters.
 
-    KIND is sampler, codec, phonemizer, normalizer, task, model, voice, scorer, judge or engine. For a task, it is
-    the schema of a --config file.
+    KIND is sampler, codec, phonemizer, normalizer, speller, task, model, voice, scorer, judge or engine. For a task,
+    it is the schema of a --config file.
     """
     registry = state_of(ctx).registry
     component = registry.get(kind, name)

@@ -103,7 +103,7 @@ class _Stt(_Recordings):
 
 @dataclass(frozen=True)
 class EvalStt(ModelOptions, HearingOptions, Reporting, _Stt, Task):
-    """Measure how well a model transcribes: phoneme error rate and confused phonemes.
+    """Measure how well a model transcribes: phoneme error rate, word error rate and confused phonemes.
 
     The expected phonemes come from the text file beside each recording, or from the manifest.
     """
@@ -111,6 +111,11 @@ class EvalStt(ModelOptions, HearingOptions, Reporting, _Stt, Task):
     name = "stt"
     sampler_stages = ("stt",)
     flag_defaults: ClassVar[Mapping[str, str]] = {"ar-temp": "0"}
+
+    spell: str = param(
+        "auto", metavar="NAME",
+        help="the speller whose words are counted; auto is one for the language, if there is one; none counts no words",
+    )  # fmt: skip
 
     def run(self, session: Session) -> None:
         from .stt import run

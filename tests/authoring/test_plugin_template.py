@@ -35,7 +35,7 @@ def test_it_writes_exactly_these_files(tmp_path: Path, capsys: pytest.CaptureFix
     assert [each.name for each in tmp_path.iterdir()] == ["near-best"], "nothing else is left behind"
 
 
-KINDS = ("sampler", "codec", "phonemizer", "normalizer", "task")
+KINDS = ("sampler", "codec", "phonemizer", "normalizer", "speller", "task")
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])

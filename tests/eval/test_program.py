@@ -22,7 +22,9 @@ from vall_e_audio import AudioClip, read_audio
 from vall_e_core import BuildContext, CodecModel, Registry, VallE, hookimpl, param
 from vall_e_eval import Figure, Judge, Judged, JudgeModel, Verdict
 from vall_e_eval.references import speaker_of, speakers
+from vall_e_eval.stt import plain_words, words_of
 from vall_e_lm import ModelOptions
+from vall_e_tts import SpeechOptions, SpeechRequest
 from vall_e_voices import SavedVoice, VoiceFolder, make_voice, model_codec
 
 from .conftest import Done, Run, Voices
@@ -224,10 +226,24 @@ def test_the_model_hears_the_packaged_voices(evaluate: Run, tmp_path: Path) -> N
     report = json.loads((tmp_path / "run" / "report.json").read_text("utf-8"))
     found = figures(report)
     assert 0 < found["hearing.per"] < 0.3 and found["hearing.per"] < found["hearing.tokens"] < 0.4
+    assert 0 < found["hearing.wer"] < 0.5 and report["settings"]["speller"]["name"] == "english"
     table = report["confusions"]
     assert sum(row.get(phone, 0) for phone, row in table.items()) > 60
     assert "wanted" in done.out and "STT phoneme error rate" in done.out
     assert (tmp_path / "run" / "confusions.png").read_bytes().startswith(PNG)
+
+
+def test_words_are_compared_as_they_are_read_aloud() -> None:
+    front = SpeechRequest("a", options=SpeechOptions(language="en")).prepare(Registry.load(third_party=False)).front
+    words = words_of(front, "Dr. O’Brien paid $3, didn't he?")
+    assert words == ["doctor", "o'brien", "paid", "three", "dollars", "didn't", "he"]
+    assert plain_words("The twenty-first, “quoted” word.") == ["the", "twenty", "first", "quoted", "word"]
+
+
+@pytest.mark.slow
+def test_a_speller_that_there_is_not_is_refused_before_anything_is_heard(evaluate: Run) -> None:
+    done = evaluate("stt", "--spell", "klingon")
+    assert done.code == 2 and "klingon" in done.err
 
 
 @pytest.mark.slow
