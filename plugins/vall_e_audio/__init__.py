@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         sha256_of,
     )
     from .signal import resample
+    from .speaker import likeness, voiceprint
     from .speech import FRAME_SECONDS, frame_levels, runs, speech_frames
     from .vad import Window, open_detector, read_voiced
     from .write import AudioWriter, pcm16_bytes, prepared, stream_header, write_audio
@@ -61,6 +62,7 @@ else:
             ".signal": ("resample",),
             ".speech": ("FRAME_SECONDS", "frame_levels", "runs", "speech_frames"),
             ".vad": ("Window", "open_detector", "read_voiced"),
+            ".speaker": ("likeness", "voiceprint"),
             ".write": ("AudioWriter", "pcm16_bytes", "prepared", "stream_header", "write_audio"),
         },
     )
@@ -88,6 +90,7 @@ __all__ = [
     "frame_levels",
     "is_recording",
     "is_samples",
+    "likeness",
     "median_pitch",
     "open_detector",
     "open_method",
@@ -106,5 +109,6 @@ __all__ = [
     "sha256_of",
     "speech_frames",
     "stream_header",
+    "voiceprint",
     "write_audio",
 ]

@@ -202,6 +202,12 @@ class VoiceReference:
         """Its recording's median pitch in Hz, as it was when the voice was made; None where it isn't known."""
         return self.voice.pitch
 
+    def voiceprint(self, codec: CodecModel) -> NDArray[np.float64] | None:
+        """Who speaks in it, as the codec gives it back; None where there is hardly any sound."""
+        from vall_e_audio import voiceprint
+
+        return voiceprint(codec.decode(self.codes(codec, lambda _: None)).numpy(), codec.sample_rate)
+
     def record(self) -> dict[str, object]:
         """What the record of a run keeps of it."""
         voice = self.voice

@@ -110,6 +110,7 @@ def test_every_transform_follows_rows_that_are_reordered(sampler: type[Sampler])
         ids = torch.cat([ids[parents], left.argmax(1)[parents].unsqueeze(1)], 1)
 
 
+@pytest.mark.slow
 def test_state_begins_anew_with_every_call(model: Any) -> None:
     processor = as_hf_processor([Counting(strength=2.0), "top-k:20"])
     first = generate(model, processor)

@@ -44,10 +44,12 @@ def test_more_than_what_is_left_is_seen(work: Apply) -> None:
     assert any("where the removed tokens aren't there" in each for each in check_sampler(wrong))
 
 
+@pytest.mark.slow
 def test_a_right_one_is_let_through() -> None:
     assert check_sampler(transform(halve, invariances=COMPACT, removes=False)) == []
 
 
+@pytest.mark.slow
 def test_what_changes_logits_must_say_that_it_removes_nothing() -> None:
     """The chain gives the stop token back by its old logit."""
     assert any("removes = False" in each for each in check_sampler(transform(halve, invariances=COMPACT)))
@@ -75,6 +77,7 @@ class Stateful:
         return state
 
 
+@pytest.mark.slow
 def test_selectors() -> None:
     assert check_sampler(selector(GreedySelector, invariances=COMPACT)) == []
     assert any("another token where" in each for each in check_sampler(selector(ByIds, invariances=COMPACT)))

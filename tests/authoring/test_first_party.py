@@ -23,6 +23,7 @@ QUICK = {"greedy", "length-penalty", "min-length", "multinomial", "p-less", "tfs
 """Samplers with few parameters and no memory: the contract of the others takes about a second, or many."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sampler",
     [
@@ -57,6 +58,7 @@ def test_contract_of_a_task(task: type[Task]) -> None:
     assert check_task(task) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speller", INSTALLED.all(Speller).values(), ids=lambda each: each.name)
 def test_contract_of_a_speller(speller: type[Speller]) -> None:
     assert check_speller(speller) == []

@@ -18,6 +18,7 @@ def test_a_required_parameter_is_no_fault_where_an_instance_can_be_made(name: st
     assert [(each.subject, each.problems) for each in check(name) if each.problems] == []
 
 
+@pytest.mark.slow
 def test_a_required_parameter_that_nothing_is_known_of_needs_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +83,7 @@ def vall_e_phonemizers():
 '''
 
 
+@pytest.mark.slow
 def test_every_kind_with_a_suite_is_put_through_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -214,6 +214,7 @@ class WritesHistory(WritesTokens):
         step.append(tokens)
 
 
+@pytest.mark.slow
 def test_a_right_one_is_let_through() -> None:
     assert check_sampler(transform(halve)) == []
 
@@ -281,6 +282,7 @@ def test_a_number_brought_from_the_host_is_caught_where_it_is_copied() -> None:
     assert check_sampler(transform(lambda logits, step: logits + number, removes=False)) == []
 
 
+@pytest.mark.slow
 def test_what_says_that_it_waits_may_wait() -> None:
     assert check_sampler(transform(read_on_the_host, waits=True)) == []
 
@@ -372,6 +374,7 @@ def test_what_stays_where_it_is_may_be_done() -> None:
         HERE[torch.tensor([0])].to("cpu", torch.float64)
 
 
+@pytest.mark.slow
 def test_a_sampler_is_told_the_size_of_the_vocabulary() -> None:
     class Tables(Made):
         def init(self, rows: int, ctx: StateContext) -> None:

@@ -42,6 +42,7 @@ def made(report: Report) -> list[str]:
     return [each.id for each in report.results if each.made]
 
 
+@pytest.mark.slow
 def test_a_row_sounds_as_the_same_call_of_the_engine(
     batch: Callable[..., Batch], engine: VallE, tmp_path: Path
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_row_sounds_as_the_same_call_of_the_engine(
         assert record["batch"] == {"id": row.id, "key": found.key}
 
 
+@pytest.mark.slow
 def test_running_it_again_makes_nothing(batch: Callable[..., Batch], tmp_path: Path) -> None:
     first = batch().run()
     results = (tmp_path / "out" / "results.jsonl").read_bytes()
@@ -70,6 +72,7 @@ def test_running_it_again_makes_nothing(batch: Callable[..., Batch], tmp_path: P
     assert made(batch().run(restart=True)) == ["one", "two", "three", "four"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -89,6 +92,7 @@ def test_what_was_changed_is_made_anew_and_nothing_else(batch: Callable[..., Bat
     assert changed.results[2].status == "done"
 
 
+@pytest.mark.slow
 def test_another_model_makes_everything_anew(
     batch: Callable[..., Batch], make_model: Callable[..., Path], registry: Registry, tmp_path: Path
 ) -> None:
@@ -98,6 +102,7 @@ def test_another_model_makes_everything_anew(
     assert len(made(batch(engine=loaded).run())) == 4
 
 
+@pytest.mark.slow
 def test_the_key_is_the_same_whether_or_not_the_model_is_loaded(
     batch: Callable[..., Batch], registry: Registry, model_path: Path
 ) -> None:
@@ -108,6 +113,7 @@ def test_the_key_is_the_same_whether_or_not_the_model_is_loaded(
     assert made(later.run()) == []
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_written_is_taken_over(batch: Callable[..., Batch], tmp_path: Path) -> None:
     batch().run()
     journal = tmp_path / "out" / "journal.main.jsonl"
@@ -120,6 +126,7 @@ def test_what_a_killed_run_has_written_is_taken_over(batch: Callable[..., Batch]
     assert all(json.loads(line)["status"] == "done" for line in journal.read_bytes().splitlines())
 
 
+@pytest.mark.slow
 def test_a_file_that_was_damaged_is_made_again(batch: Callable[..., Batch]) -> None:
     results = batch().run().results
     whole = results[1].out.read_bytes()
@@ -170,6 +177,7 @@ def test_too_many_failures_end_it(batch: Callable[..., Batch]) -> None:
     assert report.tally.left == 6
 
 
+@pytest.mark.slow
 def test_a_row_that_breaks_a_step_of_all_fails_alone(
     batch: Callable[..., Batch], engine: VallE, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -189,6 +197,7 @@ def test_a_row_that_breaks_a_step_of_all_fails_alone(
     assert [each.out.read_bytes() for each in report.results if each.status == "done"] == quiet
 
 
+@pytest.mark.slow
 def test_results_are_in_the_order_of_the_rows(batch: Callable[..., Batch], tmp_path: Path) -> None:
     batch().run()
     lines = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text("utf-8").splitlines()]
@@ -197,6 +206,7 @@ def test_results_are_in_the_order_of_the_rows(batch: Callable[..., Batch], tmp_p
     assert {line["status"] for line in lines} == {"done"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_shards_are_a_partition_and_their_union_is_the_whole(
     batch: Callable[..., Batch], tmp_path: Path, count: int
@@ -213,6 +223,7 @@ def test_shards_are_a_partition_and_their_union_is_the_whole(
         assert each.read_bytes() == (union / each.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_file_of_somebody_else_stays(batch: Callable[..., Batch], tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     mine = tmp_path / "out" / "one.wav"

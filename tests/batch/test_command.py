@@ -46,6 +46,7 @@ def test_a_manifest_becomes_files_and_a_summary(batch: Callable[..., Any], tmp_p
     assert (status["rows"], status["done"], status["left"], status["running"]) == (3, 3, 0, False)
 
 
+@pytest.mark.slow
 def test_a_record_makes_the_same_again(batch: Callable[..., Any], tmp_path: Path, run: Any) -> None:
     batch()
     made = tmp_path / "out" / "000002.wav"

@@ -98,6 +98,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     check_killed(start, tmp_path, int(os.environ.get("BATCH_KILLS", "4")), seed=1)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_it_and_the_next_run_goes_on(start: Callable[..., Any], tmp_path: Path) -> None:
     """No file may grow beyond what two of the outputs need, as on a disk without room."""
     folder = tmp_path / "full"
@@ -119,6 +120,7 @@ def test_a_full_disk_ends_it_and_the_next_run_goes_on(start: Callable[..., Any],
     assert len(journal(folder)) == ROWS
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_a_journal_that_the_next_run_reads(start: Callable[..., Any], tmp_path: Path) -> None:
     folder = tmp_path / "stopped"
     running = start(folder)

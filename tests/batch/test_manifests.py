@@ -140,6 +140,7 @@ def test_ten_thousand_bad_lines_are_counted_and_the_first_fifty_shown(
     assert lines[51].strip() == "and 9950 more"
 
 
+@pytest.mark.slow
 def test_checking_takes_time_in_proportion_to_the_rows(
     registry: Registry, tmp_path: Path, model_path: Path, grows_linearly: Callable[[Callable[[int], object]], bool]
 ) -> None:

@@ -60,6 +60,7 @@ def times(path: Path) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_ten_chapters_become_an_m4b_and_other_files_without_speaking_again(
     make: Callable[..., dict[str, Any]], book: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_ten_chapters_become_an_m4b_and_other_files_without_speaking_again(
     assert " ".join(each["text"] for each in cues if each["chapter"] == 2) == f"{TITLES[1]} {TEXTS[1]}"
 
 
+@pytest.mark.slow
 def test_an_edited_paragraph_is_spoken_anew_and_no_other(
     make: Callable[..., dict[str, Any]], book: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_chapters_a_preview_and_a_folder(make: Callable[..., dict[str, Any]], bo
     assert make(book, "--preview", "3s", out="short.opus")["rows"]["rows"] < 6
 
 
+@pytest.mark.slow
 def test_voices_of_chapters_and_of_quoted_speech(
     make: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -131,6 +134,7 @@ def test_voices_of_chapters_and_of_quoted_speech(
     assert "chapter 1 (One), paragraph 2" in told and "nobody" in told
 
 
+@pytest.mark.slow
 def test_a_paragraph_that_can_t_be_spoken_is_named_and_can_be_left_out(
     make: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

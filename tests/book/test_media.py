@@ -67,6 +67,7 @@ def test_a_timeline_counts_samples(timeline: Timeline) -> None:
     assert not blocks[: first.start].any() and not blocks[timeline.cues[1].end + 2 : timeline.cues[2].start].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", BY)
 @pytest.mark.parametrize("suffix", [".m4b", ".mp3", ".opus"])
 def test_a_file_has_chapters_a_cover_and_tags(tmp_path: Path, timeline: Timeline, suffix: str, by: str) -> None:

@@ -195,6 +195,7 @@ def quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
         del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_the_quoted_sampler_is_the_packaged_one_and_keeps_the_contract(quoted: ModuleType) -> None:
     real = importlib.import_module("vall_e_soft_cap")
     assert quoted.SoftCap.params() == real.SoftCap.params()

@@ -163,6 +163,7 @@ def test_what_a_plugin_raises_is_its_failure(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_tasks_and_commands_too(environment: dict[str, str]) -> None:
     done = run(environment, "wrong")
     assert done.returncode == 4 and b"plugin noisy (vall-e-noisy 0.1) failed: OSError: while running" in done.stderr

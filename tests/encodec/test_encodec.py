@@ -51,6 +51,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "create_connection", refuse)
 
 
+@pytest.mark.slow
 def test_it_is_the_24_khz_model_at_6_kbps(codec: CodecModel) -> None:
     assert isinstance(codec, CodecModel)
     assert (codec.name, codec.sample_rate, codec.frame_rate, codec.levels, codec.codebook_size) == (
@@ -205,6 +206,7 @@ def test_c2_nothing_in_a_pickle_runs(tmp_path: Path, name: str, allow: bool) -> 
     assert caught.value.exit_code == 4 and name in caught.value.message
 
 
+@pytest.mark.slow
 def test_c1_a_pickle_that_is_not_the_published_file_needs_leave(tensors: Tensors, tmp_path: Path) -> None:
     path = tmp_path / "encodec_24khz-d7cc33bc.th"
     torch.save(tensors, path)

@@ -65,6 +65,7 @@ def test_a_level_is_eager_s(monkeypatch: pytest.MonkeyPatch, guidance: Guidance 
     assert heard == [] and graphs.captured > 0
 
 
+@pytest.mark.slow
 def test_of_a_shape_the_second_pass_is_captured_and_the_others_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three levels a response: the first one tries a shape, the second captures it, and so it stays."""
     buckets(monkeypatch.setattr, 64, 5, NAME)

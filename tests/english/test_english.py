@@ -189,6 +189,7 @@ def test_the_stop_of_an_abbreviation_ends_the_sentence_too(model: NormalizerMode
 TOKENS = sorted({token for _, written, _ in table("english.tsv") for token in written.split()})
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(

@@ -178,6 +178,7 @@ def test_b3_b9_nothing_of_a_very_long_text_is_lost(
     assert one(espeak, text, language).count(sound) == count
 
 
+@pytest.mark.slow
 def test_b9_the_library_is_only_given_bounded_pieces(espeak: PhonemizerModel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(espeak, EspeakPhonemizerModel)
     sizes: list[int] = []

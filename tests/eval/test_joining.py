@@ -210,6 +210,7 @@ def test_without_weights_the_judge_says_how_to_get_them(
     assert judge.build(BuildContext()).versions["weights"]
 
 
+@pytest.mark.slow
 def test_records_wait_for_the_judge_and_are_written_whole(whisper: Path, tmp_path: Path) -> None:
     panel, store = panel_of(whisper), Store(tmp_path / "run", {})
 
@@ -237,6 +238,7 @@ def test_every_rung_of_the_ladder_is_heard(whisper: Path, evaluate: Run, manifes
     assert list(done.json()["figures"]["whisper.wer"]["means"]) == ["recording", "codec", "nar", "tts"]
 
 
+@pytest.mark.slow
 def test_a_run_counts_words_and_writes_records_when_all_is_heard(
     whisper: Path, evaluate: Run, tmp_path: Path
 ) -> None:

@@ -186,6 +186,7 @@ def test_noise_sounds_worse_than_speech(registry: Registry, voices: Voices) -> N
     assert figures["dnsmos.loss"] is not None and figures["dnsmos.loss"] > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.judges
 @there("resemblyzer", "librosa", "webrtcvad")
 def test_halves_of_a_recording_are_one_voice(registry: Registry, voices: Voices) -> None:

@@ -81,6 +81,7 @@ def test_d11_a_run_cleans_the_folder_it_writes_to(tts: Any, tmp_path: Path) -> N
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_d12_the_record_does_not_appear_where_the_audio_cannot(
     tts: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ class NoQuestions(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [None, EarlyExit(2, None, None)])
 @torch.inference_mode()
 def test_prefill_step_and_selection(make: Make, rule: EarlyExit | None) -> None:

@@ -107,6 +107,7 @@ def test_a_piece_that_no_merge_makes() -> None:
         Tokenizer.from_symmap(SYMMAP | {"anu": 90})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["b" * 200_000, "aɪn" * 70_000, "(" * 200_000, "1" * 200_000])
 def test_long_text_takes_linear_time(text: str) -> None:
     tokenizer = Tokenizer.from_symmap(SYMMAP)

@@ -33,6 +33,7 @@ def judge() -> SentenceJudge:
     return SentenceJudge([*(each.text for each in read_sentences()), FIRST])
 
 
+@pytest.mark.slow
 def test_the_first_command_is_heard(engine: VallE, judge: SentenceJudge) -> None:
     said = [engine.synthesize(FIRST, [ROOT / "examples" / "slt.wav"], seed=seed) for seed in (1, 2, 3)]
     assert all(speech.stopped for speech in said)

@@ -113,6 +113,7 @@ def test_each_has_its_test(fault: str) -> None:
         assert name in defined(ROOT / "tests" / file), place
 
 
+@pytest.mark.slow
 def test_the_tests_that_the_documentation_names_are_there() -> None:
     named = re.findall(r"`([a-z_/]+/test_\w+\.py)::(test_\w+)`", (ROOT / "docs/reliability.md").read_text("utf-8"))
     assert len(named) > 50

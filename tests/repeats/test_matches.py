@@ -46,6 +46,7 @@ def histories(rows: int) -> st.SearchStrategy[Histories]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 3])
 @given(data=st.data())
 def test_matches_are_what_a_search_finds(rows: int, data: st.DataObject) -> None:

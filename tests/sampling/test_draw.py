@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 import torch
 from hypothesis import assume, given, settings
 
@@ -17,6 +18,7 @@ rows = st.lists(st.one_of(st.floats(-30, 30, width=32), st.just(oracles.GONE)), 
 LOWEST, HIGHEST = 0.5 * 2.0**-23, 1 - 2.0**-24
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(row=rows, uniform=st.floats(LOWEST, HIGHEST, width=32))
 def test_draw_inverts_the_cumulated_distribution(row: list[float], uniform: float) -> None:

@@ -60,6 +60,7 @@ def test_dry(history: list[int], values: dict[str, Any]) -> None:
     assert found == pytest.approx(dry(history, values), rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 @quick
 @given(batch=st.lists(histories, min_size=2, max_size=5), values=settings_of_dry)
 def test_dry_of_rows_of_different_lengths(batch: list[list[int]], values: dict[str, Any]) -> None:

@@ -92,6 +92,7 @@ def test_as_open_webui_asks(registry: Any, engine: Any) -> None:
         assert "no voice is called" in wrong.json["error"]["message"]
 
 
+@pytest.mark.slow
 def test_as_sillytavern_asks(served: Running) -> None:
     """Always mp3, from its own back end, with a voice that somebody typed."""
     body = {"input": TEXT, "response_format": "mp3", "voice": "alloy", "speed": 1, "model": "tts-1"}
@@ -182,6 +183,7 @@ def test_openai_hears_lists_and_makes_voices(client: Any, served: Running) -> No
     assert served.ask("DELETE", "/v1/audio/voices/client").status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.clients
 def test_openai_raises_its_own_errors(client: Any) -> None:
     import openai

@@ -139,6 +139,7 @@ def test_no_get_changes_anything(fuzzed: Running) -> None:
             assert fuzzed.get(path.replace("{id}", "slt")).status in (404, 405), path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("nothing_left")
 def test_odd_headers(fuzzed: Running) -> None:
     body = json.dumps({"input": "Hello.", "voice": "slt", "response_format": "pcm"}).encode()

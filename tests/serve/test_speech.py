@@ -35,6 +35,7 @@ def record_of(served: Running, request: str) -> dict[str, Any]:
     return dict(found.json)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", TYPES)
 def test_each_format_is_what_was_asked_for_and_lasts_as_long_as_the_record_says(served: Running, format: str) -> None:
     answer = served.speak(TEXT, response_format=format, seed=3, voice="alloy", model="tts-1")
@@ -49,6 +50,7 @@ def test_each_format_is_what_was_asked_for_and_lasts_as_long_as_the_record_says(
     assert (answer.headers.get("transfer-encoding") == "chunked") != whole
 
 
+@pytest.mark.slow
 def test_a_whole_wav_says_exactly_how_long_it_is_and_nothing_follows_its_samples(served: Running) -> None:
     body = served.speak(TEXT, seed=3).body
     assert int.from_bytes(body[4:8], "little") == len(body) - 8
@@ -119,6 +121,7 @@ def test_a_recording_in_the_request_is_the_voice(served: Running) -> None:
     assert answer.status == 200 and seconds(answer.body) > 0.8
 
 
+@pytest.mark.slow
 def test_words_are_said_as_the_lexicon_of_the_request_says(served: Running) -> None:
     lexicon = {"gif": "/dʒˈɪf/", "Nguyen": "win"}
     body = {"input": "A gif for Nguyen.", "lexicon": lexicon}

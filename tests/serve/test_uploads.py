@@ -176,6 +176,7 @@ def test_a_recording_is_transcribed_as_the_engine_hears_it(served: Running, engi
     assert hear(served, spell="none", response_format="text").body.decode().strip() == answer.json["text"]
 
 
+@pytest.mark.slow
 def test_the_text_is_words_where_a_speller_writes_the_language(served: Running, engine: VallE) -> None:
     heard = engine.transcribe(WAV, spell="english")
     for fields in ({}, {"spell": "auto"}, {"spell": "english"}):

@@ -135,6 +135,7 @@ def test_without_a_speller_it_offers_no_transcription(engine: VallE) -> None:
         assert Error.from_event(event).code == "bad_value"
 
 
+@pytest.mark.slow
 def test_a_recording_in_chunks_becomes_its_words(house: Running, engine: VallE) -> None:
     wanted = engine.transcribe(WAV, spell="english").text
 

@@ -96,6 +96,7 @@ def test_nothing_is_made_of_nothing(english: SpellerModel, nothing: str) -> None
     assert english.spell([], "en") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["ə", "æ b t ", "tʃ. ", "ɪnðə", "ˈ", "x" * 40 + " "])
 def test_hostile_phonemes_take_time_in_proportion_to_their_number(
     english: SpellerModel, grows_linearly: Callable[[Callable[[int], object]], bool], piece: str

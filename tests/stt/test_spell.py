@@ -36,6 +36,7 @@ def stt(cli: Any, model_path: Path) -> Any:
     return run
 
 
+@pytest.mark.slow
 def test_words_are_written_and_the_phonemes_kept(stt: Any, speech: Path, tmp_path: Path) -> None:
     plain = stt(speech, "--format", "json").json()
     assert "text" not in plain and "speller" not in plain
@@ -50,6 +51,7 @@ def test_words_are_written_and_the_phonemes_kept(stt: Any, speech: Path, tmp_pat
     assert (tmp_path / "out" / "speech.txt").read_text("utf-8").strip() == record["text"]
 
 
+@pytest.mark.slow
 def test_phonemes_are_shown_where_nothing_writes_the_language(stt: Any, speech: Path) -> None:
     assert stt(speech, "--spell", "auto", "--language", "de").stdout == stt(speech, "--language", "de").stdout
     assert stt(speech, "--spell", "none").stdout == stt(speech).stdout
@@ -107,6 +109,7 @@ def installed() -> Registry:
     return registry
 
 
+@pytest.mark.slow
 def test_from_python_and_by_a_plugin_of_somebody_else(model_path: Path, speech: Path, installed: Registry) -> None:
     engine = VallE.load(model_path, device="cpu", registry=installed)
     heard = engine.transcribe(speech, spell="shouting")

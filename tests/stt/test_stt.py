@@ -87,6 +87,7 @@ def test_windows_never_exceed_their_length_and_miss_nothing_spoken(stt: Any, tmp
         assert record["window"] == window
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("longest", [3.0, 10.0])
 def test_reading_in_blocks_gives_the_windows_of_the_whole(tmp_path: Path, longest: float) -> None:
     rng = np.random.default_rng(1)

@@ -44,6 +44,7 @@ def others(pieces: tuple[Piece, ...]) -> list[Piece]:
     return [piece for piece in pieces if not isinstance(piece, Words)]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @example("one ﬁ", [[(0, 1, ""), (0, 1, " a ")], [(2, 5, "")], [(0, 1, "")]])
 @given(TEXT, CHAIN)

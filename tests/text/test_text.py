@@ -262,6 +262,7 @@ def test_words_that_stand_for_one_thing_are_cut_where_they_are_too_long() -> Non
     assert solid("".join(segment.spoken for segment in segments)) == solid(f"say {digits}now")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.text("ab ,.", min_size=1, max_size=30), st.sampled_from([None, "1"])), max_size=30),

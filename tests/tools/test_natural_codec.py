@@ -271,6 +271,7 @@ def test_a_probe_tells_what_is_there_and_nothing_else() -> None:
     assert probe.told(noise, targets, asked) < 0.45, "guessing gives 0.2"
 
 
+@pytest.mark.slow
 def test_the_codec_is_probed_level_by_level(run_dir: Path) -> None:
     torch.manual_seed(0)
     encoder = split_codec.SplitEncoder(SHAPE).eval()

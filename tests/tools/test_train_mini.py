@@ -168,6 +168,7 @@ def test_the_configurations_of_shipped_runs_can_be_used_again(tmp_path: Path) ->
         assert load(tmp_path) != Config(), path.name
 
 
+@pytest.mark.slow
 def test_logs_become_a_picture(tmp_path: Path) -> None:
     from tools.train_mini.plot import curves, run
 

@@ -50,12 +50,14 @@ def test_a_trace_tells_the_tokens_that_are_heard(engine: VallE, chain: list[str]
             assert frames[0].stages[-1].kept == 4 and frames[0].stages[-1].p_stop is None
 
 
+@pytest.mark.slow
 def test_a_trace_changes_nothing_and_none_is_made_unasked(engine: VallE) -> None:
     with_one, without = speak(engine), speak(engine, trace=False)
     np.testing.assert_array_equal(with_one.wave, without.wave)
     assert without.trace is None
 
 
+@pytest.mark.slow
 def test_tries_and_candidates_that_were_given_up_are_told_apart(engine: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     from vall_e_tts.synthesis import takes
 
@@ -151,6 +153,7 @@ def test_a_picture_is_drawn(cli: Any, log: Path, tmp_path: Path, suffix: str, fl
     cli("samplers", "plot", log, "-o", out, "-y")
 
 
+@pytest.mark.slow
 def test_a_picture_of_one_step_and_of_strange_text(log: Path) -> None:
     from vall_e_trace.plot import picture, selected
 
@@ -168,6 +171,7 @@ def test_what_can_t_be_drawn_is_said(cli: Any, log: Path, tmp_path: Path, monkey
     assert 'pip install "vall-e[plot]"' in done.stderr and not (tmp_path / "t.png").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_trace_is_no_internal_error(cli: Any, log: Path, tmp_path: Path) -> None:
     head, first, second, *_ = log.read_text().splitlines()
     path, out = tmp_path / "t.jsonl", tmp_path / "t.png"

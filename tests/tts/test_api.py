@@ -53,6 +53,7 @@ def test_calls_do_not_depend_on_each_other(engine: VallE) -> None:
     np.testing.assert_array_equal(first.wave, second.wave)
 
 
+@pytest.mark.slow
 def test_a_reference_is_read_once_and_anew_when_it_changes(engine: VallE, reference: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine.wav"
     mine.write_bytes(reference.read_bytes())
@@ -68,6 +69,7 @@ def test_a_reference_is_read_once_and_anew_when_it_changes(engine: VallE, refere
     assert half.record["references"][0]["sha256"] != first.record["references"][0]["sha256"]
 
 
+@pytest.mark.slow
 def test_audio_is_finite_float_at_the_codecs_rate(engine: VallE) -> None:
     speech = speak(engine)
     assert speech.sample_rate == 8_000 and speech.wave.dtype == np.float32 and np.isfinite(speech.wave).all()
@@ -85,12 +87,14 @@ def test_a_clip_in_memory_is_a_reference_and_can_be_transcribed(engine: VallE, r
     assert heard.seconds == pytest.approx(2.0) and heard.windows and not heard.no_speech
 
 
+@pytest.mark.slow
 def test_speech_can_be_heard_again(engine: VallE, tmp_path: Path) -> None:
     path = speak(engine, max_ar_steps="2s").save(tmp_path / "a.wav")
     heard = engine.transcribe(path, window=5)
     assert heard.record["window"] == 5 and heard.phonemes == " ".join(w.phonemes for w in heard.windows if w.phonemes)
 
 
+@pytest.mark.slow
 def test_progress_is_told_and_may_end_the_run(engine: VallE) -> None:
     told: list[tuple[str, int, int]] = []
     speak(engine, progress=lambda *step: told.append(step))
@@ -143,6 +147,7 @@ def test_a_missing_model_and_codec_are_model_errors(registry: Registry, make_mod
         VallE.load(foreign, registry=registry, device="cpu")
 
 
+@pytest.mark.slow
 def test_nothing_touches_the_network(engine: VallE, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import socket
 
@@ -226,6 +231,7 @@ def test_settings_come_too_late_where_torch_is_there(monkeypatch: pytest.MonkeyP
     assert not any(name in os.environ for name in VARIABLES)
 
 
+@pytest.mark.slow
 def test_a_small_model_runs_on_one_thread_and_leaves_torchs_number_alone(engine: VallE) -> None:
     """Two threads took twice as long as one for products as small as the embedded voice's."""
     import torch

@@ -89,6 +89,7 @@ def test_what_the_caller_set_in_torch_changes_nothing_and_stays(
     assert np.array_equal(made, codes) and np.array_equal(streamed, expected.wave)
 
 
+@pytest.mark.slow
 def test_speech_goes_into_a_file_object_or_bytes_as_into_a_file(engine: VallE, tmp_path: Path) -> None:
     speech = speak(engine)
     for format in ("wav", "flac", "ogg", "mp3", "pcm_s16le"):
@@ -168,6 +169,7 @@ def test_load_knows_its_keywords(registry: Registry, model_path: Path) -> None:
         VallE.load(model_path, registry=registry, devise="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_process_says_why_it_cannot_speak(engine: VallE) -> None:

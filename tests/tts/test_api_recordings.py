@@ -73,6 +73,7 @@ def test_a_recording_may_be_anything_that_holds_one(
         assert sum(map(len, waves)) > 0
 
 
+@pytest.mark.slow
 def test_a_pair_is_known_in_either_order_and_has_one_rate(engine: VallE, reference: Path) -> None:
     wave, rate = soundfile.read(reference, dtype="float32")
     expected = engine.synthesize(TEXT, (wave, rate), **SETTINGS)

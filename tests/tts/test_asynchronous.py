@@ -49,6 +49,7 @@ def test_calls_side_by_side_give_what_they_give_alone(with_engine: Any) -> None:
         assert one.record["seed"] == other.record["seed"] and one.sample_rate == 8_000
 
 
+@pytest.mark.slow
 def test_a_stream_is_the_speech_in_pieces_and_may_be_left(with_engine: Any) -> None:
     async def use(engine: AsyncVallE) -> Any:
         whole = [wave async for wave in engine.stream(TEXTS[1], seed=1, **HOW)]

@@ -96,6 +96,7 @@ def test_a8_what_is_left_of_a_cut_reference_is_used_and_it_is_said(tts: Any) -> 
     assert record["prompt"]["frames"] == 100 and any("cut off" in line for line in record["warnings"])
 
 
+@pytest.mark.slow
 def test_a9_no_more_than_max_ref_seconds_is_read(tts: Any) -> None:
     soundfile.write(tts.reference, wave(40), 16_000)
     record = tts("--max-ref-seconds", 5, "--input-prompt-length", 0, "--max-ar-steps", 4, "--max-tries", 1)

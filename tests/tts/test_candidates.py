@@ -136,6 +136,7 @@ def test_all_that_suit_the_model_judge_by_default(engine: VallE, scoring: Regist
         speak(other, candidates=2, scorer=("stt",))
 
 
+@pytest.mark.slow
 def test_the_weights_count(engine: VallE) -> None:
     for part in scores(speak(engine, candidates=2, scorer=("length:2", "stt:0.5"))):
         for each in part:

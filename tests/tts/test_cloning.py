@@ -11,6 +11,7 @@ import soundfile
 
 from vall_e_audio import resample
 from vall_e_core import InputError, VallE
+from vall_e_voices import make_voice
 
 TEXT = "The train to the north leaves at nine."
 LISTEN = ("--listen", "on", "--max-tries", "1")
@@ -50,12 +51,25 @@ def test_a_voice_of_a_plugin_is_tried_as_ever(engine: VallE) -> None:
     assert engine.synthesize(TEXT, voice="slt", seed=1).record["parts"][0]["rung"] == "as asked"
 
 
+@pytest.mark.slow
+def test_the_record_tells_how_like_the_reference_it_sounds(engine: VallE) -> None:
+    own = engine.synthesize(TEXT, Path(__file__).parents[2] / "examples" / "slt.wav", seed=1)
+    assert own.record["likeness"] > 0.6 and not any("sounds little like" in each for each in own.warnings)
+    strange = engine.synthesize(TEXT, bent(0.75), seed=1)
+    assert strange.record["likeness"] < 0.4
+    assert any("sounds little like the recording: likeness" in each for each in strange.record["warnings"])
+    assert engine.synthesize(TEXT, voice="slt", seed=1).record["likeness"] is None
+    saved = make_voice(engine.codec, Path(__file__).parents[2] / "examples" / "slt.wav")
+    assert engine.synthesize(TEXT, voice=saved, seed=1).record["likeness"] > 0.6
+
+
 def test_a_run_that_says_nothing_ends_and_names_the_reference(tts: Any) -> None:
     done = tts.run(*LISTEN, code=3)
     assert "can't speak like ref.wav" in done.stderr and "--voice-fallback" in done.stderr
     assert "of the text" in done.stderr and not tts.out.exists()
 
 
+@pytest.mark.slow
 def test_the_first_three_parts_tell(tts: Any) -> None:
     text = "one two three four five six seven. " * 12
     done = tts.run(*LISTEN, "--max-duration", "2s", text=text, code=3)
@@ -69,6 +83,7 @@ def test_nothing_is_handed_out_before_they_do(cli: Any, model_path: Path, refere
     assert done.stdout == "" and "can't speak like ref.wav" in done.stderr
 
 
+@pytest.mark.slow
 def test_another_voice_speaks_the_whole_text_if_asked_to(tts: Any, cli: Any) -> None:
     record = tts(*LISTEN, "--voice-fallback", "tim", seed=4)
     fallback = record["voice_fallback"]
@@ -93,6 +108,7 @@ def test_without_listening_nothing_is_known_and_it_is_said(tts: Any) -> None:
     assert any("--voice-fallback does nothing" in each for each in record["warnings"])
 
 
+@pytest.mark.slow
 def test_python_raises_it(model_path: Path, reference: Path, registry: Any) -> None:
     tiny = VallE.load(model_path, registry=registry, device="cpu", engine="eager")
     how: dict[str, Any] = {"phonemizer": "letters", "listen": "on", "max_tries": 1, "seed": 1}

@@ -171,6 +171,7 @@ def test_sampler_flag_has_its_effect(
     assert check(tts(*flags, **FELT), plain(tts, **FELT)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "flags", "check"), PASSES, ids=[each[0] for each in PASSES])
 def test_flag_has_its_effect(tts: Any, base: Record, name: str, flags: tuple[object, ...], check: Check) -> None:
     if name.startswith("layer-skip"):
@@ -261,6 +262,7 @@ def test_ar_only_flags_are_refused_by_a_model_without_ar(
     assert f"{flags[0]} can't be used here" in done.stderr and "AR only: the model has no AR pass" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_flag_that_only_adjusts_what_is_off_is_told(tts: Any, make_model: Any, tmp_path: Path) -> None:
     alone = ("--dry-base", 3, "--dry-allowed-length", 4, "--mirostat-eta", 1, "--repetition-penalty-decay", 1)
     told = tts.run(*alone, "--max-ar-steps", 5).stderr
@@ -295,6 +297,7 @@ def test_a_model_with_length_prediction_speaks_without_ar(tts: Any, len_model_pa
     assert codes(explicit) == codes(record) and "--nar-sampler" in explicit["warnings"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["ns", "sr"])
 def test_prompt_tasks_put_their_token_before_the_codes(tts: Any, task: str) -> None:
     base, record = plain(tts, **FELT), tts("--task", task, **FELT)

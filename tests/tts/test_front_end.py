@@ -77,6 +77,7 @@ def spoken(engine: VallE, text: str, **settings: Any) -> str:
     return found
 
 
+@pytest.mark.slow
 def test_normalizers_are_those_of_the_language_or_those_named(engine: VallE) -> None:
     assert "two" in spoken(engine, "at 2 there", normalizer=["test-digits"])
     assert spoken(engine, "at 2 there", normalizer=["test-digits:six"]) == "at six there"
@@ -175,6 +176,7 @@ def test_pauses_are_silence(tts: Any, stream: tuple[str, ...]) -> None:
     assert last["start"] == pytest.approx(first["start"] + first["duration"] + 1.0)
 
 
+@pytest.mark.slow
 def test_a_run_from_a_record_says_what_was_said(
     tts: Any, cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +282,7 @@ def test_speed_far_from_the_voices_own_is_said(tts: Any) -> None:
     assert "--speed" in tts.run("--speed", 5, code=2).stderr
 
 
+@pytest.mark.slow
 def test_ssml_has_a_pace_of_its_own(engine: VallE, tmp_path: Path) -> None:
     text = '<speak>hello there <prosody rate="50%">my good friend</prosody></speak>'
     first, last = engine.synthesize(text, **{**SETTINGS, "max_ar_steps": "60"}).record["parts"]

@@ -117,6 +117,7 @@ def test_e5_a_chain_that_leaves_nothing_falls_back_and_says_so(tts: Any) -> None
     assert codes == tts("--ar-temp", 0, *limits_)["parts"][0]["codes_sha256"]
 
 
+@pytest.mark.slow
 def test_e6_the_same_seed_gives_the_same_bytes(tts: Any) -> None:
     first = tts.run() and tts.out.read_bytes()
     second = tts.run() and tts.out.read_bytes()
@@ -131,6 +132,7 @@ def test_e6_the_batch_around_a_part_does_not_show(tts: Any) -> None:
         assert [part["codes_sha256"] for part in tts("--batch-size", batch, text=text)["parts"]] == codes
 
 
+@pytest.mark.slow
 def test_e6_the_number_of_threads_does_not_show(tts: Any) -> None:
     before = torch.get_num_threads()
     try:

@@ -92,6 +92,7 @@ def test_a_model_that_nothing_is_known_of_listens_only_if_told(tts: Any, make_mo
     assert told["listen"]["on"] is True and told["parts"][0]["verdict"] == "lost"  # its weights are random
 
 
+@pytest.mark.slow
 def test_a_stream_says_that_it_does_not_listen(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(voice, "notify", said.append)

@@ -33,6 +33,7 @@ def test_yaml_names_the_model_and_wins_over_model(tts: Any, model_path: Path, tm
     assert record["model"]["path"].endswith("fp32.sft") and codes(record) == codes(base)
 
 
+@pytest.mark.slow
 def test_lora_changes_the_model_and_is_recorded(tts: Any, base: Record, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
@@ -46,6 +47,7 @@ def test_lora_changes_the_model_and_is_recorded(tts: Any, base: Record, tmp_path
     assert record["model"]["loras"] == [str(path)] and codes(record) != codes(base)
 
 
+@pytest.mark.slow
 def test_tokenizer_is_needed_and_taken_for_a_checkpoint_without_one(
     tts: Any, base: Record, make_model: Any, symmap: dict[str, int], tmp_path: Path
 ) -> None:
@@ -56,6 +58,7 @@ def test_tokenizer_is_needed_and_taken_for_a_checkpoint_without_one(
     assert codes(record) == codes(base)
 
 
+@pytest.mark.slow
 def test_pickles_need_to_be_allowed(tts: Any, model_path: Path, base: Record, tmp_path: Path) -> None:
     import torch
     from safetensors import safe_open
@@ -74,6 +77,7 @@ def test_codec_of_another_size_is_refused(tts: Any) -> None:
     assert "doesn't fit the model" in done.stderr and "--codec tiny" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
 def test_the_suffix_chooses_the_format(tts: Any, suffix: str) -> None:
     out = tts.folder / f"speech.{suffix}"

@@ -72,6 +72,7 @@ def test_d1_a_killed_run_leaves_no_partial_result(
             out.unlink()
 
 
+@pytest.mark.slow
 def test_d2_an_existing_file_is_kept_unless_overwriting_is_asked_for(tts: Any, tmp_path: Path) -> None:
     out = tmp_path / "kept.wav"
     out.write_bytes(b"precious")
@@ -235,6 +236,7 @@ def test_d4_standard_output_carries_a_wav_and_nothing_else(command: Any, model_p
     assert record["output"]["path"] is None and record["output"]["samples"] == len(wave)
 
 
+@pytest.mark.slow
 def test_d5_the_files_length_is_the_sum_of_its_parts(tts: Any) -> None:
     text = "The first sentence stands here. The second sentence is there. The third sentence ends it all."
     record = tts(text=text)

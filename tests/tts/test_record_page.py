@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "record.md"
 
 
@@ -20,6 +22,7 @@ def test_the_page_explains_every_key_of_a_record(tts: Any) -> None:
     assert explained("Keys") == set(tts())
 
 
+@pytest.mark.slow
 def test_the_page_explains_every_key_of_a_part(tts: Any) -> None:
     tts.run("--candidates", 2, "--scorer", "length")
     assert explained("Keys of a part") >= {key for part in tts.record()["parts"] for key in part}

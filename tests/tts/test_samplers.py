@@ -32,6 +32,7 @@ def flags(option: str, chain: list[str]) -> list[str]:
     return [part for member in chain for part in (option, member)]
 
 
+@pytest.mark.slow
 def test_a_chain_of_everything_speaks_in_the_order_given(tts: Any) -> None:
     record = tts(*flags("--ar-sampler", AR_CHAIN), *flags("--nar-sampler", NAR_CHAIN))
     assert list(chain(record))[: len(AR_CHAIN)] == [each.partition(":")[0] for each in AR_CHAIN]
@@ -89,6 +90,7 @@ def test_a_least_length_that_the_text_wouldn_t_take_is_reached(tts: Any) -> None
     assert tts("--sampler", "min-length:3", "--max-ar-steps", "1s", text="a b")["duration"] == 1.0
 
 
+@pytest.mark.slow
 def test_samplers_in_a_file(tts: Any, tmp_path: Any) -> None:
     config = tmp_path / "run.yaml"
     config.write_text(

@@ -141,6 +141,7 @@ def test_a_step_with_nothing_to_do_says_so(engine: VallE) -> None:
     assert len(found) and not scheduler.step()
 
 
+@pytest.mark.slow
 def test_what_was_found_out_about_the_model_is_kept_while_nobody_speaks(
     engine: VallE, monkeypatch: pytest.MonkeyPatch
 ) -> None:

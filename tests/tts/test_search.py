@@ -58,6 +58,7 @@ def test_a_beam_of_one_is_greedy_and_needs_no_seed(tts: Any) -> None:
     assert codes(tts("--beam-width", 3, *SHORT)) == codes(tts("--beam-width", 3, *SHORT, seed=9))
 
 
+@pytest.mark.slow
 def test_a_wider_beam_finds_a_likelier_sequence(tts: Any) -> None:
     likely = [
         tts("--sampler", f"beam:{width},length-penalty=0", *SHORT)["parts"][0]["log_probability"] for width in (1, 8)

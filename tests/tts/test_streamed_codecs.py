@@ -74,6 +74,7 @@ def check_field(codec: CodecModel, frames: int) -> None:
     assert np.abs(in_windows(codec, codes, 20, context, context=context // 4) - expected).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_the_embedded_codec() -> None:
     assert vars(mini())["context_frames"] == 18
     check_field(mini(), 130)

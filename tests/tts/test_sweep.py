@@ -53,6 +53,7 @@ def test_a_setting_sounds_like_the_flags_it_names(sweep: Any, tts: Any, tmp_path
     assert "exists already" in sweep("--vary", "temperature.t=0.5,0.8", "-o", tmp_path / "heard", code=2).stderr
 
 
+@pytest.mark.slow
 def test_every_chain_that_holds_the_sampler_changes(sweep: Any) -> None:
     chains = ("--ar-sampler", "top-k:9", "--nar-sampler", "top-k:5", "--nar-sampler", "multinomial")
     (found,) = sweep(*chains, "--vary", "top-k.k=3", "--scorer", "length", "--json").json()["settings"]
@@ -60,6 +61,7 @@ def test_every_chain_that_holds_the_sampler_changes(sweep: Any) -> None:
     assert list(found["scores"]) == ["length"]
 
 
+@pytest.mark.slow
 def test_without_vary_there_is_one_setting(sweep: Any) -> None:
     assert len(sweep("--json").json()["settings"]) == 1
 

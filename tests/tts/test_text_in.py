@@ -138,6 +138,7 @@ def test_b8_markup_is_text_or_left_out(tts: Any) -> None:
     assert "hello" in tts("--unk", "skip", *SHORT, text=bomb)["phonemes"]
 
 
+@pytest.mark.slow
 def test_several_lines_make_one_file_in_order(tts: Any) -> None:
     """Regression: every line's audio went to the same path, so the file held the last line alone."""
     import soundfile

@@ -35,6 +35,7 @@ def second(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_words_and_names_say_the_same(cli: Any, model_path: Path, reference: Path, tmp_path: Path) -> None:
     a, b, c = (tmp_path / f"{name}.wav" for name in "abc")
     text = tmp_path / "text.txt"
@@ -46,6 +47,7 @@ def test_words_and_names_say_the_same(cli: Any, model_path: Path, reference: Pat
     assert a.read_bytes() == b.read_bytes() == c.read_bytes()
 
 
+@pytest.mark.slow
 def test_several_references_join_whatever_their_rates_and_channels(
     cli: Any, model_path: Path, reference: Path, second: Path, tmp_path: Path
 ) -> None:
@@ -117,6 +119,7 @@ def test_the_task_may_be_named_by_a_flag(cli: Any, model_path: Path, reference: 
     assert heard == cli("--task", "stt", out, "--model", model_path, "--device", "cpu", "--task", "stt").stdout
 
 
+@pytest.mark.slow
 def test_the_seed_is_chosen_and_printed_when_none_is_given(tts: Any) -> None:
     done = tts.run(seed=None)
     seed = tts.record()["seed"]
@@ -129,6 +132,7 @@ def test_device_auto_says_what_it_chose_and_why(tts: Any) -> None:
     assert "device: " in done.stderr and tts.record()["device_reason"] in done.stderr
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_and_json_prints_the_record_alone(tts: Any) -> None:
     assert tts.run("-q", seed=None).stderr == ""
     done = tts.run("--json")
@@ -145,6 +149,7 @@ def test_progress_is_drawn_on_a_terminal_only(tts: Any) -> None:
     assert "\r" not in tts.run().stderr
 
 
+@pytest.mark.slow
 def test_the_default_chain_is_the_checkpoints_advice(tts: Any, make_model: Any, tmp_path: Path) -> None:
     advice = {"ar_temperature": 0.6, "top-k": 7, "input-prompt-length": 1}
     advised = make_model(tmp_path / "m.sft", extra={"advice": advice})

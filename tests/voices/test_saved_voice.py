@@ -31,6 +31,7 @@ def test_a_packaged_recording_kept_as_a_voice_says_the_same(
     assert found.record["prompt"] == wanted.record["prompt"]
 
 
+@pytest.mark.slow
 def test_what_is_known_of_the_packaged_voices(engine: VallE, tmp_path: Path) -> None:
     """Two men, one woman: their pitch, and no silence to leave out; what is heard in them is noted."""
     notices: list[str] = []

@@ -69,6 +69,7 @@ def codes_of(record: dict[str, Any]) -> list[str]:
 # as good as the recording
 
 
+@pytest.mark.slow
 def test_a_voice_speaks_as_its_recording_does_and_does_not_need_it(
     add: Any, tts: Any, cli: Any, reference: Path, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_voice_speaks_as_its_recording_does_and_does_not_need_it(
     assert "has changed" in cli("tts", "--from", f"{out}.json", "-o", again, "-y", code=3).stderr
 
 
+@pytest.mark.slow
 def test_from_python_it_is_the_same_whether_saved_or_not(engine: VallE, reference: Path) -> None:
     settings: dict[str, Any] = {"seed": 1, "phonemizer": "letters", "max_ar_steps": "30", "input_prompt_length": 0}
     plain = engine.synthesize("hello there", [reference], reference_text=SAYS, **settings)
@@ -495,6 +497,7 @@ def test_what_a_file_says_cannot_steer_a_terminal(add: Any, cli: Any, folder: Pa
 # several at once, and places
 
 
+@pytest.mark.slow
 def test_of_several_that_add_one_name_at_once_one_wins(
     environment: dict[str, str], reference: Path, folder: Path
 ) -> None:

@@ -7,10 +7,12 @@ help in the first parts, the run ends: what follows would be no better.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from vall_e_core import InputError, Voice
 from vall_e_lm import neutral_voice
@@ -18,6 +20,9 @@ from vall_e_lm import neutral_voice
 from .plan import Try
 
 if TYPE_CHECKING:
+    from vall_e_audio import Wave
+    from vall_e_core import CodecModel
+
     from ..valle import VallE
     from .request import PreparedSpeech
 
@@ -30,6 +35,13 @@ MOST_BAD = 1 / 3
 BABBLE = ("lost", "loop", "length", "empty")
 """Verdicts of takes that don't say their text. Nor does a short one, unless its length is expected from a transcript,
 which may be wrong."""
+
+
+HEARD_SECONDS = 10.0
+"""So much of the speech tells whose voice it is."""
+LEAST_LIKE, SAME_SPEAKER = 0.43, 0.7
+"""Cosines of `vall_e_audio.voiceprint`: where as many pairs of one speaker are rejected as pairs of two are accepted,
+and the mean of one speaker's recordings, both of speakers that its projection hasn't met."""
 
 
 def is_strange(engine: VallE, prepared: PreparedSpeech) -> bool:
@@ -79,6 +91,42 @@ class Trial:
             cause=f"it doesn't hear the words {where}, even in the best of all tries",
             try_="another recording (3 to 10 s, one speaker, no noise), or --voice-fallback NAME for a voice it knows",
         )
+
+
+class Resemblance:
+    """How like its references speech sounds in a voice that no plugin brought, by its first seconds."""
+
+    def __init__(self, prepared: PreparedSpeech, codec: CodecModel) -> None:
+        """`prepared`: the request; `codec`: whose sound it is."""
+        self._prepared, self._codec = prepared, codec
+        self._heard: list[Wave] = []
+        self._wanted = round(HEARD_SECONDS * codec.sample_rate)
+
+    def add(self, wave: Wave) -> None:
+        """More of the speech."""
+        if self._wanted > 0:
+            self._heard.append(wave[: self._wanted])
+            self._wanted -= len(wave)
+
+    def value(self) -> float | None:
+        """The cosine with the references together; None where there is hardly any sound in either."""
+        from vall_e_audio import likeness, voiceprint
+
+        spoken = voiceprint(np.concatenate([*self._heard, np.zeros(0, np.float32)]), self._codec.sample_rate)
+        found = [each.voiceprint(self._codec) for each in self._prepared.references]
+        known = [each for each in found if each is not None]
+        if spoken is None or not known:
+            return None
+        together = np.sum(known, axis=0)
+        return round(likeness(spoken, together / np.linalg.norm(together)), 3)
+
+    def warning(self, value: float | None) -> Iterator[str]:
+        """What is said where it is low."""
+        if value is not None and value < LEAST_LIKE:
+            yield (
+                f"it sounds little like {names(self._prepared)}: likeness {value:.2f} "
+                f"(recordings of one speaker have about {SAME_SPEAKER}, of two speakers about 0)"
+            )
 
 
 def said_neutrally(parts: int, total: int, prepared: PreparedSpeech) -> str:

@@ -43,6 +43,8 @@ from .parts import Said
 from .wording import settle_front, spoken_pieces
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from vall_e_core import CodecModel, PhonemizerModel, Registry
@@ -93,6 +95,12 @@ class Reference:
         from vall_e_audio import median_pitch
 
         return median_pitch(self.wave(codec.sample_rate).numpy(), codec.sample_rate)
+
+    def voiceprint(self, codec: CodecModel) -> NDArray[np.float64] | None:
+        """Who speaks in it; None where there is hardly any sound."""
+        from vall_e_audio import voiceprint
+
+        return voiceprint(self.wave(codec.sample_rate).numpy(), codec.sample_rate)
 
     def record(self) -> dict[str, object]:
         """What the record keeps of it."""

@@ -17,6 +17,8 @@ from vall_e_voices import VoiceFolder, VoiceReference
 from .request import PreparedSpeech, Reference, SpeechRequest
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from vall_e_core import CodecModel
@@ -51,6 +53,10 @@ class KeptReference:
     def pitch(self, codec: CodecModel) -> float | None:
         """Its median pitch in Hz."""
         return self.reference.pitch(codec)
+
+    def voiceprint(self, codec: CodecModel) -> NDArray[np.float64] | None:
+        """Who speaks in it."""
+        return self.reference.voiceprint(codec)
 
     def record(self) -> dict[str, object]:
         """What the record keeps of it."""

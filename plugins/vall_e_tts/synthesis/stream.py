@@ -13,7 +13,7 @@ from vall_e_audio import Joiner, Placed, Wave, paced
 from vall_e_core import InputError
 
 from .candidates import Chosen, alike
-from .cloning import NEUTRAL, Trial, said_neutrally
+from .cloning import NEUTRAL, Resemblance, Trial, is_strange, said_neutrally
 from .results import Part, Speech
 from .run import Sound, SpeechRun
 from .speech_record import speech_record
@@ -82,6 +82,8 @@ class SpeechStream(Iterator[Wave]):
         """Begin with a request, with nothing said."""
         self._run = self._begin(prepared)
         self._plan = self._run.plan
+        imitates = prepared.task.imitates and is_strange(self._plan.engine, prepared)
+        self._resemblance = Resemblance(prepared, self._plan.codec) if imitates else None
         self._joiner = Joiner(self._plan.codec.sample_rate, self._plan.options.pause)
         self._chosen: list[Chosen] = []
         self._records: list[dict[str, Any]] = []
@@ -232,6 +234,8 @@ class SpeechStream(Iterator[Wave]):
         said = self._plan.parts[at].said
         first = self._joiner.silence(said.lead) if self._leads else sound.wave[:0]
         self._leads = False
+        if self._resemblance is not None:
+            self._resemblance.add(sound.wave)
         ready = np.concatenate((first, self._joiner.push(paced(sound.wave, self.sample_rate, self._plan.rate(at)))))
         if sound.chosen is None:
             return ready
@@ -283,7 +287,11 @@ class SpeechStream(Iterator[Wave]):
             self._run.warnings.append(said_neutrally(neutral, len(self._records), self._plan.prepared))
         if self._alike:
             self._run.warnings.append("all candidates are alike: the sampling chain draws nothing")
-        self._record = speech_record(self._run, self._records, self._samples, self._spent)
+        like = None
+        if self._resemblance is not None:
+            like = self._resemblance.value()
+            self._run.warnings += self._resemblance.warning(like)
+        self._record = speech_record(self._run, self._records, self._samples, self._spent) | {"likeness": like}
         if self._instead_of is not None:
             asked = [each.record() for each in self._instead_of.references]
             self._record["voice_fallback"] = {"voice": self._plan.options.voice_fallback, "instead_of": asked}
