@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -12,6 +14,7 @@ from vall_e_lm.engines import EAGER
 from . import contenders as made
 from .bandwidth import Reader
 from .contenders import Contender, Own, Timing, make_model, rounded_bytes, weight_bytes
+from .llama_cpp import KINDS, LlamaCpp
 from .report import Report, Row
 from .settings import CLOCKS, CONTENDERS, Settings
 
@@ -67,14 +70,29 @@ class _Decoding:
             self.contenders.append(Own(whole, settings.shape, key=CAPTURED, name=name, device=device, clock=clock))
             self.bytes[CAPTURED] = weight_bytes(whole)
         self.rates: dict[tuple[int, str], tuple[float, ...]] = {}
-        if "transformers" not in settings.contenders:
-            return
-        try:
-            from .peer import Llama
+        self.folder = tempfile.TemporaryDirectory()
+        self._add_peers(dtype)
 
-            self.contenders.append(Llama(settings.shape, device=device, dtype=dtype, clock=clock))
-        except ImportError as error:
-            report.missing(self.part, f"{self._key()}.transformers", "transformers generate()", str(error))
+    def _add_peers(self, dtype: torch.dtype) -> None:
+        """transformers, and llama.cpp on a CPU, whose own clock is the wall's."""
+        settings, wanted = self.settings, self.settings.contenders
+        if "transformers" in wanted:
+            try:
+                from .peer import Llama
+
+                clock = CLOCKS[settings.clock]
+                self.contenders.append(Llama(settings.shape, device=self.device, dtype=dtype, clock=clock))
+            except ImportError as error:
+                self.report.missing(self.part, f"{self._key()}.transformers", "transformers generate()", str(error))
+        if self.device != "cpu" or dtype != torch.float32 or settings.clock != "wall":
+            return
+        for key in (each for each in KINDS if each in wanted):
+            try:
+                folder, rows = Path(self.folder.name), max(settings.batches)
+                self.contenders.append(LlamaCpp(key, settings.shape, folder, rows, settings.threads))
+            except ImportError as error:
+                why = f"{error}: pip install xllamacpp gguf"
+                self.report.missing(self.part, f"{self._key()}.{key}", "llama.cpp", why)
 
     def run(self) -> None:
         """Rounds in which everybody has a turn, so that whatever else the machine does hits all alike."""
@@ -115,6 +133,8 @@ class _Decoding:
                 f"{where}.{each.key}", name, rates[each.key], "tokens/s", note, least=least, rounds=rounds[each.key]
             )
             self._row(f"{where}.{each.key}.whole", f"{title}: {each.name}, with the prefill", whole, "tokens/s")
+            read = median(batch * self.settings.shape.context / t.first for t in timings)
+            self._row(f"{where}.{each.key}.prefill", f"{title}: {each.name}, prefill", read, "tokens/s")
         self.rates.update({(batch, key): each for key, each in rounds.items()})
         mine = [each for each in self.contenders if each.key in self.bytes]
         for each in mine:
@@ -127,10 +147,14 @@ class _Decoding:
             for other in self.contenders:
                 if other is each or (other.key in self.bytes and other is not self.own):
                     continue
+                if other.key in KINDS and KINDS[other.key][1] != each.key:
+                    continue  # llama.cpp is held against weights of as many bits
                 ratios = tuple(a / b for a, b in zip(rounds[each.key], rounds[other.key], strict=True))
                 key = f"{where}.over_{other.key}" if each is self.own else f"{where}.{each.key}.over_{other.key}"
                 least = LEAST_OVER_PEER if each is self.own else None
-                if each.key == "int8" and other is not self.own and batch == 1:
+                if other.key in KINDS:
+                    least = LEAST_OVER_PEER
+                elif each.key == "int8" and other is not self.own and batch == 1:
                     least = LEAST_INT8_OVER_PEER
                 name = f"{title}: {each.name} / {other.name}"
                 self._row(key, name, median(ratios), "x", least=least, rounds=ratios)

@@ -13,9 +13,13 @@ from .settings import CONTENDERS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAMES = {"vall-e": "eager", "onnx": "onnx, float32", "int8": "int8", "int4": "int4", "transformers": "transformers"}
+NAMES = {
+    "vall-e": "eager", "onnx": "onnx, float32", "int8": "int8", "int4": "int4", "transformers": "transformers",
+    "llama-f32": "llama.cpp, f32", "llama-q8_0": "llama.cpp, q8_0", "llama-q4_0": "llama.cpp, q4_0",
+}  # fmt: skip
 COLOURS = {
     "vall-e": "tab:blue", "onnx": "tab:cyan", "int8": "tab:orange", "int4": "tab:green", "transformers": "tab:gray",
+    "llama-f32": "tab:brown", "llama-q8_0": "tab:pink", "llama-q4_0": "tab:olive",
 }  # fmt: skip
 GOAL, AIM = 75.0, 130.0
 """Tokens a second of one row."""
@@ -54,7 +58,7 @@ def _speed(axes: Axes, rows: Mapping[str, float], rounds: Mapping[str, tuple[flo
             axes.plot([place - 0.35, place + 0.35], [limit, limit], "k-", label="limit" if place == 0 else None)
     axes.axhline(GOAL, linestyle="--", color="tab:red", linewidth=1, label="goal, int8: 75")
     axes.axhline(AIM, linestyle=":", color="tab:red", linewidth=1, label="aim, int4: 130")
-    axes.set_xticks(range(len(shown)), [NAMES[each] for each in shown])
+    axes.set_xticks(range(len(shown)), [NAMES[each].replace(", ", "\n") for each in shown], fontsize=8)
     axes.set_ylabel("tokens/s")
     axes.legend(fontsize=8)
 

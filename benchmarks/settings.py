@@ -16,7 +16,8 @@ SENTENCES = (
     "They built a fire near the edge of the lake.",
 )
 """For `quality`."""
-CONTENDERS = ("vall-e", "onnx", "int8", "int4", "captured", "transformers")
+LLAMA_CPP = ("llama-f32", "llama-q8_0", "llama-q4_0")
+CONTENDERS = ("vall-e", "onnx", "int8", "int4", "captured", "transformers", *LLAMA_CPP)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,21 @@ def test_contenders_and_context_bound_a_run(tmp_path: Path) -> None:
     assert found["settings"]["shape"]["context"] == 20 and found["settings"]["contenders"] == ["vall-e", "int8"]
     assert figures["decode.cpu.batch2.int8.over_batch1"] and figures["decode.cpu.batch1.vall-e"]
     assert not any("transformers" in key or "uncached" in key or "int4" in key for key in figures)
+
+
+@pytest.mark.slow
+def test_llama_cpp_is_held_against_weights_of_as_many_bits(tmp_path: Path) -> None:
+    for package in ("xllamacpp", "gguf"):
+        pytest.importorskip(package)
+    kinds = ("llama-f32", "llama-q8_0", "llama-q4_0")
+    asked = [flag for kind in (*kinds, "int8", "int4") for flag in ("--contender", kind)]
+    found, printed = measure(tmp_path, "decode", "--runs", "1", *asked)
+    figures = values(found)
+    for batch in ("batch1", "batch2"):
+        assert all(figures[f"decode.cpu.{batch}.{kind}"] for kind in kinds), printed
+        pairs = {key for key in figures if key.startswith(f"decode.cpu.{batch}") and "over_llama" in key}
+        mine = {"over_llama-f32", "int8.over_llama-q8_0", "int4.over_llama-q4_0"}
+        assert pairs == {f"decode.cpu.{batch}.{each}" for each in mine}
 
 
 def test_the_clock_of_the_process_is_for_one_thread() -> None:
@@ -142,5 +158,6 @@ def decoding_is_whole(figures: dict[str, float | None]) -> None:
     for key in ("uncached", "upstream"):
         assert figures[f"decode.cpu.batch1.{key}"] and figures[f"decode.cpu.batch1.over_{key}"]
     assert figures["decode.cpu.bandwidth"] and figures["decode.cpu.weights"]
-    mine = [value for key, value in figures.items() if key.startswith(("decode.cpu.", "startup."))]
+    known = {key: value for key, value in figures.items() if "llama-" not in key or find_spec("xllamacpp")}
+    mine = [value for key, value in known.items() if key.startswith(("decode.cpu.", "startup."))]
     assert all(value is not None and math.isfinite(value) and value > 0 for value in mine)
