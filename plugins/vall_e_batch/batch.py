@@ -40,7 +40,7 @@ class Report:
     @property
     def failed(self) -> list[RowResult]:
         """Those that couldn't be made."""
-        return [each for each in self.results if each.status == "failed"]
+        return [each for each in self.results if each.unmade]
 
     @property
     def flagged(self) -> list[RowResult]:
@@ -51,8 +51,9 @@ class Report:
         """Figures for people and programs."""
         tally = self.tally
         return {
-            "rows": tally.rows, "done": tally.done, "failed": tally.failed, "left": tally.left, "kept": tally.kept,
-            "made": tally.done + tally.failed - tally.kept, "flagged": len(self.flagged),
+            "rows": tally.rows, "done": tally.done, "failed": tally.failed, "crashed": tally.crashed,
+            "left": tally.left, "kept": tally.kept, "made": tally.done + tally.failed - tally.kept,
+            "flagged": len(self.flagged),
             "verdicts": dict(sorted(tally.verdicts.items())), "seconds": round(sum(r.seconds for r in self.results), 3),
             "elapsed": round(tally.elapsed, 3), "speed": round(tally.speed, 3),
         }  # fmt: skip

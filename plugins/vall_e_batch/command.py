@@ -123,7 +123,7 @@ def tell(report: Report, task: BatchTask, session: Session, folder: Path) -> Non
     for each in report.flagged[:10]:
         session.warn(f"{each.id}: {each.verdict} (see {each.out.name}.json)")
     words = [f"{summary['done']} of {summary['rows']} rows done", f"{summary['made']} in this run"]
-    words += [f"{summary[name]} {name}" for name in ("failed", "left", "flagged") if summary[name]]
+    words += [f"{summary[name]} {name}" for name in ("failed", "crashed", "left", "flagged") if summary[name]]
     if report.tally.seconds:
         words.append(f"{clock(report.tally.seconds)} of speech at {report.tally.speed:.1f} × real time")
     session.notice(f"{folder}: {', '.join(words)}")
@@ -132,7 +132,7 @@ def tell(report: Report, task: BatchTask, session: Session, folder: Path) -> Non
     kinds = {(each.error or {}).get("type") for each in report.failed}
     if kinds == {DeviceError.__name__} and not summary["done"]:
         raise DeviceError(
-            "no row fits into the device's memory", try_="--batch-size 1, --dtype bfloat16, or --device cpu"
+            "no row fits into the memory", try_="--batch-size 1, --dtype bfloat16, or --device cpu"
         )
     if report.failed:
         what = f"{len(report.failed)} of {summary['rows']} rows failed"

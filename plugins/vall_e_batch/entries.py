@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from vall_e_core import VallEError
+from vall_e_core import DeviceError, VallEError
+from vall_e_tts import EngineLostError
 
 from .jobs import Job
 from .journal import Entry
@@ -29,11 +30,22 @@ def entry_of(job: Job, record: Mapping[str, Any], size: int, spent: float) -> En
 
 
 def failure(job: Job, error: BaseException, began: float) -> Entry:
-    """The journal's line of a row that has failed."""
+    """The journal's line of a row that has failed, or whose process has died."""
+    status: Literal["failed", "crashed"] = "crashed" if isinstance(error, EngineLostError) else "failed"
     return Entry(
-        job.row.id, job.key, "failed", job.out, job.seed, spent=round(time.monotonic() - began, 3),
-        error=described(error), at=time.time(),
+        job.row.id, job.key, status, job.out, job.seed, spent=round(time.monotonic() - began, 3),
+        error=described(_named(error)), at=time.time(),
     )  # fmt: skip
+
+
+def _named(error: BaseException) -> BaseException:
+    """An error; where memory ran out, by whatever name, as one that says so."""
+    said = str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in said:
+        return DeviceError(
+            "out of memory", cause=said.partition("\n")[0] or None, try_="--batch-size 1, or a shorter text"
+        )
+    return error
 
 
 def described(error: BaseException) -> dict[str, str]:

@@ -73,7 +73,7 @@ class Scan:
         entry = self._last.get(job.out)
         if entry is None or entry.key != job.key:
             return None
-        return entry if entry.status == "failed" or self._is_whole(entry) else None
+        return entry if entry.status != "done" or self._is_whole(entry) else None
 
     def adopt(self, job: Job) -> Entry | None:
         """The entry of a whole output of a run that was killed before its journal was written; None without one.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_IN_A_FOLDER = 10_000
 """Rows; where there are more, files go into folders by the hash of their id."""
+LONGEST_TEXT = 1_000_000
+"""Characters of a row: about 20 hours of speech."""
 LONGEST_ID = 180
 """Bytes; files' names have suffixes behind it."""
 _BAD_IN_ID = re.compile(r'[/\\\x00-\x1f\x7f\ud800-\udfff:*?"<>|]')
@@ -115,6 +117,11 @@ class Planner:
             return self._heard(index, row)
         if not row.text.strip():
             raise UsageError("there is no text")
+        if len(row.text) > LONGEST_TEXT:
+            raise UsageError(
+                f"the text has {len(row.text)} characters", cause=f"at most {LONGEST_TEXT} are possible",
+                try_="several rows, or vall-e book for a book",
+            )  # fmt: skip
         if row.voice is not None and row.ref:
             raise UsageError("voice and ref are both given", try_="leave one out")
         own = row.voice is not None or bool(row.ref)

@@ -20,13 +20,17 @@ SYNC_SECONDS = 1.0
 """What is younger than this may be lost when the machine dies; its outputs are then adopted from their records."""
 
 
+STATES = ("done", "failed", "crashed")
+"""Of a row that is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the journal."""
 
     id: str
     key: str
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "crashed"]
     out: str
     """Relative to the batch's folder."""
     seed: int | None = None
@@ -49,7 +53,7 @@ class Entry:
         try:
             value = json.loads(line)
             entry = cls(**value)
-            valid = isinstance(entry.key, str) and isinstance(entry.out, str) and entry.status in ("done", "failed")
+            valid = isinstance(entry.key, str) and isinstance(entry.out, str) and entry.status in STATES
         except (ValueError, TypeError):
             return None
         return entry if valid else None

@@ -23,7 +23,8 @@ from .rows import Problem, Row
 if TYPE_CHECKING:
     from vall_e_core import Registry
 
-MOST_BYTES = 1 << 30
+MOST_BYTES = 1 << 28
+"""Of a manifest, unpacked."""
 SUFFIXES: Mapping[str, str] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv", ".txt": "txt"}
 NAMES = ("auto", "jsonl", "csv", "tsv", "ljspeech", "openai", "nemo", "lhotse", "txt")
 """What `--manifest-format` takes."""
@@ -107,7 +108,7 @@ def _json_lines(text: str, form: Form | None, known: frozenset[str], folder: Pat
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            problems.append(Problem(at, f"not valid JSON: {error}"))
+            problems.append(Problem(at, f"not valid JSON: {str(error).partition(';')[0]}"))
             continue
         if not isinstance(value, dict):
             problems.append(Problem(at, f"a row has to be an object, not {line.strip()[:40]}"))
@@ -190,7 +191,8 @@ def _unpacked(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"can't read {path}", cause=getattr(error, "strerror", None) or str(error)) from error
     if len(data) > MOST_BYTES:
-        raise InputError(f"{path} is too large", cause="unpacked it has more than 1 GiB", try_="several manifests")
+        cause = f"unpacked it holds more than {MOST_BYTES >> 20} MiB"
+        raise InputError(f"{path} is too large", cause=cause, try_="several manifests")
     return data
 
 

@@ -44,4 +44,4 @@ def write_results(folder: Path, found: Sequence[tuple[Job, RowResult]]) -> None:
     """`results.jsonl` and `failures.jsonl`. Raises InputError."""
     lines = [(result, line_of(job, result, folder)) for job, result in found]
     write_lines(folder / RESULTS, (line for _, line in lines))
-    write_lines(folder / FAILURES, (line for result, line in lines if result.status == "failed"))
+    write_lines(folder / FAILURES, (line for result, line in lines if result.unmade))

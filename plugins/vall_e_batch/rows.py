@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 from vall_e_core import UsageError
 
-Status = Literal["done", "failed", "left"]
+Status = Literal["done", "failed", "crashed", "left"]
+"""A row has `crashed` where the process that made it died, and once more when it made the row alone."""
 SHOWN_PROBLEMS = 50
 """Errors of a manifest that a message lists; the rest is counted."""
+
+LONGEST_PROBLEM = 240
+"""Characters of one of them: what was given may be as long as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ class RowResult:
     """Whether this run has made it, or tried to."""
 
     @property
+    def unmade(self) -> bool:
+        """Whether it was tried, and couldn't be made."""
+        return self.status in ("failed", "crashed")
+
+    @property
     def flagged(self) -> bool:
         """Whether it was made, but a part of it isn't as it should be."""
         return self.status == "done" and self.verdict not in (None, "ok", "no speech")
@@ -90,7 +99,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return self.message if self.line is None else f"line {self.line}: {self.message}"
+        found = self.message if self.line is None else f"line {self.line}: {self.message}"
+        return found if len(found) <= LONGEST_PROBLEM else f"{found[:LONGEST_PROBLEM]}…"
 
 
 class ManifestError(UsageError):

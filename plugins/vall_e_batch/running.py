@@ -24,6 +24,8 @@ class Tally:
     rows: int
     done: int = 0
     failed: int = 0
+    crashed: int = 0
+    """Of those that have failed: their processes died."""
     kept: int = 0
     """Of those that are done or failed: from earlier runs."""
     seconds: float = 0.0
@@ -61,8 +63,9 @@ class Tally:
         """One more is over."""
         self.kept += kept
         self.passed += expected
-        if entry.status == "failed":
+        if entry.status != "done":
             self.failed += 1
+            self.crashed += entry.status == "crashed"
         else:
             self.done += 1
             self.verdicts[entry.verdict or "ok"] += 1
@@ -190,7 +193,7 @@ class Run:
         assert self._journal is not None
         self._journal.append(entry)
         self.tally.count(entry, kept=False, expected=job.expected)
-        self._failed += entry.status == "failed"
+        self._failed += entry.status != "done"
         self.stopped = self.stopped or (self.max_failures is not None and self._failed > self.max_failures)
         result = self.results[job.index] = result_of(self.folder, entry, made=True)
         if self._told is not None:

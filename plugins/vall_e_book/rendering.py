@@ -49,7 +49,7 @@ class Rendered:
         for chapter in chapters:
             for line in chapter.lines:
                 result = self.results[line.id]
-                if result.status == "failed":
+                if result.unmade:
                     found.append((line, (result.error or {}).get("message", "it failed")))
         return found
 

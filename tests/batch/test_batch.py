@@ -14,6 +14,7 @@ import pytest
 from vall_e_batch import Batch, ManifestError, Report, Row, Shard
 from vall_e_core import InputError, Registry, UsageError, VallE
 from vall_e_lm import ModelOptions, SharedLoop
+from vall_e_tts import EngineLostError, Processes
 
 HOW: dict[str, Any] = {"phonemizer": "letters", "max_ar_steps": "30", "max_tries": 2, "batch_size": 3}
 ROWS = [
@@ -197,6 +198,67 @@ def test_a_row_that_breaks_a_step_of_all_fails_alone(
     assert [each.out.read_bytes() for each in report.results if each.status == "done"] == quiet
 
 
+def test_a_record_is_the_same_whoever_was_made_before(batch: Callable[..., Any], tmp_path: Path) -> None:
+    """The first row makes room for the others. How much must not show, not even in the last digit."""
+    rows = [Row("row2", "hello there hello there hello there ."), Row("row3", "hello there .")]
+    how = {"seed": 0, "max_ar_steps": "60", "max_tries": 1, "batch_size": 2}
+    seen = []
+    for name, some in (("both", rows), ("alone", rows[1:])):
+        found = batch(some, folder=tmp_path / name, **how).run().results[-1]
+        record = json.loads(found.out.with_name(f"{found.out.name}.json").read_text("utf-8"))
+        seen.append(record["parts"])
+    assert seen[0] == seen[1]
+
+
+def test_a_row_whose_process_dies_twice_has_crashed(
+    batch: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    class Dying(Processes):
+        """Processes that die with everything they are given."""
+
+        def start(self) -> None:
+            self.given: list[Any] = []
+
+        def submit(self, job: Any, ended: Callable[[Any], None]) -> None:
+            self.given.append((job, ended))
+            asked.append([job.row.row.id for job, _ in self.given])
+            if len(self.given) == 2 or job.alone:
+                for job, ended in self.given:
+                    job.end("failed", error=EngineLostError("it died"))
+                    ended(job)
+                self.given = []
+
+        def close(self, timeout: float = 5.0) -> None:
+            self.given = []
+
+    monkeypatch.setattr("vall_e_batch.processes.Processes", Dying)
+    report = batch([Row("a", "hello"), Row("b", "there")]).run(workers=2)
+    assert asked == [["a"], ["a", "b"], ["a"], ["b"]], "both at once, then each alone"
+    assert [each.status for each in report.results] == ["crashed", "crashed"]
+    assert report.failed == list(report.results)
+    assert (report.summary()["failed"], report.summary()["crashed"]) == (2, 2)
+    lines = (tmp_path / "out" / "failures.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["crashed", "crashed"]
+    assert made(batch([Row("a", "hello"), Row("b", "there")]).run()) == []
+    again = batch([Row("a", "hello"), Row("b", "there")]).run(retry_failed=True)
+    assert [each.status for each in again.results] == ["done", "done"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_rows_that_no_memory_is_left_for_say_so(
+    batch: Callable[..., Batch], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def admit(self: SharedLoop, jobs: Sequence[Any]) -> list[int]:
+        raise error
+
+    monkeypatch.setattr(SharedLoop, "admit", admit)
+    report = batch(ROWS[:2]).run()
+    assert [(each.error or {})["type"] for each in report.failed] == ["DeviceError", "DeviceError"]
+    assert (report.failed[0].error or {})["message"] == "out of memory"
+
+
 @pytest.mark.slow
 def test_results_are_in_the_order_of_the_rows(batch: Callable[..., Batch], tmp_path: Path) -> None:
     batch().run()
@@ -256,12 +318,14 @@ def test_all_errors_of_all_rows_are_told_at_once(batch: Callable[..., Batch], tm
         Row("gone", "x", ref=(tmp_path / "gone.wav",)), Row("seed", "x", settings={"seed": -1}),
         Row("what", "x", settings={"top_q": 1}), Row("range", "x", settings={"speed": 9}),
         Row("format", "x", format="aiff"), Row("out", "x", out="../x.wav"),
-        Row("suffix", "x", format="wav", out="x.mp3"), Row("chain", "x", settings={"sampler": ["nope"]}),
+        Row("endless", "x", ref=(Path("/dev/zero"),)), Row("nul", "x", ref=(Path("a\0b"),)),
+        Row("long", "x " * 1_000_000), Row("suffix", "x", format="wav", out="x.mp3"),
+        Row("chain", "x", settings={"sampler": ["nope"]}),
         Row("fine", "x"),
     ]  # fmt: skip
     with pytest.raises(ManifestError) as caught:
         batch(rows)
-    assert len(caught.value.problems) == 14
+    assert len(caught.value.problems) == 17
     assert caught.value.exit_code == 2
     assert "did you mean top_p" in str(caught.value)
     assert not (tmp_path / "out").exists()

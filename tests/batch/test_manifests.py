@@ -140,6 +140,25 @@ def test_ten_thousand_bad_lines_are_counted_and_the_first_fifty_shown(
     assert lines[51].strip() == "and 9950 more"
 
 
+def test_a_bomb_is_refused_before_it_is_unpacked(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vall_e_batch.manifest.MOST_BYTES", 1 << 20)
+    path = tmp_path / "m.jsonl.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 21)))
+    with pytest.raises(InputError, match="too large"):
+        read_manifest(path, registry)
+
+
+def test_an_endless_value_doesnt_fill_the_message(registry: Registry, tmp_path: Path, model_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"id": "a", "text": "x", "samplers": ["top-k:' + "9" * 5000 + '"]}\n{"id": "b"}\n')
+    with pytest.raises(ManifestError) as caught:
+        make(read_manifest(path, registry), registry, model_path, path)
+    assert "line 2: no text" in caught.value.render()
+    assert len(caught.value.render()) < 500
+
+
 @pytest.mark.slow
 def test_checking_takes_time_in_proportion_to_the_rows(
     registry: Registry, tmp_path: Path, model_path: Path, grows_linearly: Callable[[Callable[[int], object]], bool]

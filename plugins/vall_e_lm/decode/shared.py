@@ -165,6 +165,8 @@ class SharedLoop:
         """Where `jobs` will lie; None: they begin a batch of their own, for there is none."""
         longest = max(len(self.model.embed(job.inputs(job.given()), self.target).embeds) + job.limit for job in jobs)
         room = longest + self.period + 1  # rows go on until the next look
+        if self.alike:  # the last bucket is read whole too, however much the first row needs
+            room = -(-room // BUCKET) * BUCKET
         if self._stepper is None:
             self._room = room
             return None
