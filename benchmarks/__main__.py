@@ -18,7 +18,10 @@ from .settings import CONTENDERS, Settings
 
 LEAST_CONTEXT = 16
 
-PARTS = ("startup", "cold", "memory", "voice", "serve", "batch", "samplers", "guards", "length", "decode", "quality")
+PARTS = (
+    "startup", "cold", "memory", "voice", "speakers", "pipeline", "serve", "batch", "samplers", "guards", "length",
+    "decode", "quality",
+)  # fmt: skip
 """In the order they are run: first what wants nothing else to be in memory."""
 
 
@@ -40,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
         "--contender", action="append", choices=CONTENDERS, dest="contenders",
         help="`decode`, `length`: who takes part, repeatable; all if absent. The project's own always does",
     )  # fmt: skip
+    made.add_argument("--piper", metavar="VOICE.onnx", help="`speakers`: a voice for piper to speak with")
+    made.add_argument("--kokoro", metavar="FOLDER", help="`speakers`: model and voices of Kokoro-82M")
     made.add_argument("--quick", action="store_true", help="a tiny shape: shows that it works, measures nothing")
     made.add_argument("--json", type=Path, metavar="FILE", help="write all rows to FILE")
     made.add_argument("--plot", type=Path, metavar="FILE", help="draw them into FILE, a PNG; needs matplotlib")
@@ -49,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(given: argparse.Namespace) -> Settings:
     """The settings that the flags mean."""
     made = replace(Settings.small() if given.quick else Settings(), threads=given.threads)
-    made = replace(made, dtype=given.dtype, clock=given.clock)
+    made = replace(made, dtype=given.dtype, clock=given.clock, piper=given.piper, kokoro=given.kokoro)
     if given.context is not None:
         made = replace(made, shape=replace(made.shape, context=given.context))
     if given.contenders is not None:

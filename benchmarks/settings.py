@@ -64,6 +64,10 @@ class Settings:
     """`wall`, or `process`: the processor's time of this process, for one thread on a machine that others use too."""
     contenders: tuple[str, ...] = CONTENDERS
     """Who takes part in `decode`."""
+    piper: str | None = None
+    """A voice of piper's, for `speakers`."""
+    kokoro: str | None = None
+    """The teacher's folder of `tools/train_mini`, for `speakers`."""
     quick: bool = False
     text: str = WORDS
 

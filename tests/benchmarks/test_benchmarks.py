@@ -51,7 +51,7 @@ def test_an_unknown_part_is_refused() -> None:
         [sys.executable, "-m", "benchmarks", "speed"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 2
-    listed = "no such part: speed (there are startup, cold, memory, voice, serve, batch, samplers, guards, "
+    listed = "no such part: speed (there are startup, cold, memory, voice, speakers, pipeline, serve, batch, samplers, "
     assert listed in done.stderr
 
 
@@ -104,7 +104,8 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     figures = values(found)
     parts = {row["part"] for row in found["rows"]}
     assert parts == {
-        "startup", "cold", "memory", "voice", "serve", "batch", "samplers", "guards", "length", "decode", "quality"
+        "startup", "cold", "memory", "voice", "speakers", "pipeline", "serve", "batch", "samplers", "guards", "length",
+        "decode", "quality",
     }
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
     machine = found["machine"]
@@ -115,7 +116,7 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     assert found["settings"]["shape"]["context"] == 40 and found["settings"]["batches"] == [1, 2]
     assert all(set(row) == {*ROW, "met"} and row["name"] in printed for row in found["rows"])
     goals = {goal["key"]: goal for goal in found["goals"]}
-    assert len(goals) == 14 and all(goal["name"] in printed for goal in found["goals"])
+    assert len(goals) == 18 and all(goal["name"] in printed for goal in found["goals"])
     assert {goal["status"] for goal in goals.values()} == {"not measured"}, "a tiny shape is no measurement"
     assert all("a GPU" in goals[f"decode.cuda.batch{rows}.captured"]["note"] for rows in (1, 256))
     assert goals["memory.batch1.over_needed"]["value"] == figures["memory.batch1.over_needed"]
@@ -126,6 +127,10 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     together = {f"serve.{what}{where}" for what in ("at_once", "streams") for where in ("", ".workers2")}
     served = {key: value for key, value in figures.items() if key.startswith("serve.")}
     assert set(served) == {"serve.first_over", *together} and None not in served.values(), printed
+    for what in ("rtf", "first", "memory"):
+        assert figures[f"speakers.vall-e.{what}"]
+    whole = {key: value for key, value in figures.items() if key.startswith("pipeline.")}
+    assert len(whole) == 25 and None not in whole.values(), printed
     rows = {key: value for key, value in figures.items() if key.startswith("batch.")}
     assert len(rows) == 7 and None not in rows.values(), printed
     for batch in ("batch1", "batch32"):
