@@ -59,7 +59,7 @@ async def speech(request: Request) -> SpeechResponse:
     visit.note(characters=order.characters, voice=order.voice, ignored=list(order.ignored))
     if server.options.log_text:
         visit.note(text=order.speaking.request.request.text)
-    job = EngineJob(order.speaking, owner=visit.key, seed=order.seed, **({"unread": None} if order.how.whole else {}))
+    job = EngineJob(order.speaking, owner=visit.key, seed=order.seed, whole=order.how.whole)
     server.admission.submit(job)
     visit.job = job
     headers = {"X-VallE-Seed": str(order.seed)}

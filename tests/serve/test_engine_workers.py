@@ -92,6 +92,19 @@ def test_a_killed_engine_is_replaced_while_requests_succeed(many: Running) -> No
     many.wait(lambda: len(pids(many)) == 2, 60)
 
 
+def test_a_file_whose_engine_dies_between_two_parts_is_made_again(many: Running) -> None:
+    text = " ".join(TEXTS * 2)
+    expected = many.speak(text, seed=3).body
+    admission = many.server.admission
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(ask, many, [text, text])  # one for each process
+        many.wait(lambda: sum(each.first is not None for each in list(admission._running)) == 2)
+        os.kill(pids(many)[0], signal.SIGKILL)
+        answers = coming.result()
+    assert [(each.status, each.body) for each in answers] == [(200, expected)] * 2
+    many.wait(lambda: len(pids(many)) == 2, 60)
+
+
 def test_health_answers_while_all_engines_are_gone(many: Running) -> None:
     for pid in pids(many):
         os.kill(pid, signal.SIGKILL)

@@ -58,12 +58,12 @@ class Call:
 class Ended:
     """A job that can be waited for."""
 
-    def __init__(self, runner: Processes, work: Any, unread: float | None = None) -> None:
-        self.job = EngineJob(work, unread=unread)
+    def __init__(self, runner: Processes, work: Any, unread: float | None = None, whole: bool = False) -> None:
+        self.job = EngineJob(work, unread=unread, whole=whole)
         self._over = threading.Event()
         runner.submit(self.job, lambda _: self._over.set())
 
-    def wait(self, seconds: float = 60.0) -> EngineJob:
+    def wait(self, seconds: float = 300.0) -> EngineJob:
         assert self._over.wait(seconds), "it didn't end"
         return self.job
 
@@ -97,7 +97,7 @@ def two(plugins: Registry, importable: None) -> Iterator[Processes]:
     runner = Processes(Setup(Load(), rows=2), 2)
     runner.start()
     try:
-        assert runner.wait(60)
+        assert runner.wait(300)
         assert runner.failure is None and runner.ready
         yield runner
     finally:
@@ -109,7 +109,7 @@ def two(plugins: Registry, importable: None) -> Iterator[Processes]:
                 os.kill(pid, 0)
 
 
-def until(true: Any, seconds: float = 30.0) -> None:
+def until(true: Any, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it didn't come true"
@@ -175,6 +175,19 @@ def test_speech_that_was_heard_in_part_fails_with_its_process(two: Processes, pl
     until(lambda: len(two.pids) == 2)
 
 
+def test_speech_that_is_read_as_a_whole_is_made_again_from_its_beginning(two: Processes, plugins: Registry) -> None:
+    text = " ".join(TEXTS * 2)
+    job = Ended(two, speech(plugins, text), whole=True)
+    until(lambda: job.job.first is not None)
+    (busy,) = [each for each in two._processes if each.sent]
+    os.kill(busy.pid, signal.SIGSTOP)
+    assert job.job.read() == [] and not job.job.finished, "nobody hears a part of it"
+    os.kill(busy.pid, signal.SIGKILL)
+    assert two.engine is not None
+    np.testing.assert_array_equal(job.wave(), two.engine.synthesize(text, voice="slt", seed=1).wave)
+    until(lambda: len(two.pids) == 2)
+
+
 def test_a_job_that_ends_its_process_twice_fails_and_harms_no_other(two: Processes, plugins: Registry) -> None:
     others = [Ended(two, speech(plugins, text, n)) for n, text in enumerate(TEXTS[:2])]
     poison = Ended(two, CallWork(Call("die"))).wait()
@@ -196,6 +209,6 @@ def test_an_engine_that_hangs_is_ended(two: Processes, monkeypatch: pytest.Monke
 def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Any) -> None:
     runner = Processes(Setup(Load(str(tmp_path / "none.sft"))), 2)
     runner.start()
-    assert runner.wait(60)
+    assert runner.wait(300)
     assert isinstance(runner.failure, ModelError) and runner.engine is None and not runner.ready
     runner.close()

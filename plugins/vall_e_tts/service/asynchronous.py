@@ -149,8 +149,7 @@ class AsyncVallE:
         return SpeechWork(prepared, chains, early, trace, patient, keep_parts=patient)
 
     def _begin(self, work: Work) -> EngineJob:
-        patient = isinstance(work, SpeechWork) and work.patient
-        job = EngineJob(work, unread=None) if patient else EngineJob(work)
+        job = EngineJob(work, whole=isinstance(work, SpeechWork) and work.patient)
         self._worker.submit(job, _ignore)
         return job
 

@@ -140,7 +140,13 @@ class EngineJob:
     """
 
     def __init__(
-        self, work: Work, *, owner: str = "", seed: int | None = None, unread: float | None = MOST_WAITING_SECONDS
+        self,
+        work: Work,
+        *,
+        owner: str = "",
+        seed: int | None = None,
+        unread: float | None = MOST_WAITING_SECONDS,
+        whole: bool = False,
     ) -> None:
         """Make a job.
 
@@ -149,8 +155,10 @@ class EngineJob:
             owner: the name of the key that asked.
             seed: the random seed that the work will use, if it uses any.
             unread: seconds of sound that may wait to be read; None for any length.
+            whole: nothing of it is read before all of it is there, so that it can be done again at any time. Its sound
+                may have any length.
         """
-        self.work, self.owner, self.seed = work, owner, seed
+        self.work, self.owner, self.seed, self.whole = work, owner, seed, whole
         self.created = time.monotonic()
         self.started: float | None = None
         """When the engine began with it."""
@@ -164,7 +172,7 @@ class EngineJob:
         """Seconds that a listener, who began with the first wave, would have waited for others."""
         self.cancelled_in: str | None = None
         """Where it was when it was cancelled: `queue`, `start` or `stream`."""
-        self.unread = unread
+        self.unread = None if whole else unread
         """Seconds of sound that may wait; None for any length."""
         self._waves: deque[Wave] = deque()
         self._waiting = self._heard_until = 0.0
@@ -194,6 +202,8 @@ class EngineJob:
 
     def read(self) -> list[Wave]:
         """All waves that wait, in order; none where there is nothing new."""
+        if self.whole and not self.finished:
+            return []
         with self._lock:
             found = list(self._waves)
             self._waves.clear()
@@ -229,6 +239,13 @@ class EngineJob:
         self.underrun += max(0.0, now - self._heard_until)
         self._heard_until = max(now, self._heard_until) + seconds
         self._tell()
+
+    def start_over(self) -> None:
+        """What was made is lost: nobody has read it, and it is made again."""
+        with self._lock:
+            self._waves.clear()
+            self._waiting = 0.0
+        self.first, self.underrun = None, 0.0
 
     def end(self, state: State, *, result: Any = None, error: BaseException | None = None) -> None:  # noqa: ANN401 - the work's own
         """Nothing more is made."""

@@ -31,7 +31,7 @@ class Sent:
     job: EngineJob
     ended: Callable[[EngineJob], None]
     received: float = 0.0
-    """Seconds of sound."""
+    """Seconds of sound, of which somebody may have heard some."""
     alone: bool = False
     """A process has died with it: it gets one for itself."""
 

@@ -26,7 +26,8 @@ class Processes:
     """As `Worker`, with several engines: a job goes to the process that has the fewest.
 
     A process that dies, or whose engine doesn't move for a minute, is replaced. Jobs of it that nobody has heard
-    anything of are done once more, each alone; the others fail.
+    anything of are done once more, each alone; the others fail. Of a job that is read as a whole, nobody has heard
+    anything before its end.
     """
 
     def __init__(
@@ -174,7 +175,8 @@ class Processes:
             going = self._again and self._processes and not self._closed
             again = [each for each in jobs if going and _untold(each)]
             for each in again:
-                each.alone = True
+                each.alone, each.received = True, 0.0
+                each.job.start_over()
             self._waiting.extend(again)
             self._hand_out()
             none_left = not self._processes and not self._closed
@@ -189,7 +191,7 @@ class Processes:
 
 def _untold(sent: Sent) -> bool:
     """Whether a job may be done again: nothing of it was heard, and no process has died with it alone."""
-    return not sent.alone and not sent.received and not sent.job.cancelled
+    return not sent.alone and (sent.job.whole or not sent.received) and not sent.job.cancelled
 
 
 class EngineLostError(VallEError):
