@@ -2,6 +2,7 @@
 
 const DEFAULTS = { language: "en", candidates: 1, speed: 1, max_tries: 3, pause: 0.1 };
 const RECORDING = "recording.wav";
+const LEXICON = "lexicon.yaml"; // JSON is YAML
 
 const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 const python = (value) => JSON.stringify(value);
@@ -32,7 +33,8 @@ function shell(order, voice, about) {
   for (const [name, value] of model(about)) words.push(`--${name} ${quoted(value)}`);
   if (order.delivery === "pieces" && !order.trace) words.push("--stream");
   if (order.trace) words.push("--trace trace.jsonl");
-  return words.join(" ");
+  if (order.lexicon === undefined) return words.join(" ");
+  return `printf %s ${quoted(JSON.stringify(order.lexicon))} > ${LEXICON}\n${words.join(" ")} --lexicon ${LEXICON}`;
 }
 
 function program(order, voice, about) {
@@ -44,11 +46,16 @@ function program(order, voice, about) {
   if (order.samplers?.ar?.length) given.push(`ar=${python(order.samplers.ar)}`);
   if (order.samplers?.nar?.length) given.push(`nar=${python(order.samplers.nar)}`);
   for (const [name, value] of options(order)) given.push(`${name}=${python(value)}`);
+  if (order.lexicon !== undefined) given.push("lexicon=lexicon");
   const load = model(about).map(([name, value]) => `${name}=${python(value)}`).join(", ");
   const call = `engine.${early ? "stream" : "synthesize"}(\n    ${given.join(",\n    ")},\n)`;
   const lines = ["from vall_e_core import VallE", "", `engine = VallE.load(${load})`];
+  if (order.lexicon !== undefined) {
+    lines.unshift("from pathlib import Path", "");
+    lines.push(`lexicon = Path("${LEXICON}")`, `lexicon.write_text(${python(JSON.stringify(order.lexicon))}, "utf-8")`);
+  }
   if (early) {
-    return ["import numpy as np", "import soundfile", "", ...lines, `stream = ${call}`, 'soundfile.write("speech.wav", np.concatenate(list(stream)), stream.sample_rate)'].join("\n");
+    return ["import numpy as np", "import soundfile", ...(order.lexicon === undefined ? [""] : []), ...lines, `stream = ${call}`, 'soundfile.write("speech.wav", np.concatenate(list(stream)), stream.sample_rate)'].join("\n");
   }
   return [...lines, `speech = ${call}`, 'speech.save("speech.wav")'].join("\n");
 }

@@ -8,6 +8,7 @@ import { ChainEditor } from "./editor.js";
 import { setUpExplanation } from "./explain.js";
 import { HistoryView } from "./history-view.js";
 import { setUpKey } from "./key.js";
+import { Lexicon } from "./lexicon.js";
 import { Recorder } from "./recorder.js";
 import { ResultView } from "./result.js";
 import { Settings } from "./settings.js";
@@ -45,7 +46,8 @@ class Page {
     this.result = new ResultView((take) => ({
       voice: this.voices.real(take.order.voice), about: this.model, origin: location.origin, keyed: hasKey(),
     }));
-    this.previewed = setUpText(() => this.speak());
+    this.lexicon = new Lexicon(declared.lexicon);
+    this.previewed = setUpText(() => this.speak(), this.lexicon);
     find("speak").addEventListener("click", () => this.speak());
     find("stop").addEventListener("click", () => this.stop());
     document.addEventListener("keydown", (event) => event.key === "Escape" && !find("key-dialog").open && this.stop());
@@ -62,9 +64,10 @@ class Page {
     if (input.trim() === "") return this.#problem("Type a text first.", find("text")), null;
     const { trace, ...rest } = settings;
     const samplers = samplersField(this.editor.specs(slot));
+    const lexicon = this.lexicon.value;
     return {
       input, language: find("language").value.trim() || "en", ...this.voices.fields(base64), ...rest,
-      ...(samplers ? { samplers } : {}), ...(trace ? { trace } : {}),
+      ...(samplers ? { samplers } : {}), ...(lexicon ? { lexicon } : {}), ...(trace ? { trace } : {}),
     };
   }
 
@@ -96,6 +99,7 @@ class Page {
     } catch (error) {
       problem = error.name === "AbortError" ? "Stopped." : error.message;
       if (error.param === "voice") this.voices.load();
+      else if (error.param === "lexicon") this.lexicon.focus();
       else if (error.param) find({ input: "text" }[error.param] ?? error.param)?.focus();
     }
     if (this.#running === running) {
@@ -134,13 +138,14 @@ class Page {
     find("text").value = take.order.input;
     find("language").value = take.order.language;
     this.settings.set(take.order);
+    this.lexicon.set(take.order.lexicon);
     this.editor.set(take.order.samplers ?? {}, "A");
     if (take.order.voice) this.voices.choose(take.order.voice);
     this.previewed();
     this.result.show(take);
     if (heard) this.result.player.play();
     else find("result-title").focus();
-    announce("Text, voice, chain and settings are as they were.");
+    announce("Text, words, voice, chain and settings are as they were.");
   }
 }
 

@@ -11,7 +11,7 @@ function part(found) {
 
 function told(found) {
   const unknown = found.unknown_phonemes.length
-    ? [el("p", { class: "problem" }, `The model doesn't know these phonemes: ${found.unknown_phonemes.join(" ")}. Try another language.`)]
+    ? [el("p", { class: "problem" }, `The model doesn't know these phonemes: ${found.unknown_phonemes.join(" ")}. Try another language or pronunciation.`)]
     : [];
   const markup = { ssml: " · read as SSML", html: " · read as HTML", markdown: " · read as Markdown" }[found.markup] ?? "";
   return [
@@ -21,8 +21,13 @@ function told(found) {
   ];
 }
 
-/** The text's field with its preview. Returns what to call when the preview may have changed for another reason. */
-export function setUpText(speak) {
+/**
+ * The text's field with its preview. Returns what to call when the preview may have changed for another reason.
+ *
+ * @param speak called for Ctrl and Enter
+ * @param lexicon how words are said
+ */
+export function setUpText(speak, lexicon) {
   const text = find("text");
   const place = find("preview-body");
   let asked = 0;
@@ -34,7 +39,8 @@ export function setUpText(speak) {
     if (text.value.trim() === "") return nothing();
     let shown;
     try {
-      shown = told(await getJson("/v1/audio/speech/preview", { json: { input: text.value, language: find("language").value.trim() || "en" } }));
+      const json = { input: text.value, language: find("language").value.trim() || "en", lexicon: lexicon.value };
+      shown = told(await getJson("/v1/audio/speech/preview", { json }));
     } catch (error) {
       shown = [el("p", { class: "problem", role: "status" }, error.message)];
     }
@@ -56,6 +62,7 @@ export function setUpText(speak) {
     }
   });
   find("language").addEventListener("change", preview);
+  lexicon.addEventListener("change", preview);
   find("show-phonemes").addEventListener("change", (event) => place.classList.toggle("with-phonemes", event.target.checked));
   count();
   nothing();
