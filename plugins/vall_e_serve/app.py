@@ -81,5 +81,11 @@ async def _unknown(_request: Request, _error: Exception) -> Response:
     return HttpError(404, "there is no such route; try: GET /openapi.json", code="not_found").response()
 
 
-async def _wrong_method(_request: Request, _error: Exception) -> Response:
-    return HttpError(405, "the route doesn't take this method; try: GET /openapi.json", code="wrong_method").response()
+async def _wrong_method(request: Request, _error: Exception) -> Response:
+    path = request.scope["path"]
+    here = (each for each in request.app.routes if isinstance(each, Route) and each.path_regex.match(path))
+    taken = sorted({method for each in here for method in each.methods or ()})
+    return HttpError(
+        405, "the route doesn't take this method; try: GET /openapi.json", code="wrong_method",
+        headers={"Allow": ", ".join(taken)},
+    ).response()  # fmt: skip

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from vall_e_core import Component, __version__
 from vall_e_schema import component_schema, parameter_schema
 
+from . import answers
 from .fields import ExplainFields, PreviewFields, SpeechFields, TranscriptionFields, VoiceFields
 from .lexicon import SCHEMA
 from .server import Server, visit_of
@@ -30,10 +31,16 @@ _ERROR = {
         }
     },
 }  # fmt: skip
+_REQUEST = "$response.header.X-Request-Id"
+_LEGACY = {
+    "name": "legacy", "in": "query", "schema": answers.one_of("true", "false"),
+    "description": "true: the names alone, as a list",
+}  # fmt: skip
 _PROBLEMS = {
     400: "the request isn't valid", 401: "no valid key", 403: "not allowed", 404: "not there",
-    408: "the body didn't arrive", 409: "the name is taken", 413: "too large", 415: "another media type",
-    421: "another host", 429: "too many requests", 500: "a bug", 503: "not ready", 504: "took too long",
+    405: "not with this method", 408: "the body didn't arrive", 409: "the name is taken", 413: "too large",
+    415: "another media type", 421: "another host", 429: "too many requests", 500: "a bug", 503: "not ready",
+    504: "took too long",
 }  # fmt: skip
 
 
@@ -45,37 +52,56 @@ async def openapi(request: Request) -> Response:
 
 def document(*, keyed: bool) -> dict[str, Any]:
     """OpenAPI 3.1 for all routes; `keyed`: they need a key."""
-    speech: dict[str, Any] = {kind.partition(";")[0]: {} for kind in (*TYPES.values(), "text/event-stream")}
-    heard = {"application/json": {"schema": {"type": "object"}}, "text/plain": {}, "text/event-stream": {}}
-    found: dict[str, Any] = {
-        "/v1/audio/speech": {"post": _operation("Speak a text", speech, _json(_speech()))},
-        "/v1/audio/speech/preview": {
-            "post": _operation("Show what will be said", body=_json(_worded(_schema(PreviewFields))))
-        },
-        "/v1/audio/transcriptions": {
-            "post": _operation("Transcribe a recording", heard, _form(TranscriptionFields, "file"))
-        },
-        "/v1/audio/voices": {
-            "get": _operation("List voices"),
-            "post": _operation("Make a voice of a recording", body=_form(VoiceFields, "audio_sample", title="name")),
-        },
-        "/v1/audio/voices/{id}": {"delete": _operation("Remove a saved voice")},
-        "/v1/audio/voices/{id}/preview": {"get": _operation("Hear a voice", {"audio/wav": {}})},
-        "/v1/models": {"get": _operation("List models")},
-        "/v1/models/{id}": {"get": _operation("One model")},
-        "/v1/audio/models": {"get": _operation("List models")},
-        "/v1/samplers": {"get": _operation("List samplers")},
-        "/v1/samplers/explain": {"post": _operation("Explain a sampling chain", body=_json(_chained(ExplainFields)))},
-        "/v1/audio/records/{id}": {"get": _operation("The record of a request")},
-        "/v1/audio/records/{id}/trace": {"get": _operation("The trace of a request")},
-        "/health": {"get": _operation("Whether the process answers")},
-        "/ready": {"get": _operation("Whether requests are worked on")},
-        "/metrics": {"get": _operation("Metrics for Prometheus", {"text/plain": {}})},
-        "/openapi.json": {"get": _operation("This document")},
+    sound: dict[str, Any] = {kind.partition(";")[0]: {} for kind in (*TYPES.values(), "text/event-stream")}
+    heard = {**_shaped(answers.ANYTHING), "text/plain": {}, "text/event-stream": {}}
+    speech = _operation("speak", "Speak a text", sound, _json(_speech()))
+    speech["responses"]["200"] |= {
+        "headers": {"X-Request-Id": {"schema": answers.TEXT}, "X-VallE-Seed": {"schema": answers.COUNT}},
+        "links": {each: {"operationId": each, "parameters": {"id": _REQUEST}} for each in ("record", "trace")},
     }
+    make = _operation(
+        "makeVoice", "Make a voice of a recording", _shaped(answers.VOICE_MADE),
+        _form(VoiceFields, "audio_sample", title="name"),
+    )  # fmt: skip
+    make["responses"]["200"]["links"] = {
+        each: {"operationId": each, "parameters": {"id": "$response.body#/id"}} for each in ("hearVoice", "removeVoice")
+    }
+    ready = _operation("ready", "Whether requests are worked on", _shaped(answers.READY))
+    ready["responses"]["503"]["content"] = _shaped(answers.NOT_READY)
+    voices = _operation("listVoices", "List voices", _shaped(answers.VOICES))
+    voices["parameters"] = [_LEGACY]
+    found: dict[str, Any] = {
+        "/v1/audio/speech": {"post": speech},
+        "/v1/audio/speech/preview": {"post": _operation(
+            "preview", "Show what will be said", _shaped(answers.PREVIEW), _json(_worded(_schema(PreviewFields)))
+        )},
+        "/v1/audio/transcriptions": {
+            "post": _operation("transcribe", "Transcribe a recording", heard, _form(TranscriptionFields, "file"))
+        },
+        "/v1/audio/voices": {"get": voices, "post": make},
+        "/v1/audio/voices/{id}": {
+            "delete": _operation("removeVoice", "Remove a saved voice", _shaped(answers.VOICE_REMOVED))
+        },
+        "/v1/audio/voices/{id}/preview": {"get": _operation("hearVoice", "Hear a voice", {"audio/wav": {}})},
+        "/v1/models": {"get": _operation("listModels", "List models", _shaped(answers.MODELS))},
+        "/v1/models/{id}": {"get": _operation("model", "One model", _shaped(answers.MODEL))},
+        "/v1/audio/models": {"get": _operation("listSpeechModels", "List models", _shaped(answers.MODELS))},
+        "/v1/samplers": {"get": _operation("listSamplers", "List samplers", _shaped(answers.SAMPLERS))},
+        "/v1/samplers/explain": {"post": _operation(
+            "explain", "Explain a sampling chain", _shaped(answers.EXPLAINED), _json(_chained(ExplainFields))
+        )},
+        "/v1/audio/records/{id}": {
+            "get": _operation("record", "The record of a request", _shaped(answers.SPEECH_RECORD))
+        },
+        "/v1/audio/records/{id}/trace": {"get": _operation("trace", "The trace of a request", _shaped(answers.TRACE))},
+        "/health": {"get": _operation("health", "Whether the process answers", _shaped(answers.HEALTH))},
+        "/ready": {"get": ready},
+        "/metrics": {"get": _operation("metrics", "Metrics for Prometheus", {"text/plain": {}})},
+        "/openapi.json": {"get": _operation("openapi", "This document", _shaped(answers.ANYTHING))},
+    }  # fmt: skip
     for path, operations in found.items():
         if "{id}" in path:
-            operations["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+            operations["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": answers.TEXT}]
     made: dict[str, Any] = {
         "openapi": "3.1.0", "info": {"title": "vall-e", "version": __version__}, "paths": found,
         "components": {"schemas": {"Error": _ERROR}},
@@ -87,16 +113,18 @@ def document(*, keyed: bool) -> dict[str, Any]:
 
 
 def _operation(
-    summary: str, content: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+    name: str, summary: str, content: Mapping[str, Any], body: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     problem = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    answers: dict[str, Any] = {
-        str(code): {"description": text, "content": problem} for code, text in _PROBLEMS.items()
-    }
-    good = {"application/json": {"schema": {"type": "object"}}} if content is None else dict(content)
-    answers = {"200": {"description": "done", "content": good}, **answers}
-    found: dict[str, Any] = {"summary": summary, "responses": answers}
+    responses: dict[str, Any] = {"200": {"description": "done", "content": dict(content)}}
+    responses |= {str(code): {"description": text, "content": problem} for code, text in _PROBLEMS.items()}
+    found: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
     return found if body is None else {**found, "requestBody": dict(body)}
+
+
+def _shaped(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer in JSON."""
+    return {"application/json": {"schema": schema}}
 
 
 def _schema(kind: type[Component]) -> dict[str, Any]:

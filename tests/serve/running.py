@@ -120,7 +120,7 @@ def running(
         port = listener.servers[0].sockets[0].getsockname()[1]
         found = Running(server, port, lines, 0 if wyoming is None else wyoming.getsockname()[1])
         if wait:
-            found.wait(lambda: server.worker.engine is not None or server.worker.failure is not None)
+            found.wait(lambda: server.worker.engine is not None or server.worker.failure is not None, 300)
             assert server.worker.failure is None, server.worker.failure
         yield found
     finally:

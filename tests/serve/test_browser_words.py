@@ -18,8 +18,8 @@ IDS = "return document.activeElement.className || document.activeElement.id"
 
 
 def test_a_word_s_pronunciation_is_previewed_spoken_and_kept(page: Tab, tmp_path: Path) -> None:
-    page.press("#text", "Mr. Nguyen sent a GIF.")
-    page.until(lambda: page.texts(".said .spoken") == ["Mister Nguyen sent a GIF."])
+    page.press("#text", "Nguyen sent a GIF.")
+    page.until(lambda: page.texts(".said .spoken") == ["Nguyen sent a GIF."])
     before = page.text(".said .ipa")
     page.press("#lexicon summary", ENTER)
     page.press("#lexicon-add", ENTER)
@@ -30,7 +30,7 @@ def test_a_word_s_pronunciation_is_previewed_spoken_and_kept(page: Tab, tmp_path
     assert page.text(".said .ipa") != before
     assert page.text("#lexicon summary").endswith("(2)")
 
-    page.speak("Mr. Nguyen sent a GIF.")
+    page.speak("Nguyen sent a GIF.")
     wanted = {"Nguyen": "win", "gif": "/dʒˈɪf/"}
     heard, _ = soundfile.read(page.download("WAV", ".wav"), dtype="int16")
     words, command = page.command("Command line").split("\n")

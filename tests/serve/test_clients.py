@@ -260,9 +260,10 @@ def test_schemathesis_finds_no_server_error(served: Running) -> None:
     pytest.importorskip("schemathesis", reason="the extra test-clients isn't installed")
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/openapi.json", "--max-examples", "40",
-        "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+        "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+        "response_headers_conformance,unsupported_method,use_after_free",
         "--seed", "1", "--request-timeout", "60", "--workers", "1", "--no-color", "--max-failures", "5",
-        "--phases", "examples,coverage,fuzzing",
+        "--phases", "examples,coverage,fuzzing,stateful",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -89,20 +89,20 @@ def test_a_killed_engine_is_replaced_while_requests_succeed(many: Running) -> No
     assert [each.status for each in answers] == [200] * 8
     assert [each.body for each in answers] == expected * 2
     assert many.get("/ready").status == 200
-    many.wait(lambda: len(pids(many)) == 2, 60)
+    many.wait(lambda: len(pids(many)) == 2, 300)
 
 
 def test_a_file_whose_engine_dies_between_two_parts_is_made_again(many: Running) -> None:
-    text = " ".join(TEXTS * 2)
+    text = "\n\n".join(TEXTS * 2)  # a part each
     expected = many.speak(text, seed=3).body
-    admission = many.server.admission
+    admission, first = many.server.admission, pids(many)[0]
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(ask, many, [text, text])  # one for each process
-        many.wait(lambda: sum(each.first is not None for each in list(admission._running)) == 2)
-        os.kill(pids(many)[0], signal.SIGKILL)
-        answers = coming.result()
-    assert [(each.status, each.body) for each in answers] == [(200, expected)] * 2
-    many.wait(lambda: len(pids(many)) == 2, 60)
+        coming = pool.submit(many.speak, text, seed=3)  # the first of idle processes has it
+        many.wait(lambda: any(each.first is not None for each in list(admission._running)), 300)
+        os.kill(first, signal.SIGKILL)
+        answer = coming.result()
+    assert (answer.status, answer.body) == (200, expected)
+    many.wait(lambda: len(pids(many)) == 2, 300)
 
 
 def test_health_answers_while_all_engines_are_gone(many: Running) -> None:
@@ -113,4 +113,4 @@ def test_health_answers_while_all_engines_are_gone(many: Running) -> None:
     not_ready = many.get("/ready")
     assert not_ready.status == 503 and not_ready.json["status"] == "stuck"
     assert many.speak("Hello there.", seed=3).status == 200, "it waits for the next one"
-    many.wait(lambda: len(pids(many)) == 2, 60)
+    many.wait(lambda: len(pids(many)) == 2, 300)

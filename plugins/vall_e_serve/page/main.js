@@ -77,9 +77,9 @@ class Page {
   }
 
   async speak() {
-    this.stop();
     const take = this.#take("A", this.settings.take());
     if (take === null) return;
+    this.stop();
     const running = new AbortController();
     this.#running = running;
     find("stop").disabled = false;
@@ -98,7 +98,7 @@ class Page {
       await take.make(running.signal);
     } catch (error) {
       problem = error.name === "AbortError" ? "Stopped." : error.message;
-      if (error.param === "voice") this.voices.load();
+      if (error.param === "voice") this.voices.refresh();
       else if (error.param === "lexicon") this.lexicon.focus();
       else if (error.param) find({ input: "text" }[error.param] ?? error.param)?.focus();
     }

@@ -12,7 +12,11 @@ export function remembered() {
   }
 }
 
-/** Remembers some settings beside the others. */
+/** Remembers some settings beside the others, where the browser lets it. */
 export function remember(values) {
-  localStorage.setItem(KEPT, JSON.stringify({ ...remembered(), ...values }));
+  try {
+    localStorage.setItem(KEPT, JSON.stringify({ ...remembered(), ...values }));
+  } catch {
+    // full, or switched off
+  }
 }

@@ -19,7 +19,7 @@ export class Voices extends EventTarget {
     super();
     this.#recorder = recorder;
     recorder.addEventListener("recorded", () => this.choose(OWN));
-    recorder.addEventListener("saved", (event) => this.load(event.detail));
+    recorder.addEventListener("saved", (event) => this.refresh(event.detail));
   }
 
   /** The voice's fields of a request. */
@@ -45,6 +45,15 @@ export class Voices extends EventTarget {
     for (const each of this.#players.values()) each.close();
     this.#players.clear();
     this.choose(chosen);
+  }
+
+  /** As `load`; where the server can't be reached, the list stays as it is. */
+  async refresh(chosen) {
+    try {
+      await this.load(chosen);
+    } catch (error) {
+      announce(error.message);
+    }
   }
 
   /** Chooses a voice; the first one where there is none of that name. */
@@ -124,6 +133,6 @@ export class Voices extends EventTarget {
     } catch (error) {
       announce(error.message);
     }
-    await this.load();
+    await this.refresh();
   }
 }
