@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .progress import ShownTally
     from .rows import ManifestError, Problem, Row, RowResult, Shard
     from .running import Tally
+    from .verifying import Verified
     from .worker import RowWorker
 else:
     __getattr__, __dir__ = lazy_names(
@@ -29,6 +30,7 @@ else:
             ".progress": ("ShownTally",),
             ".rows": ("ManifestError", "Problem", "Row", "RowResult", "Shard"),
             ".running": ("Tally",),
+            ".verifying": ("Verified",),
             ".worker": ("RowWorker",),
         },
     )
@@ -79,6 +81,9 @@ class _BatchFlags(Component):
     export: tuple[str, ...] = param(
         (), metavar="ljspeech,nemo,lhotse", help="manifests to write of what has been made, for training programs"
     )
+    verify: bool = param(
+        False, help="listen to every finished file, and tell in which words are missing; needs a model that transcribes"
+    )
     dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
 
 
@@ -117,5 +122,6 @@ __all__ = [
     "Shard",
     "ShownTally",
     "Tally",
+    "Verified",
     "read_manifest",
 ]
