@@ -100,7 +100,7 @@ def _make(task: Audiobook, session: Session, book: Book, chapters: Sequence[Numb
 
 def _lost(session: Session, batch: Batch) -> dict[str, Verified]:
     """The paragraphs in which words are missing, by the ids of their lines."""
-    found = {}
+    found: dict[str, Verified] = {}
     with session.progress("listening", len(batch.rows), "paragraphs") as bar:
         for count, each in enumerate(batch.verify(watch=session.console.interrupts.check), 1):
             found |= {each.id: each} if each.lost else {}
