@@ -11,26 +11,32 @@ from vall_e_core import Component, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
 from vall_e_tts import SpeechOptions
 
+from .runner import Assignment, Local, Runner, Take, Workers
+
 if TYPE_CHECKING:
     from vall_e_core import Session
 
     from .batch import Batch, Report
+    from .far import FarRow, FarWorker
+    from .jobs import Job
+    from .journal import Entry
     from .manifest import Manifest, read_manifest
     from .progress import ShownTally
     from .rows import ManifestError, Problem, Row, RowResult, Shard
     from .running import Tally
-    from .verifying import Verified
     from .worker import RowWorker
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
             ".batch": ("Batch", "Report"),
+            ".far": ("FarRow", "FarWorker"),
+            ".jobs": ("Job",),
+            ".journal": ("Entry",),
             ".manifest": ("Manifest", "read_manifest"),
             ".progress": ("ShownTally",),
             ".rows": ("ManifestError", "Problem", "Row", "RowResult", "Shard"),
             ".running": ("Tally",),
-            ".verifying": ("Verified",),
             ".worker": ("RowWorker",),
         },
     )
@@ -67,9 +73,14 @@ class _BatchFlags(Component):
     )  # fmt: skip
     window: float | None = param(None, min=1.0, max=60.0, unit="s", help="as for `vall-e stt`")
     vad: str = param("auto", choices=("auto", "silero", "energy", "off"), help="as for `vall-e stt`")
-    engine_workers: int = param(
-        1, min=1, max=256, help="processes that make rows, each with a model of its own: one for each core, say"
+    runner: str = param(
+        "local", metavar="NAME[:k=v,…]", help="who makes the rows: local is this machine, ray a cluster (vall-e[ray])"
     )
+    engine_workers: int | None = param(
+        None, min=1, max=4096,
+        help="processes that make rows, each with a model of its own; default: one, and on a cluster as many as it has "
+        "room for",
+    )  # fmt: skip
     shard: str | None = param(
         None, metavar="I/N", help="make only share I of N, from 0 on; several runs may share DIR this way"
     )
@@ -80,9 +91,6 @@ class _BatchFlags(Component):
     strict: bool = param(False, help="exit with code 6 if a row may be wrong: looped, cut, or words are missing")
     export: tuple[str, ...] = param(
         (), metavar="ljspeech,nemo,lhotse", help="manifests to write of what has been made, for training programs"
-    )
-    verify: bool = param(
-        False, help="listen to every finished file, and tell in which words are missing; needs a model that transcribes"
     )
     dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
 
@@ -110,8 +118,24 @@ def vall_e_tasks() -> Iterable[type[Task]]:
     return [BatchTask]
 
 
+@hookimpl
+def vall_e_kinds() -> Iterable[type[Component]]:
+    return [Runner]
+
+
+@hookimpl
+def vall_e_runners() -> Iterable[type[Runner]]:
+    return [Local]
+
+
 __all__ = [
+    "Assignment",
     "Batch",
+    "Entry",
+    "FarRow",
+    "FarWorker",
+    "Job",
+    "Local",
     "Manifest",
     "ManifestError",
     "Problem",
@@ -119,9 +143,11 @@ __all__ = [
     "Row",
     "RowResult",
     "RowWorker",
+    "Runner",
     "Shard",
     "ShownTally",
+    "Take",
     "Tally",
-    "Verified",
+    "Workers",
     "read_manifest",
 ]

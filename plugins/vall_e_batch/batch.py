@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vall_e_core import Registry, UsageError
+from vall_e_core import Registry
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import write_json
 from vall_e_lm import ModelOptions
@@ -20,13 +20,11 @@ from .folder import Scan, alone_in, working_in
 from .identity import Sources, identify
 from .jobs import Job, Planner
 from .journal import Journal
-from .processes import ProcessWorkers
 from .results import ABOUT, write_results
 from .rows import Problem, Row, RowResult, Shard
-from .running import Run, Tally, Workers, result_of
-from .settling import NOT_HEARD, Defaults
-from .verifying import Verified, verify_files
-from .worker import RowWorker
+from .runner import Assignment, Local, Runner, Workers, find_runner
+from .running import Run, Tally, result_of
+from .settling import Defaults
 
 
 @dataclass(frozen=True)
@@ -128,15 +126,16 @@ class Batch:
         self.defaults = Defaults(
             voice, tuple(map(Path, ref)), ref_text, chosen, {**(chains or {}), **own}, format, hearing
         )
-        identity, self._engine = identify(self.registry, self.model, engine)
-        planner = Planner(self.registry, self.defaults, identity, Sources(self.registry), self.folder)
+        self._identity, self._engine = identify(self.registry, self.model, engine)
+        planner = Planner(self.registry, self.defaults, self._identity, Sources(self.registry))
         self.jobs: list[Job] = planner.plan(self.rows, name, problems)
 
     def run(
         self,
         *,
         shard: Shard | None = None,
-        workers: int = 1,
+        runner: Runner | str = Local.name,
+        workers: int | None = None,
         restart: bool = False,
         retry_failed: bool = False,
         max_failures: int | None = None,
@@ -148,7 +147,9 @@ class Batch:
 
         Args:
             shard: only the rows of this one. Several runs on one folder are fine if each has its own.
-            workers: processes that make rows, each with a model of its own; 1: this process.
+            runner: who makes the rows: `NAME[:VALUE|k=v,…]`, as `--runner` takes it.
+            workers: how many models make rows, at most; locally, each but for a single one has a process of its own.
+                None: one, and on a cluster as many as it has room for.
             restart: make all rows, whatever is there.
             retry_failed: try those again that have failed before.
             max_failures: stop after more failures than this.
@@ -161,56 +162,30 @@ class Batch:
 
         Raises:
             InputError: where the folder can't be written, or another run writes the same shard.
-            UsageError: for a file in the folder that isn't from a batch.
+            UsageError: for a file in the folder that isn't from a batch, or an unknown runner.
             ModelError, DeviceError: for a model that can't be loaded.
         """
+        chosen = find_runner(self.registry, runner) if isinstance(runner, str) else runner
         jobs = [each for each in self.jobs if shard is None or each.row.id in shard]
-        with working_in(self.folder, self.jobs), Journal(self.folder / f"journal.{_who(shard)}.jsonl") as journal:
+        who = "main" if shard is None else f"shard-{shard}"
+        with working_in(self.folder, self.jobs), Journal(self.folder / f"journal.{who}.jsonl") as journal:
             self._write_about()
             run = Run(
                 self.folder, jobs, restart=restart, retry_failed=retry_failed, max_failures=max_failures, told=told
             )
             try:
-                run.go(lambda: self._workers(workers, watch), journal)
+                run.go(lambda count: self._workers(chosen, count, workers, watch), journal)
             finally:
                 with suppress(OSError):
                     journal.sync()
             self._write_results(export)
         return Report([run.result(each) for each in jobs], run.tally, run.stopped)
 
-    def verify(
-        self, *, shard: Shard | None = None, watch: Callable[[], object] = lambda: None
-    ) -> Iterator[Verified]:
-        """Listen to the files that are done, one after the other. What was heard before isn't heard again.
-
-        Args:
-            shard: only the rows of this one.
-            watch: called now and then; what it raises ends it.
-
-        Raises:
-            UsageError: for rows without sound that can be read again.
-            ModelError: for a model that can't transcribe.
-            InputError: for a file that can't be read, or where nothing can be written.
-        """
-        self.require_sound()
-        jobs = [each for each in self.jobs if shard is None or each.row.id in shard]
-        scan = Scan(self.folder, jobs)
-        known = [entry for job in jobs if (entry := scan.known(job)) is not None and entry.status == "done"]
-        found = [result_of(self.folder, each, made=False) for each in known]
-        return verify_files(self.engine(), self.folder, found, _who(shard), watch=watch)
-
-    def require_sound(self) -> None:
-        """That all files can be listened to. Raises UsageError."""
-        for job in self.jobs:
-            if job.hears or job.format in NOT_HEARD:
-                what = "transcripts" if job.hears else f"{job.format} files"
-                raise UsageError(f"{what} can't be verified: nobody can hear them", try_="--format wav")
-
-    def _workers(self, count: int, watch: Callable[[], object]) -> Workers:
-        rows = self.defaults.options.batch_size
-        if count == 1:
-            return RowWorker(self.engine(), self.folder, rows=rows, watch=watch)
-        return ProcessWorkers(self.model, self.registry, self.folder, number=count, rows=rows, watch=watch)
+    def _workers(self, runner: Runner, count: int, engines: int | None, watch: Callable[[], object]) -> Workers:
+        return runner.workers(Assignment(
+            self.folder, self.model, self.registry, self._identity, self.engine,
+            rows=self.defaults.options.batch_size, count=count, engines=engines, watch=watch, notify=self._notify,
+        ))  # fmt: skip
 
     def engine(self) -> VallE:
         """The model, loaded when it is first asked for."""
@@ -233,8 +208,3 @@ class Batch:
                 found.append((job, left if entry is None else result_of(self.folder, entry, made=False)))
             write_results(self.folder, found)
             write_exports(self.folder, found, export)
-
-
-def _who(shard: Shard | None) -> str:
-    """What names the files of a run."""
-    return "main" if shard is None else f"shard-{shard}"

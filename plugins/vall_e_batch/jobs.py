@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,20 +12,17 @@ from typing import TYPE_CHECKING
 from vall_e_core import UsageError, VallEError, suggestion
 from vall_e_text import estimate_seconds
 
-from .excerpts import Excerpt
+from .keys import Keys
 from .rows import ManifestError, Problem, Row, row_seed
-from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Hearing, HearingSettler, Manner, Settler, digest
+from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Hearing, HearingSettler, Manner, Settler
 
 if TYPE_CHECKING:
-    from vall_e_audio import AudioClip
     from vall_e_core import Registry
 
     from .identity import Sources
 
 MOST_IN_A_FOLDER = 10_000
 """Rows; where there are more, files go into folders by the hash of their id."""
-EXCERPTS = "references"
-"""The folder of parts of recordings, within the batch's."""
 LONGEST_TEXT = 1_000_000
 """Characters of a row: about 20 hours of speech."""
 LONGEST_ID = 180
@@ -52,14 +48,6 @@ class Job:
     voice: str | None = None
     ref: tuple[Path, ...] = ()
     ref_text: str | None = None
-    excerpt: Excerpt | None = None
-    """The part of the reference or recording that counts."""
-
-    @property
-    def recording(self) -> Path | AudioClip:
-        """What is transcribed. Raises InputError for a part of a file that can't be read."""
-        assert self.row.audio is not None
-        return self.row.audio if self.excerpt is None else self.excerpt.clip()
 
     @property
     def hears(self) -> bool:
@@ -87,15 +75,12 @@ class Job:
 class Planner:
     """Checks rows, and makes jobs of them. All that is wrong is told at once."""
 
-    def __init__(
-        self, registry: Registry, defaults: Defaults, identity: str, sources: Sources, folder: Path
-    ) -> None:
-        self._folder = folder
-        self._defaults, self._identity, self._sources = defaults, identity, sources
+    def __init__(self, registry: Registry, defaults: Defaults, identity: str, sources: Sources) -> None:
+        self._defaults = defaults
+        self._keys = Keys(identity, sources)
         self._settler = Settler(registry, defaults)
         self._hearing = HearingSettler(registry, defaults)
         self._batch_seed = defaults.options.seed or 0
-        self._voices: dict[tuple[object, ...], str] = {}
         self._folders = False
 
     def plan(self, rows: Sequence[Row], name: str, problems: Iterable[Problem] = ()) -> list[Job]:
@@ -147,15 +132,7 @@ class Planner:
         seed = _checked_seed(row.settings["seed"]) if "seed" in row.settings else row_seed(self._batch_seed, row.id)
         format = self._format(row)
         out = self._out(row, format)
-        source = self._source(voice, ref, ref_text)
-        excerpt = self._excerpt(row, row.ref[0]) if row.span is not None and ref and ref is row.ref else None
-        fallback = manner.options.voice_fallback
-        others = [] if fallback is None else [self._sources.voice(fallback)]
-        text = unicodedata.normalize("NFC", row.text)
-        where = [] if excerpt is None else [f"{excerpt.start}+{excerpt.seconds}"]
-        key = digest([self._identity, manner.facts, format, str(seed), text, source, *others, *where])
-        ref = ref if excerpt is None else (excerpt.path,)
-        return Job(index, row, key, out, seed, manner, format, voice, ref, ref_text, excerpt)
+        return self._keyed(Job(index, row, "", out, seed, manner, format, voice, ref, ref_text))
 
     def _heard(self, index: int, row: Row) -> Job:
         """A recording to be transcribed."""
@@ -163,27 +140,10 @@ class Planner:
             raise UsageError("there is no recording", try_="a field audio, or audio_filepath as NeMo has it")
         manner = self._hearing.settle(row)
         out = self._out(row, "txt")
-        excerpt = None if row.span is None else self._excerpt(row, row.audio)
-        where = [] if excerpt is None else [f"{excerpt.start}+{excerpt.seconds}"]
-        key = digest([self._identity, manner.facts, "txt", self._sources.file(row.audio), *where])
-        return Job(index, row, key, out, manner.options.seed or 0, manner, "txt", excerpt=excerpt)
+        return self._keyed(Job(index, row, "", out, manner.options.seed or 0, manner, "txt"))
 
-    def _excerpt(self, row: Row, source: Path) -> Excerpt:
-        """The part of a recording that a row names."""
-        assert row.span is not None
-        start, seconds = row.span
-        name = digest([self._sources.file(source), str(start), str(seconds)])[:20]
-        return Excerpt(source, start, seconds, self._folder.absolute() / EXCERPTS / f"{name}.wav")
-
-    def _source(self, voice: str | None, ref: tuple[Path, ...], ref_text: str | None) -> str:
-        """A hash of whose voice it is. Raises VallEError for one that isn't there."""
-        asked = (voice, ref, ref_text)
-        if asked not in self._voices:
-            if voice is None and not ref:
-                raise UsageError("there is no voice", try_="a field voice or ref, or --voice NAME for all rows")
-            parts = [self._sources.file(each) for each in ref] if voice is None else [self._sources.voice(voice)]
-            self._voices[asked] = digest([*parts, "" if ref_text is None else f"={ref_text}"])
-        return self._voices[asked]
+    def _keyed(self, job: Job) -> Job:
+        return replace(job, key=self._keys.of(job))
 
     def _format(self, row: Row) -> str:
         suffix = None if row.out is None else PurePosixPath(row.out).suffix.lower()

@@ -69,7 +69,7 @@ class RowOutput:
 
     def finish(self, record: Mapping[str, Any], codes: Sequence[Any]) -> Entry:
         """All has been taken: the files appear. `codes` [T, Q] are those of the parts, where they are kept."""
-        arguments = {**self._model, **arguments_of(self.job), "markup": record["markup"]}
+        arguments = arguments_of(self.job, record, self._model)
         found = {**record, "arguments": arguments, "batch": {"id": self.job.row.id, "key": self.job.key}}
         with writing(self.path):
             done = self._write_codes(found, codes) if self._writer is None else self._writer.finish(found)
@@ -127,17 +127,15 @@ def model_arguments(options: ModelOptions) -> dict[str, object]:
 
 
 def request_of(job: Job) -> SpeechRequest:
-    """What `vall-e tts` would be asked for. Raises InputError for a part of a recording that can't be read."""
-    if job.excerpt is not None:
-        job.excerpt.file()
+    """What `vall-e tts` would be asked for."""
     options = replace(job.speaking.options, seed=job.seed)
     return SpeechRequest(job.row.text, job.ref, job.voice, job.ref_text, options=options)
 
 
-def arguments_of(job: Job) -> dict[str, object]:
-    """A row as flags of `vall-e tts`, for `--from`."""
+def arguments_of(job: Job, record: Mapping[str, Any], model: Mapping[str, object]) -> dict[str, object]:
+    """A row and its model as flags of `vall-e tts`, for `--from`."""
     text = job.row.text.encode("utf-8", "ignore").decode("utf-8")
-    found = {**job.speaking.arguments(), "text": text, "seed": job.seed}
+    found = {**model, **job.speaking.arguments(), "text": text, "seed": job.seed, "markup": record["markup"]}
     found["ref"] = [str(each.absolute()) for each in job.ref]
     if job.voice is not None:
         found["voice"] = job.voice

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, Registry, VallEError
+from vall_e_core import Registry, VallEError
 from vall_e_lm import ModelOptions
 from vall_e_tts import CallWork, EngineJob, EngineLostError, LoadEngine, Processes, Setup, SpeechWork, VallE
 
@@ -18,8 +17,8 @@ from .entries import failure
 from .jobs import Job
 from .journal import Entry
 from .output import RowOutput, Unwritable, model_arguments, request_of, write_transcript
+from .runner import AHEAD, Take
 from .settling import CODES
-from .worker import AHEAD, Take
 
 if TYPE_CHECKING:
     from vall_e_audio import Wave
@@ -37,14 +36,8 @@ class Hear:
     job: Job
 
     def __call__(self, engine: VallE, progress: Progress) -> Transcription:
-        return engine.hear(self.job.recording, self.job.hearing.options, self.job.hearing.chain, progress=progress)
-
-
-def _work_of(job: Job) -> CallWork | SpeechWork:
-    """What a process is asked to do. Raises InputError."""
-    if job.hears:
-        return CallWork(Hear(job))
-    return SpeechWork(request_of(job), job.speaking.chains, patient=True, keep_parts=job.format == CODES)
+        assert self.job.row.audio is not None
+        return engine.hear(self.job.row.audio, self.job.hearing.options, self.job.hearing.chain, progress=progress)
 
 
 class _RowJob(EngineJob):
@@ -81,8 +74,6 @@ class ProcessWorkers:
         self._number, self._most, self._watch, self.folder = number, number * (rows + AHEAD), watch, folder
         self._model = model_arguments(options)
         self._again: deque[Job] = deque()
-        self._refused: deque[Entry] = deque()
-        """Of rows that no process was asked for."""
         self._tried: set[str] = set()
         """Rows that have failed once as rows shouldn't."""
 
@@ -95,8 +86,6 @@ class ProcessWorkers:
         try:
             while True:
                 self._admit(take, at_work, runner, news)
-                while self._refused:
-                    yield self._refused.popleft()
                 if not at_work:
                     return
                 self._watch()
@@ -121,11 +110,11 @@ class ProcessWorkers:
             job = (None if at_work else self._again.popleft()) if alone else take(not at_work)
             if job is None:
                 return
-            try:
-                work = _work_of(job)
-            except InputError as error:  # such as a part of a recording that can't be read
-                self._refused.append(failure(job, error, time.monotonic()))
-                continue
+            work: CallWork | SpeechWork = CallWork(Hear(job))
+            if not job.hears:
+                work = SpeechWork(
+                    request_of(job), job.speaking.chains, patient=True, keep_parts=job.format == CODES
+                )
             found = _RowJob(job, work, self.folder, self._model, alone)
             at_work.add(found)
             found.listen(lambda found=found: news.put(found))  # type: ignore[misc]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from .folder import Scan, copy_output
 from .jobs import Job, sections
 from .journal import Entry, Journal
 from .output import writing
 from .rows import RowResult
-from .worker import Take
+from .runner import Workers
 
 
 @dataclass
@@ -70,13 +69,6 @@ class Tally:
             self.done += 1
             self.verdicts[entry.verdict or "ok"] += 1
             self.seconds += 0.0 if kept else entry.seconds
-
-
-class Workers(Protocol):
-    """What makes rows: `RowWorker`, or several of them in processes of their own."""
-
-    def work(self, take: Take) -> Iterator[Entry]:
-        """The entries of all jobs that `take` gives, as they are finished."""
 
 
 class Run:
@@ -137,8 +129,8 @@ class Run:
         self.tally.count(entry, kept=True)
         self.results[job.index] = result_of(self.folder, entry, made=False)
 
-    def go(self, workers: Callable[[], Workers], journal: Journal) -> None:
-        """Make what is left. `workers` is called where there is anything.
+    def go(self, workers: Callable[[int], Workers], journal: Journal) -> None:
+        """Make what is left. `workers` is called where there is anything, with how many rows that may be.
 
         Raises Unwritable where no more can be written, and whatever ends the workers.
         """
@@ -149,7 +141,7 @@ class Run:
         if first is None:
             return
         waiting = deque([first])
-        entries = workers().work(lambda _wait: waiting.popleft() if waiting else self._next())
+        entries = workers(1 + len(self.left)).work(lambda _wait: waiting.popleft() if waiting else self._next())
         by_id = {job.row.id: job for job in self.jobs}
         for entry in entries:
             self._over(by_id[entry.id], entry)

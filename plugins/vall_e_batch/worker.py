@@ -13,16 +13,11 @@ from .entries import failure
 from .jobs import Job
 from .journal import Entry
 from .output import RowOutput, Unwritable, model_arguments, request_of, write_transcript
+from .runner import AHEAD, Take
 from .settling import CODES
 
 if TYPE_CHECKING:
     from vall_e_tts import SpeechStream, VallE
-
-AHEAD = 4
-"""Rows that are begun before there is room for them: their listening and decoding fill the gaps."""
-
-Take = Callable[[bool], Job | None]
-"""Gives the next job. None: there is none now, or with True (wait for one) none will come."""
 
 
 @dataclass(eq=False)
@@ -113,8 +108,9 @@ class RowWorker:
         return _Open(job, began, alone, stream, RowOutput(self.folder, job, self._model))
 
     def _hear(self, job: Job, began: float) -> Entry:
+        assert job.row.audio is not None
         how = job.hearing
-        heard = self.engine.hear(job.recording, how.options, how.chain, progress=self._told)
+        heard = self.engine.hear(job.row.audio, how.options, how.chain, progress=self._told)
         return write_transcript(self.folder, job, heard.phonemes, heard.record, began)
 
     def _told(self, _stage: str, _done: int, _most: int) -> None:

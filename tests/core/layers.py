@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         f"vall_e_{name}"
-        for name in ("adapters", "authoring", "batch", "book", "doctor", "eval", "noise", "packages", "serve")
+        for name in ("adapters", "authoring", "batch", "book", "doctor", "eval", "noise", "packages", "ray", "serve")
     ),
     frozenset({"vall_e"}),
 )  # fmt: skip
@@ -53,6 +53,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_ngram": ("repeats",),
     "vall_e_noise": ("tts",),
     "vall_e_onnx": ("files", "lm"),
+    "vall_e_ray": ("batch", "tts"),
     "vall_e_scorers": ("audio", "lm", "stt"),
     "vall_e_serve": ("audio", "lm", "schema", "stt", "text", "tts", "voices"),
     "vall_e_spelling": ("stt",),

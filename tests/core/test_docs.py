@@ -90,6 +90,7 @@ def test_a_hook_is_called_reserved_while_nothing_calls_it(hook: str) -> None:
 
 def registered(example: str) -> dict[str, tuple[str, ...]]:
     """What a registry lists of an example of the page on hooks."""
+    import vall_e_batch
     import vall_e_eval
     import vall_e_stt
 
@@ -100,6 +101,7 @@ def registered(example: str) -> dict[str, tuple[str, ...]]:
     try:
         exec(compile(shared + example, "docs/hooks.md", "exec"), module.__dict__)
         registry = Registry()
+        registry.register(vall_e_batch, name="batch")
         registry.register(vall_e_eval, name="eval")
         registry.register(vall_e_stt, name="stt")
         return dict(registry.register(module, name="example").provides)
@@ -116,12 +118,14 @@ def test_the_example_of_a_hook_registers(hook: str) -> None:
 
 
 def test_the_examples_of_further_kinds_register() -> None:
-    signature, watermark, _, judge, _, speller, *_ = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
+    further = blocks(sections(page("docs/hooks.md"))[KIND_HOOK], "python")
+    signature, watermark, _, judge, _, speller, _, runner, *_ = further
     returns = inspect.signature(HookSpecs.vall_e_kinds).return_annotation
     assert signature == f"def {KIND_HOOK}() -> {returns}: ...\n"
     assert registered(watermark) == {"watermarks": ("silent",)}
     assert registered(judge) == {"judges": ("recognizer",)}
     assert registered(speller) == {"spellers": ("esperanto",)}
+    assert registered(runner) == {"runners": ("patient",)}
 
 
 # samplers
@@ -242,8 +246,8 @@ def test_every_flag_that_was_asked_for_is_in_the_help_of_tts(run: Run) -> None:
     assert "TEXT [REF] [OUT]" in run("tts", "--help").out
 
 
-OTHER_FLAGS = ("adapters", "hooks", "performance", "writing-samplers")
-"""Pages with flags of vLLM, of examples and of the benchmarks."""
+OTHER_FLAGS = ("adapters", "cluster", "hooks", "performance", "writing-samplers")
+"""Pages with flags of vLLM and Ray, of examples and of the benchmarks."""
 
 
 @pytest.fixture(scope="module")

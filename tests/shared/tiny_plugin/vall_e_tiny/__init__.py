@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,9 @@ class Letters:
 
         if language not in self.languages():
             raise UsageError(f"unknown language: {language!r}", try_="one of de, en")
+        gate = os.environ.get("VALL_E_TINY_GATE")
+        while gate is not None and not os.path.exists(gate):  # a test looks at what is under way
+            time.sleep(0.02)
         return [" ".join(f"{text.lower().replace('ß', 's')}{self._extra}".split()) for text in texts]
 
 
