@@ -23,6 +23,8 @@ _SMALL = 64 << 10
 """Bytes that are always taken: a few kilobytes of blanks may be packed as tightly as they like."""
 _LARGEST_DIRECTORY = 4 << 20
 _END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = 20
 _BLOCK = 1 << 16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -116,5 +118,10 @@ def _check_directory(path: Path) -> None:
     if at < 0 or len(data) - at < _END.size:
         raise zipfile.BadZipFile("it has no list of members")
     _, _, _, _, members, directory, _, _ = _END.unpack_from(data, at)
+    if data[max(0, at - _LOCATOR) : at].startswith(b"PK\6\7"):  # Zip64: `zipfile` believes what stands there instead
+        place = at - _LOCATOR - _END64.size
+        if place < 0 or not data.startswith(b"PK\6\6", place):
+            raise zipfile.BadZipFile("its list of members isn't where it says")
+        _, _, _, _, _, _, _, members, directory, _ = _END64.unpack_from(data, place)
     if members > MOST_MEMBERS or directory > _LARGEST_DIRECTORY:
         raise InputError(f"{path} isn't taken for a book", cause=f"it has more than {MOST_MEMBERS} members")

@@ -43,6 +43,19 @@ def many_members(path: Path) -> Path:
     return path
 
 
+def hidden_members(path: Path) -> Path:
+    """The end says that there is one member; a Zip64 record before it, which counts, says how many there are."""
+    data = many_members(path).read_bytes()
+    at = data.rindex(b"PK\5\6")
+    count = struct.unpack_from("<H", data, at + 10)[0]
+    size, begin = struct.unpack_from("<2L", data, at + 12)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, begin)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at, 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 46, begin, 0)
+    path.write_bytes(data[:at] + record + locator + end)
+    return path
+
+
 def lying_size(path: Path) -> Path:
     """The list of members says that a page has ten bytes; it has a hundred megabytes."""
     make_epub(path, BODY, files={"OEBPS/c1.xhtml": bytes(100 << 20)})
@@ -93,6 +106,7 @@ HOSTILE = {
     "a member that is too large": (with_files(OEBPS__c1_xhtml=bytes(17 << 20)), "more than 16 MiB"),
     "a member that lies about its size": (lying_size, "damaged|too large|suspiciously"),
     "too many members": (many_members, "more than 10000 members"),
+    "members that the end hides": (hidden_members, "more than 10000 members"),
     "a member outside": (lambda path: make_epub(path, BODY, files={"../../etc/cron.d/x": "x"}), "outside of the book"),
     "an absolute member": (lambda path: make_epub(path, BODY, files={"/etc/x": "x"}), "outside of the book"),
     "entities in the package": (with_files(OEBPS__content_opf=f"{BOMB}<package>&c;</package>"), "declares entities"),
