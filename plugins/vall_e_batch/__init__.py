@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .progress import ShownTally
     from .rows import ManifestError, Problem, Row, RowResult, Shard
     from .running import Tally
+    from .verifying import Verified
     from .worker import RowWorker
 else:
     __getattr__, __dir__ = lazy_names(
@@ -37,6 +38,7 @@ else:
             ".progress": ("ShownTally",),
             ".rows": ("ManifestError", "Problem", "Row", "RowResult", "Shard"),
             ".running": ("Tally",),
+            ".verifying": ("Verified",),
             ".worker": ("RowWorker",),
         },
     )
@@ -91,6 +93,9 @@ class _BatchFlags(Component):
     strict: bool = param(False, help="exit with code 6 if a row may be wrong: looped, cut, or words are missing")
     export: tuple[str, ...] = param(
         (), metavar="ljspeech,nemo,lhotse", help="manifests to write of what has been made, for training programs"
+    )
+    verify: bool = param(
+        False, help="listen to every finished file, and tell in which words are missing; needs a model that transcribes"
     )
     dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
 
@@ -148,6 +153,7 @@ __all__ = [
     "ShownTally",
     "Take",
     "Tally",
+    "Verified",
     "Workers",
     "read_manifest",
 ]

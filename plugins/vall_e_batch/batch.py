@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vall_e_core import Registry
+from vall_e_core import Registry, UsageError
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_files import write_json
 from vall_e_lm import ModelOptions
@@ -24,7 +24,8 @@ from .results import ABOUT, write_results
 from .rows import Problem, Row, RowResult, Shard
 from .runner import Assignment, Local, Runner, Workers, find_runner
 from .running import Run, Tally, result_of
-from .settling import Defaults
+from .settling import NOT_HEARD, Defaults
+from .verifying import Verified, verify_files
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Batch:
             voice, tuple(map(Path, ref)), ref_text, chosen, {**(chains or {}), **own}, format, hearing
         )
         self._identity, self._engine = identify(self.registry, self.model, engine)
-        planner = Planner(self.registry, self.defaults, self._identity, Sources(self.registry))
+        planner = Planner(self.registry, self.defaults, self._identity, Sources(self.registry), self.folder)
         self.jobs: list[Job] = planner.plan(self.rows, name, problems)
 
     def run(
@@ -167,8 +168,7 @@ class Batch:
         """
         chosen = find_runner(self.registry, runner) if isinstance(runner, str) else runner
         jobs = [each for each in self.jobs if shard is None or each.row.id in shard]
-        who = "main" if shard is None else f"shard-{shard}"
-        with working_in(self.folder, self.jobs), Journal(self.folder / f"journal.{who}.jsonl") as journal:
+        with working_in(self.folder, self.jobs), Journal(self.folder / f"journal.{_who(shard)}.jsonl") as journal:
             self._write_about()
             run = Run(
                 self.folder, jobs, restart=restart, retry_failed=retry_failed, max_failures=max_failures, told=told
@@ -186,6 +186,34 @@ class Batch:
             self.folder, self.model, self.registry, self._identity, self.engine,
             rows=self.defaults.options.batch_size, count=count, engines=engines, watch=watch, notify=self._notify,
         ))  # fmt: skip
+
+    def verify(
+        self, *, shard: Shard | None = None, watch: Callable[[], object] = lambda: None
+    ) -> Iterator[Verified]:
+        """Listen to the files that are done, one after the other. What was heard before isn't heard again.
+
+        Args:
+            shard: only the rows of this one.
+            watch: called now and then; what it raises ends it.
+
+        Raises:
+            UsageError: for rows without sound that can be read again.
+            ModelError: for a model that can't transcribe.
+            InputError: for a file that can't be read, or where nothing can be written.
+        """
+        self.require_sound()
+        jobs = [each for each in self.jobs if shard is None or each.row.id in shard]
+        scan = Scan(self.folder, jobs)
+        known = [entry for job in jobs if (entry := scan.known(job)) is not None and entry.status == "done"]
+        found = [result_of(self.folder, each, made=False) for each in known]
+        return verify_files(self.engine(), self.folder, found, _who(shard), watch=watch)
+
+    def require_sound(self) -> None:
+        """That all files can be listened to. Raises UsageError."""
+        for job in self.jobs:
+            if job.hears or job.format in NOT_HEARD:
+                what = "transcripts" if job.hears else f"{job.format} files"
+                raise UsageError(f"{what} can't be verified: nobody can hear them", try_="--format wav")
 
     def engine(self) -> VallE:
         """The model, loaded when it is first asked for."""
@@ -208,3 +236,8 @@ class Batch:
                 found.append((job, left if entry is None else result_of(self.folder, entry, made=False)))
             write_results(self.folder, found)
             write_exports(self.folder, found, export)
+
+
+def _who(shard: Shard | None) -> str:
+    """What names the files of a run."""
+    return "main" if shard is None else f"shard-{shard}"

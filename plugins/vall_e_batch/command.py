@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from .progress import ShownTally, clock
 from .rows import Shard
 from .runner import find_runner
 from .status import show_status
+from .verifying import Verified
 
 if TYPE_CHECKING:
     from . import BatchTask
@@ -45,6 +47,8 @@ def run(task: BatchTask, session: Session) -> None:
     batch, form = batch_of(task, session)
     if form == "openai":
         exports.append(form)
+    if task.verify:
+        batch.require_sound()
     if task.dry_run:
         tell_plan(batch, shard, session)
         return
@@ -56,7 +60,8 @@ def run(task: BatchTask, session: Session) -> None:
             max_failures=0 if task.fail_fast else task.max_failures, export=exports,
             told=shown.told, watch=shown.watch,
         )  # fmt: skip
-    tell(report, task, session, batch.folder)
+    lost = heard(batch, shard, session) if task.verify else []
+    tell(report, task, session, batch.folder, lost)
 
 
 def exports_of(task: BatchTask) -> list[str]:
@@ -117,16 +122,31 @@ def tell_plan(batch: Batch, shard: Shard | None, session: Session) -> None:
 
 
 
-def tell(report: Report, task: BatchTask, session: Session, folder: Path) -> None:
+def heard(batch: Batch, shard: Shard | None, session: Session) -> list[Verified]:
+    """Listen to all files that are done. Those in which words are missing."""
+    lost = []
+    with session.progress("listening", len(batch.jobs), "files") as bar:
+        for count, each in enumerate(batch.verify(shard=shard, watch=session.console.interrupts.check), 1):
+            lost += [each] if each.lost else []
+            bar.to(count)
+    return lost
+
+
+def tell(report: Report, task: BatchTask, session: Session, folder: Path, lost: Sequence[Verified]) -> None:
     """The summary. Raises BatchError where rows have failed, or with --strict may be wrong."""
     summary = report.summary()
+    if task.verify:
+        summary["lost"] = len(lost)
     for each in report.failed[:10]:
         reason = dict(each.error or {})
         session.notice(f"{each.id}: {reason.get('message', '')}")
     for each in report.flagged[:10]:
         session.warn(f"{each.id}: {each.verdict} (see {each.out.name}.json)")
+    for one in lost[:10]:
+        session.warn(f"{one.id}: not heard: {' '.join(one.missing) or 'most of its sounds'}")
     words = [f"{summary['done']} of {summary['rows']} rows done", f"{summary['made']} in this run"]
-    words += [f"{summary[name]} {name}" for name in ("failed", "crashed", "left", "flagged") if summary[name]]
+    notable = ("failed", "crashed", "left", "flagged", "lost")
+    words += [f"{summary[name]} {name}" for name in notable if summary.get(name)]
     if report.tally.seconds:
         words.append(f"{clock(report.tally.seconds)} of speech at {report.tally.speed:.1f} × real time")
     session.notice(f"{folder}: {', '.join(words)}")
@@ -140,8 +160,9 @@ def tell(report: Report, task: BatchTask, session: Session, folder: Path) -> Non
     if report.failed:
         what = f"{len(report.failed)} of {summary['rows']} rows failed"
         raise BatchError(f"{what}; stopped with {summary['left']} left" if report.stopped else what, try_=hint)
-    if task.strict and report.flagged:
+    doubtful = {each.id for each in report.flagged} | {each.id for each in lost}
+    if task.strict and doubtful:
         raise BatchError(
-            f"{len(report.flagged)} of {summary['rows']} rows may be wrong", cause="--strict counts them as failures",
+            f"{len(doubtful)} of {summary['rows']} rows may be wrong", cause="--strict counts them as failures",
             try_="another --seed for these rows, or --max-tries 10",
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -117,16 +118,16 @@ class NeMo(Form):
 
     def row(self, value: Mapping[str, Any], line: int, known: frozenset[str], folder: Path) -> Row:
         """As `Form.row`; fields of others go into `meta`."""
-        if value.get("offset"):
-            raise Wrong("an offset isn't possible here: cut the recording")
+        span = _span(value)
         own = {key: each for key, each in value.items() if key in FIELDS | known and key not in ("audio", "meta")}
         audio = value.get("audio_filepath")
         if not isinstance(audio, str):
             raise Wrong("audio_filepath has to be a path")
-        rest = {key: each for key, each in value.items() if key not in own and key not in ("offset",)}
-        return super().row(
+        rest = {key: each for key, each in value.items() if key not in own}
+        found = super().row(
             {"ref": audio, "ref_text": value.get("text"), **own, "audio": audio, "meta": rest}, line, known, folder
         )
+        return replace(found, span=span) if own.get("ref") is None and own.get("voice") is None else found
 
 
 class Lhotse(Form):
@@ -152,6 +153,22 @@ def form_of_json(value: Mapping[str, Any]) -> Form:
     if "audio_filepath" in value:
         return FORMS["nemo"]
     return FORMS["lhotse" if "recording_id" in value else "jsonl"]
+
+
+def _span(value: Mapping[str, Any]) -> tuple[float, float | None] | None:
+    """Where a row lies in its recording; None for a row without an offset, which is all of it. Raises Wrong."""
+    if value.get("offset") is None:
+        return None
+    found: list[float | None] = []
+    for key, least in (("offset", 0.0), ("duration", 0.001)):
+        each = value.get(key)
+        if each is None:
+            found.append(None)
+        elif isinstance(each, bool) or not isinstance(each, int | float) or not least <= each < 1e7:
+            raise Wrong(f"{key} has to be a number of seconds, not {each!r}")
+        else:
+            found.append(float(each))
+    return found[0] or 0.0, found[1]
 
 
 def _id(value: object, line: int, reasons: list[str]) -> str:

@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING
 from vall_e_core import UsageError, VallEError, suggestion
 from vall_e_text import estimate_seconds
 
+from .excerpts import Excerpt
 from .keys import Keys
 from .rows import ManifestError, Problem, Row, row_seed
-from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Hearing, HearingSettler, Manner, Settler
+from .settling import BATCH_FORMATS, SUFFIXES, Defaults, Hearing, HearingSettler, Manner, Settler, digest
 
 if TYPE_CHECKING:
+    from vall_e_audio import AudioClip
     from vall_e_core import Registry
 
     from .identity import Sources
 
 MOST_IN_A_FOLDER = 10_000
 """Rows; where there are more, files go into folders by the hash of their id."""
+EXCERPTS = "references"
+"""The folder of parts of recordings, within the batch's."""
 LONGEST_TEXT = 1_000_000
 """Characters of a row: about 20 hours of speech."""
 LONGEST_ID = 180
@@ -48,6 +52,14 @@ class Job:
     voice: str | None = None
     ref: tuple[Path, ...] = ()
     ref_text: str | None = None
+    excerpt: Excerpt | None = None
+    """The part of the reference or recording that counts."""
+
+    @property
+    def recording(self) -> Path | AudioClip:
+        """What is transcribed. Raises InputError for a part of a file that can't be read."""
+        assert self.row.audio is not None
+        return self.row.audio if self.excerpt is None else self.excerpt.clip()
 
     @property
     def hears(self) -> bool:
@@ -75,7 +87,10 @@ class Job:
 class Planner:
     """Checks rows, and makes jobs of them. All that is wrong is told at once."""
 
-    def __init__(self, registry: Registry, defaults: Defaults, identity: str, sources: Sources) -> None:
+    def __init__(
+        self, registry: Registry, defaults: Defaults, identity: str, sources: Sources, folder: Path
+    ) -> None:
+        self._folder, self._sources = folder, sources
         self._defaults = defaults
         self._keys = Keys(identity, sources)
         self._settler = Settler(registry, defaults)
@@ -132,7 +147,9 @@ class Planner:
         seed = _checked_seed(row.settings["seed"]) if "seed" in row.settings else row_seed(self._batch_seed, row.id)
         format = self._format(row)
         out = self._out(row, format)
-        return self._keyed(Job(index, row, "", out, seed, manner, format, voice, ref, ref_text))
+        excerpt = self._excerpt(row, row.ref[0]) if row.span is not None and ref and ref is row.ref else None
+        ref = ref if excerpt is None else (excerpt.path,)
+        return self._keyed(Job(index, row, "", out, seed, manner, format, voice, ref, ref_text, excerpt))
 
     def _heard(self, index: int, row: Row) -> Job:
         """A recording to be transcribed."""
@@ -140,10 +157,18 @@ class Planner:
             raise UsageError("there is no recording", try_="a field audio, or audio_filepath as NeMo has it")
         manner = self._hearing.settle(row)
         out = self._out(row, "txt")
-        return self._keyed(Job(index, row, "", out, manner.options.seed or 0, manner, "txt"))
+        excerpt = None if row.span is None else self._excerpt(row, row.audio)
+        return self._keyed(Job(index, row, "", out, manner.options.seed or 0, manner, "txt", excerpt=excerpt))
 
     def _keyed(self, job: Job) -> Job:
         return replace(job, key=self._keys.of(job))
+
+    def _excerpt(self, row: Row, source: Path) -> Excerpt:
+        """The part of a recording that a row names."""
+        assert row.span is not None
+        start, seconds = row.span
+        name = digest([self._sources.file(source), str(start), str(seconds)])[:20]
+        return Excerpt(source, start, seconds, self._folder.absolute() / EXCERPTS / f"{name}.wav")
 
     def _format(self, row: Row) -> str:
         suffix = None if row.out is None else PurePosixPath(row.out).suffix.lower()

@@ -26,14 +26,16 @@ class Keys:
     def of(self, job: Job) -> str:
         """A job's key. Raises UsageError for a voice that isn't there, InputError for a file that can't be read."""
         facts = job.manner.facts
+        where = [] if job.excerpt is None else [f"{job.excerpt.start}+{job.excerpt.seconds}"]
         if job.hears:
             assert job.row.audio is not None
-            return digest([self._identity, facts, "txt", self._sources.file(job.row.audio)])
-        source = self._source(job.voice, job.ref, job.ref_text)
+            return digest([self._identity, facts, "txt", self._sources.file(job.row.audio), *where])
+        ref = job.ref if job.excerpt is None else (job.excerpt.source,)
+        source = self._source(job.voice, ref, job.ref_text)
         fallback = job.speaking.options.voice_fallback
         others = [] if fallback is None else [self._sources.voice(fallback)]
         text = unicodedata.normalize("NFC", job.row.text)
-        return digest([self._identity, facts, job.format, str(job.seed), text, source, *others])
+        return digest([self._identity, facts, job.format, str(job.seed), text, source, *others, *where])
 
     def _source(self, voice: str | None, ref: tuple[Path, ...], ref_text: str | None) -> str:
         """A hash of whose voice it is."""

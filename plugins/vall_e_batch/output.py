@@ -127,7 +127,9 @@ def model_arguments(options: ModelOptions) -> dict[str, object]:
 
 
 def request_of(job: Job) -> SpeechRequest:
-    """What `vall-e tts` would be asked for."""
+    """What `vall-e tts` would be asked for. Raises InputError for a part of a recording that can't be read."""
+    if job.excerpt is not None:
+        job.excerpt.file()
     options = replace(job.speaking.options, seed=job.seed)
     return SpeechRequest(job.row.text, job.ref, job.voice, job.ref_text, options=options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import Registry, VallEError
+from vall_e_core import InputError, Registry, VallEError
 from vall_e_lm import ModelOptions
 from vall_e_tts import CallWork, EngineJob, EngineLostError, LoadEngine, Processes, Setup, SpeechWork, VallE
 
@@ -36,8 +37,14 @@ class Hear:
     job: Job
 
     def __call__(self, engine: VallE, progress: Progress) -> Transcription:
-        assert self.job.row.audio is not None
-        return engine.hear(self.job.row.audio, self.job.hearing.options, self.job.hearing.chain, progress=progress)
+        return engine.hear(self.job.recording, self.job.hearing.options, self.job.hearing.chain, progress=progress)
+
+
+def _work_of(job: Job) -> CallWork | SpeechWork:
+    """What a process is asked to do. Raises InputError."""
+    if job.hears:
+        return CallWork(Hear(job))
+    return SpeechWork(request_of(job), job.speaking.chains, patient=True, keep_parts=job.format == CODES)
 
 
 class _RowJob(EngineJob):
@@ -74,6 +81,8 @@ class ProcessWorkers:
         self._number, self._most, self._watch, self.folder = number, number * (rows + AHEAD), watch, folder
         self._model = model_arguments(options)
         self._again: deque[Job] = deque()
+        self._refused: deque[Entry] = deque()
+        """Of rows that no process was asked for."""
         self._tried: set[str] = set()
         """Rows that have failed once as rows shouldn't."""
 
@@ -86,6 +95,8 @@ class ProcessWorkers:
         try:
             while True:
                 self._admit(take, at_work, runner, news)
+                while self._refused:
+                    yield self._refused.popleft()
                 if not at_work:
                     return
                 self._watch()
@@ -110,11 +121,11 @@ class ProcessWorkers:
             job = (None if at_work else self._again.popleft()) if alone else take(not at_work)
             if job is None:
                 return
-            work: CallWork | SpeechWork = CallWork(Hear(job))
-            if not job.hears:
-                work = SpeechWork(
-                    request_of(job), job.speaking.chains, patient=True, keep_parts=job.format == CODES
-                )
+            try:
+                work = _work_of(job)
+            except InputError as error:  # such as a part of a recording that can't be read
+                self._refused.append(failure(job, error, time.monotonic()))
+                continue
             found = _RowJob(job, work, self.folder, self._model, alone)
             at_work.add(found)
             found.listen(lambda found=found: news.put(found))  # type: ignore[misc]

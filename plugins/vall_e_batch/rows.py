@@ -45,6 +45,8 @@ class Row:
     """The recording to transcribe."""
     line: int | None = None
     """Where it stands in its manifest, from 1."""
+    span: tuple[float, float | None] | None = None
+    """Where in `ref` or `audio` it lies: the offset and the length in seconds, None up to the end; None: all of it."""
 
     @property
     def seed(self) -> int | None:

@@ -27,6 +27,8 @@ SUFFIXES: Mapping[str, str] = {
     **{each: f".{each}" for each in FORMATS[:-2]},
     "pcm_s16le": ".pcm", "pcm_f32le": ".pcm", CODES: ".npy", "txt": ".txt",
 }  # fmt: skip
+NOT_HEARD = (CODES, "pcm_s16le", "pcm_f32le")
+"""Formats of files that nobody can listen to without knowing more."""
 STAGES = ("ar", "nar")
 _SILENT = {"seed", "batch_size", "timeout"}
 """Options that aren't part of a key: the first stands there by itself, the others change no sample."""

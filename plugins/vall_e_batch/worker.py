@@ -108,9 +108,8 @@ class RowWorker:
         return _Open(job, began, alone, stream, RowOutput(self.folder, job, self._model))
 
     def _hear(self, job: Job, began: float) -> Entry:
-        assert job.row.audio is not None
         how = job.hearing
-        heard = self.engine.hear(job.row.audio, how.options, how.chain, progress=self._told)
+        heard = self.engine.hear(job.recording, how.options, how.chain, progress=self._told)
         return write_transcript(self.folder, job, heard.phonemes, heard.record, began)
 
     def _told(self, _stage: str, _done: int, _most: int) -> None:

@@ -85,6 +85,9 @@ class _Results(Component):
     )  # fmt: skip
     engine_workers: int = param(1, min=1, max=1024, metavar="N", help="processes that speak, each with a model")
     skip_failed: bool = param(False, help="write the book without paragraphs that couldn't be spoken")
+    verify: bool = param(
+        False, help="listen to every paragraph, and tell in which words are missing; needs a model that transcribes"
+    )
     strict: bool = param(False, help="exit with code 6 if a sentence may be wrong: looped, cut, or words are missing")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ from .timeline import Timeline, general_warnings, lay_out
 from .writing import report, write_one, write_parts, write_subtitles
 
 if TYPE_CHECKING:
-    from vall_e_batch import Batch, RowResult, Tally
+    from vall_e_batch import Batch, RowResult, Tally, Verified
 
     from . import Audiobook
 
@@ -92,9 +92,20 @@ def _make(task: Audiobook, session: Session, book: Book, chapters: Sequence[Numb
             f"{len(failed)} of {len(batch.rows)} paragraphs couldn't be spoken; the book isn't written",
             try_="edit them (--export-text DIR), or --skip-failed",
         )  # fmt: skip
+    lost = _lost(session, batch) if task.verify else {}
     timeline = lay_out(planned, rendered.made)
     files = _write(task, session, book, timeline, places)
-    _tell(task, session, book, planned, batch, rendered, timeline, places, files)
+    _tell(task, session, book, planned, batch, rendered, timeline, places, files, lost)
+
+
+def _lost(session: Session, batch: Batch) -> dict[str, Verified]:
+    """The paragraphs in which words are missing, by the ids of their lines."""
+    found: dict[str, Verified] = {}
+    with session.progress("listening", len(batch.rows), "paragraphs") as bar:
+        for count, each in enumerate(batch.verify(watch=session.console.interrupts.check), 1):
+            found |= {each.id: each} if each.lost else {}
+            bar.to(count)
+    return found
 
 
 def _narration(task: Audiobook, session: Session, book: Book) -> Narration:
@@ -130,28 +141,32 @@ def _write(task: Audiobook, session: Session, book: Book, timeline: Timeline, pl
 
 def _tell(
     task: Audiobook, session: Session, book: Book, planned: Sequence[PlannedChapter], batch: Batch, rendered: Rendered,
-    timeline: Timeline, places: Places, files: Sequence[Path],
+    timeline: Timeline, places: Places, files: Sequence[Path], lost: Mapping[str, Verified],
 ) -> None:
     summary = rendered.report.summary()
     told = report(
         book, planned, rendered, timeline, files=files, summary=summary,
-        narrator=task.narrator or task.voice or "",
+        narrator=task.narrator or task.voice or "", lost=lost,
     )  # fmt: skip
     write_json(places.report, told, overwrite=task.overwrite)
     flagged = [each for each in told["sentences"] if each["verdict"] != "ok"]
     for each in flagged[:_SHOWN]:
         session.warn(f"chapter {each['chapter']}, {each['start']:.1f} s: {each['verdict']}: {each['text'][:60]}")
+    for each in told["lost"][:_SHOWN]:
+        session.warn(f"{each['where']}: not heard: {' '.join(each['missing']) or 'most of its sounds'}")
     length = f"{len(timeline.marks)} chapters, {timeline.seconds / 60:.1f} minutes"
     made = f"{summary['made']} of {summary['rows']} paragraphs spoken in this run"
     session.notice(f"{places.output}: {length}; {made}; report: {places.report}")
     short = {key: value for key, value in told.items() if key not in ("sentences", "left_out")}
+    short["lost"] = len(lost)
     session.result({**short, "flagged": len(flagged), "report": str(places.report)})
     if told["failed"]:
         count = len(told["failed"])
         raise BatchError(f"{count} of {len(batch.rows)} paragraphs aren't in the book", try_=f"see {places.report}")
-    if task.strict and flagged:
+    if task.strict and (flagged or lost):
+        what = f"{len(flagged)} sentences" if flagged else f"{len(lost)} paragraphs"
         raise BatchError(
-            f"{len(flagged)} sentences may be wrong", cause="--strict counts them as failures",
+            f"{what} may be wrong", cause="--strict counts them as failures",
             try_="another --seed, or --max-tries 10",
         )  # fmt: skip
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from vall_e_audio import AudioWriter
 from vall_e_files import open_output, write_atomic, write_json
@@ -18,6 +18,9 @@ from .planning import PlannedChapter
 from .rendering import Rendered
 from .tags import Tags
 from .timeline import Mark, Timeline
+
+if TYPE_CHECKING:
+    from vall_e_batch import Verified
 
 SUBTITLES = ("srt", "vtt", "json")
 CHAPTERS = "chapters.json"
@@ -85,9 +88,13 @@ def _array(head: str, items: Iterable[str], tail: str) -> Iterable[str]:
 
 def report(
     book: Book, chapters: Sequence[PlannedChapter], rendered: Rendered, timeline: Timeline, *, files: Sequence[Path],
-    summary: dict[str, Any], narrator: str,
+    summary: dict[str, Any], narrator: str, lost: Mapping[str, Verified],
 ) -> dict[str, Any]:
-    """Everything about a finished book: where its chapters are, what is left out, and each sentence's verdict."""
+    """Everything about a finished book: where its chapters are, what is left out, and each sentence's verdict.
+
+    `lost` are lines in which words are missing, by id.
+    """
+    lines = [line for chapter in chapters for line in chapter.lines]
     return {
         "format": 1, "title": book.title, "author": book.author, "language": book.language, "narrator": narrator,
         "files": [str(each) for each in files], "sample_rate": timeline.rate, "samples": timeline.samples,
@@ -96,6 +103,11 @@ def report(
         "left_out": [{"what": each.what, "count": each.count, "example": each.example} for each in book.left_out],
         "failed": [
             {"where": line.where, "text": line.text, "error": message} for line, message in rendered.failed(chapters)
+        ],
+        "lost": [
+            {"where": line.where, "text": line.text, "missing": list(lost[line.id].missing)}
+            for line in lines
+            if line.id in lost
         ],
         "sentences": [
             {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .service.process import LoadEngine, Setup
     from .service.processes import EngineLostError, Processes
     from .service.worker import Worker
+    from .synthesis.missing import find_missing
     from .synthesis.request import SpeechRequest
     from .synthesis.results import Speech
     from .synthesis.scheduler import Scheduler
@@ -45,6 +46,7 @@ else:
             ".synthesis.stream": ("SpeechStream",),
             ".explain": ("explain_command",),
             ".options": ("SpeechOptions",),
+            ".synthesis.missing": ("find_missing",),
             ".synthesis.request": ("SpeechRequest",),
             ".synthesis.results": ("Speech",),
             ".valle": ("VallE",),
@@ -208,6 +210,7 @@ __all__ = [
     "VallE",
     "Worker",
     "explain_command",
+    "find_missing",
     "open_speech",
     "write_speech",
 ]

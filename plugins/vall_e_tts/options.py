@@ -108,7 +108,7 @@ class SpeechOptions(Component):
     )  # fmt: skip
     candidates: int = param(
         1, min=1, max=1000,
-        help="takes of each part, with different noise; the scorers choose the best",
+        help="takes of each part, with different noise; the scorers choose the best", aliases=("--best-of",),
     )  # fmt: skip
     scorer: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME[:WEIGHT|k=v,…]",

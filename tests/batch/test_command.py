@@ -83,6 +83,74 @@ def test_strict_counts_what_may_be_wrong(batch: Callable[..., Any]) -> None:
     assert batch("--max-ar-steps", "3", "--strict").code == 6
 
 
+def test_a_part_of_a_recording_is_what_nemo_s_offset_and_duration_say(
+    batch: Callable[..., Any], tmp_path: Path, reference: Path, run: Any
+) -> None:
+    samples, rate = soundfile.read(reference)
+    soundfile.write(tmp_path / "part.wav", samples[int(0.25 * rate) : int(1.25 * rate)], rate, subtype="FLOAT")
+    row = {"audio_filepath": str(reference), "text": "hello there", "voice": None}
+    lines = [{**row, "offset": 0.25, "duration": 1.0}, {**row, "offset": 90, "duration": 1.0}]
+    (tmp_path / "n.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert batch(manifest="n.jsonl").code == 6, "the second begins behind the end"
+    record = json.loads((tmp_path / "out" / "000001.wav.json").read_text("utf-8"))
+    used = Path(record["references"][0]["path"])
+    assert used.parent == tmp_path / "out" / "references"
+    assert soundfile.info(used).duration == 1.0
+    again = run("tts", "--from", str(tmp_path / "out" / "000001.wav.json"), "-o", str(tmp_path / "same.wav"))
+    assert again.code == 0, again.stderr
+    assert (tmp_path / "same.wav").read_bytes() == (tmp_path / "out" / "000001.wav").read_bytes()
+    assert batch("--task", "stt", "-o", str(tmp_path / "heard"), manifest="n.jsonl").code == 6
+    (tmp_path / "p.jsonl").write_text(json.dumps({"audio": "part.wav"}))
+    assert batch("--task", "stt", "-o", str(tmp_path / "alone"), manifest="p.jsonl").code == 0
+    heard, alone = (tmp_path / name / "000001.txt" for name in ("heard", "alone"))
+    assert heard.read_text("utf-8") == alone.read_text("utf-8")
+
+
+def test_finished_files_are_heard_once_and_what_is_missing_is_told(
+    batch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vall_e_core import VallE
+
+    asked: list[int] = []
+    said: dict[str, str] = {}
+
+    class Heard:
+        phonemes = ""
+
+    def hear(self: VallE, clip: Any, *_: Any, **__: Any) -> Heard:
+        asked.append(len(clip.samples))
+        found = Heard()
+        found.phonemes = said.get("next") or LINES[len(asked) - 1]
+        return found
+
+    assert batch().code == 0
+    monkeypatch.setattr(VallE, "hear", hear)
+    good = batch("--verify", "--json")
+    assert good.code == 0, good.stderr
+    assert (good.json()["made"], good.json()["lost"]) == (0, 0)
+    assert len(asked) == 3
+    kept = tmp_path / "out" / "verify.main.jsonl"
+    kept.write_bytes(kept.read_bytes() + b'{"id": "torn')
+    assert batch("--verify", "--json").json()["lost"] == 0
+    assert len(asked) == 3
+    said["next"] = "hello"
+    (tmp_path / "m.txt").write_text("\n".join([*LINES[:2], "hello and goodbye"]), "utf-8")
+    bad = batch("--verify", "--strict", "--json")
+    assert bad.code == 6, bad.stderr
+    assert bad.json()["lost"] == 1
+    assert "000003: not heard: and goodbye" in bad.stderr
+    assert len(asked) == 4
+    lines = [json.loads(line) for line in kept.read_bytes().splitlines()[:3]]
+    assert [line["id"] for line in lines] == ["000001", "000002", "000003"]
+    assert batch("--verify", "--format", "codes").code == 2
+
+
+def test_the_best_of_several_takes(batch: Callable[..., Any], tmp_path: Path) -> None:
+    assert batch("--best-of", "2", "--scorer", "length").code == 0
+    record = json.loads((tmp_path / "out" / "000001.wav.json").read_text("utf-8"))
+    assert [each["candidate"] for each in record["parts"][0]["candidates"]] == [0, 1]
+
+
 def test_a_dry_run_makes_nothing(batch: Callable[..., Any], tmp_path: Path) -> None:
     told = batch("--dry-run", "--json").json()
     assert told["rows"] == 3

@@ -72,6 +72,8 @@ def test_the_forms_of_others(rows: Callable[..., list[Row]], tmp_path: Path) -> 
             meta={"audio_filepath": "a.wav", "duration": 1.5}, line=1,
         )
     ]  # fmt: skip
+    (part,) = rows("n.jsonl", json.dumps({**nemo, "offset": 2}))
+    assert part.span == (2.0, 1.5)
     place = {"recording_id": "r", "start": 0.0, "duration": 2.0, "channel": 0}
     (found,) = rows("l.jsonl", json.dumps({"id": "s", **place, "text": "Hi.", "language": "en"}))
     assert (found.id, found.text, found.settings) == ("s", "Hi.", {"language": "en"})
@@ -97,6 +99,15 @@ def test_what_is_no_manifest_is_refused(registry: Registry, tmp_path: Path) -> N
     assert "line 2" in str(caught.value.cause)
     with pytest.raises(InputError):
         read_manifest(tmp_path / "none.txt", registry)
+
+
+def test_an_offset_is_a_number_of_seconds(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    row = {"audio_filepath": "a.wav", "text": "x", "duration": 1.0}
+    bad = [{"offset": -1}, {"offset": "1"}, {"offset": 1, "duration": 0}, {"offset": True}]
+    path.write_text("".join(json.dumps({**row, **each}) + "\n" for each in bad))
+    found = read_manifest(path, registry)
+    assert [each.line for each in found.problems] == [1, 2, 3, 4]
 
 
 BAD = [

@@ -16,6 +16,7 @@ import soundfile
 
 from books import make_epub, png, probe
 from tiny import Run
+from vall_e_core import VallE
 
 TITLES = [f"Chapter {word}" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")]
 TEXTS = [f"the canoe slid. it slid {'far ' * at}away." for at in range(10)]
@@ -146,6 +147,22 @@ def test_a_paragraph_that_can_t_be_spoken_is_named_and_can_be_left_out(
     assert probe(tmp_path / "f.opus")["seconds"] > 1
     (failed,) = json.loads((tmp_path / "f.opus.json").read_text("utf-8"))["failed"]
     assert failed["text"] == "привет"
+
+
+def test_a_paragraph_in_which_words_are_missing_is_named(
+    make: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Heard:
+        phonemes = "the canoe"
+
+    monkeypatch.setattr(VallE, "hear", lambda *_, **__: Heard())
+    (tmp_path / "f.txt").write_text("# The canoe\n\nthe canoe slid away.\n")
+    told = make(tmp_path / "f.txt", "--verify", out="f.opus")
+    assert told["lost"] == 1
+    (lost,) = json.loads((tmp_path / "f.opus.json").read_text("utf-8"))["lost"]
+    assert lost["missing"] == ["slid", "away"] and lost["where"].endswith("paragraph 2")
+    err = make(tmp_path / "f.txt", "--verify", "--strict", "-y", out="f.opus", code=6)["err"]
+    assert "paragraph 2: not heard: slid away" in err
 
 
 @pytest.mark.slow

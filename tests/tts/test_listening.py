@@ -12,7 +12,7 @@ import torch
 from vall_e_core import UsageError, VallE
 from vall_e_stt import hear_codes
 from vall_e_tts.synthesis import work
-from vall_e_tts.synthesis.missing import compare
+from vall_e_tts.synthesis.missing import find_missing
 from vall_e_tts.synthesis.takes import Steps, Take, Wanted, best_take
 
 from .steps import result_of
@@ -27,17 +27,17 @@ def voice() -> VallE:
 
 
 def test_what_is_missing_is_named_in_the_words_of_the_text() -> None:
-    found = compare("Milk and eggs again.", "mˈɪlk ænd ˈɛɡz ɐɡˈɛn.", "mˈɪlk ænd")
+    found = find_missing("Milk and eggs again.", "mˈɪlk ænd ˈɛɡz ɐɡˈɛn.", "mˈɪlk ænd")
     assert found is not None and found.lost and found.words == ("eggs", "again")
     assert found.finding() == "seems to lack 'eggs again': the model hears 50% of its sounds"
-    assert (same := compare("Milk.", "mˈɪlk.", "mɪlk")) is not None and not same.lost and same.share == 0
-    assert compare("…", "…", "milk") is None
-    by_sound = compare("1865", "ˌeɪtiːn sˈɪksti fˈaɪv", "ˌeɪtiːn")
+    assert (same := find_missing("Milk.", "mˈɪlk.", "mɪlk")) is not None and not same.lost and same.share == 0
+    assert find_missing("…", "…", "milk") is None
+    by_sound = find_missing("1865", "ˌeɪtiːn sˈɪksti fˈaɪv", "ˌeɪtiːn")
     assert by_sound is not None and by_sound.words == ("sɪksti", "faɪv")
 
 
 def test_a_short_text_with_a_letter_misheard_has_lost_nothing() -> None:
-    found = compare("Hi.", "hˈaɪ.", "hoʊ")
+    found = find_missing("Hi.", "hˈaɪ.", "hoʊ")
     assert found is not None and not found.lost
 
 
@@ -52,7 +52,7 @@ def test_the_model_hears_what_was_cut_away(voice: VallE) -> None:
     assert whole is None  # nothing else than what was wanted
     for heard in cut:
         assert heard is not None
-        found = compare(part.text, part.phonemes, heard)
+        found = find_missing(part.text, part.phonemes, heard)
         assert found is not None and found.lost and found.words
 
 

@@ -9,7 +9,7 @@ from vall_e_core import UsageError
 from vall_e_lm import listens
 from vall_e_text import language_base
 
-from .missing import compare
+from .missing import find_missing
 from .takes import Take
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def why_deaf(engine: VallE, prepared: PreparedSpeech, passes: Passes) -> str | N
 def judged(plan: SpeechPlan, at: int, take: Take, heard: str | None) -> Take:
     """A take of part `at` that seemed to be good, with what was heard in it (None: what was wanted, if anything)."""
     part = plan.parts[at]
-    found = None if heard is None else compare(part.text, part.phonemes, heard)
+    found = None if heard is None else find_missing(part.text, part.phonemes, heard)
     if found is None or not (found.lost or (plan.strange and found.doubtful)):
         return take
     return replace(take, verdict="lost", findings=(found.finding(),), badness=found.share)

@@ -51,7 +51,7 @@ class Heard:
         return f"seems to lack {shown!r}: {said}"
 
 
-def compare(text: str, wanted: str, heard: str) -> Heard | None:
+def find_missing(text: str, wanted: str, heard: str) -> Heard | None:
     """What is missing of phonemes `wanted`, which say `text`, in those `heard`; None where there are no letters."""
     words = [found for word in wanted.split() if (found := letters(word))]
     letters_of = "".join(words)
