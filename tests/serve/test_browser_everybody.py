@@ -59,22 +59,35 @@ def test_markup_is_shown_as_text_wherever_it_comes_from(
         browser.run(f"{ROW}.querySelector('input').click()", HOSTILE)
         browser.click("#speak")
         browser.until(lambda: "no voice is called" in browser.text("#progress").lower())
-        kept = json.dumps({"voice": HOSTILE, "chains": {"A": {"ar": [HOSTILE]}}})
+        odd = {"settings": {"delivery": "__proto__", "speed": "fast"}, "lexicon": {HOSTILE: HOSTILE, "x": 1}}
+        kept = json.dumps({"voice": HOSTILE, "chains": {"A": {"ar": [HOSTILE]}}, **odd})
         browser.run("localStorage['vall-e.settings'] = arguments[0]", kept)
         browser.open(served.url, fresh=False)
         browser.until(lambda: "img src" in browser.text("#explanation"))  # no such sampler
         assert browser.run("return window.hacked") is None
+        assert browser.find("#delivery").get_attribute("value") == "pieces"
+        assert browser.run("return document.querySelector('#lexicon-rows .word').value") == HOSTILE
         assert browser.run("return document.querySelectorAll('main img, main script, main b').length") == 0
         assert [each for each in browser.log() if " 400 " not in each] == []
 
 
-def test_a_server_that_is_gone_is_said_to_be(browser: Tab, registry: Registry, engine: VallE) -> None:
+def test_a_server_that_is_gone_is_said_to_be_and_may_come_back(
+    browser: Tab, registry: Registry, engine: VallE
+) -> None:  # fmt: skip
     with running(registry, lambda: engine) as served:
         browser.open(served.url)
     browser.fill("#text", TEXT)
     browser.click("#speak")
     browser.until(lambda: browser.text("#progress").startswith("The server can't be reached."))
-    browser.log()
+    browser.until(lambda: browser.find("#play").get_attribute("aria-label") == "Play")
+    assert [each for each in browser.log() if "Uncaught" in each] == []
+    assert "WAV" not in browser.texts("#more .downloads button")
+    browser.size(360)  # where the bar with the buttons stays in view
+    assert browser.run("return document.querySelector('#progress').getBoundingClientRect().width") > 300
+    browser.size(1280)
+    with running(registry, lambda: engine, port=served.port):
+        browser.speak(TEXT)
+        assert browser.facts()["First sound"].endswith(" ms")
 
 
 NAMED = {

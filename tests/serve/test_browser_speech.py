@@ -71,6 +71,21 @@ def test_sound_plays_as_it_comes_and_can_be_stopped(browser: Tab, registry: Regi
         served.wait(lambda: len(slow.left) == 2)
 
 
+def test_who_goes_to_another_page_lets_go_of_the_server(browser: Tab, registry: Registry, slow: SlowEngine) -> None:
+    slow.waves = 1000
+    with running(registry, lambda: slow) as served:
+        browser.open(served.url)
+        browser.fill("#text", "A text that isn't over soon.")
+        browser.click("#speak")
+        slow.release(3)
+        browser.until(lambda: browser.text("#progress") == "Speaking…")
+        browser.driver.get("about:blank")  # the browser keeps the page for "back"
+        served.wait(lambda: slow.left == ["A text that isn't over soon."])
+        browser.driver.back()
+        browser.until(lambda: browser.run("return document.body.dataset.ready === 'true'"))
+        assert browser.text("#progress") in ("Stopped.", "")
+
+
 def test_a_result_can_be_heard_again_from_any_place(page: Tab) -> None:
     page.speak(f"{TEXT} A second sentence follows it at once.")
     page.until(lambda: page.find("#play").get_attribute("aria-label") == "Play")  # it has ended

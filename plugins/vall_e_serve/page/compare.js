@@ -35,6 +35,11 @@ export class Compare {
     this.#describe();
   }
 
+  /** Ends what is being made. */
+  stop() {
+    this.#running?.abort();
+  }
+
   #describe() {
     this.chains.replaceChildren(...["A", "B"].map((slot) =>
       el("div", {}, el("dt", {}, slot), el("dd", {}, inShort(this.#editor.specs(slot))))));

@@ -50,6 +50,10 @@ class Page {
     this.previewed = setUpText(() => this.speak(), this.lexicon);
     find("speak").addEventListener("click", () => this.speak());
     find("stop").addEventListener("click", () => this.stop());
+    window.addEventListener("pagehide", () => {
+      this.stop(); // a browser may keep the page for "back", and its requests with it
+      this.compare.stop();
+    });
     document.addEventListener("keydown", (event) => event.key === "Escape" && !find("key-dialog").open && this.stop());
   }
 

@@ -13,7 +13,13 @@ async function contextOf(rate) {
     made = { context, loaded: context.audioWorklet?.addModule("/static/player-worklet.js") };
     contexts.set(rate, made);
   }
-  await made.loaded;
+  try {
+    await made.loaded;
+  } catch (error) {
+    contexts.delete(rate); // the server may be back the next time
+    made.context.close();
+    throw error;
+  }
   if (made.context.state === "suspended") await made.context.resume();
   return made.context;
 }
@@ -59,7 +65,12 @@ export class Player extends EventTarget {
     if (current !== null && current !== this) current.pause();
     current = this;
     this.#setPlaying(true);
-    const context = await contextOf(this.rate);
+    let context;
+    try {
+      context = await contextOf(this.rate);
+    } catch {
+      return this.#setPlaying(false);
+    }
     if (this.#closed) return;
     if (this.#output === null) {
       this.#output = output(context, (data) => this.#heard(data));

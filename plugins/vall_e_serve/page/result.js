@@ -166,7 +166,7 @@ export class ResultView {
       }
     };
     return el("p", { class: "row downloads" },
-      button("WAV", () => download(`${name}.wav`, encodeWav(take.samples, take.rate), "audio/wav")),
+      take.seconds > 0 && button("WAV", () => download(`${name}.wav`, encodeWav(take.samples, take.rate), "audio/wav")),
       take.order.ref_audio !== "" && button("MP3", other("mp3")),
       take.record !== null && button("Record", () => download(`${name}.json`, JSON.stringify(take.record, null, 2), "application/json")),
       take.trace !== null && button("Trace", () => download(`${name}-trace.jsonl`, take.trace.map((each) => `${JSON.stringify(each)}\n`).join(""), "application/jsonl")));

@@ -52,7 +52,7 @@ export class Settings {
 
   #delivery(kept) {
     const select = el("select", { id: "delivery" }, Object.entries(DELIVERIES).map(([value, name]) => el("option", { value }, name)));
-    select.value = kept in DELIVERIES ? kept : "pieces";
+    select.value = Object.hasOwn(DELIVERIES, kept) ? kept : "pieces";
     return el("div", { class: "field" }, el("label", { for: "delivery" }, "Sound comes"), select,
       el("p", { class: "hint" }, "In pieces is soonest, but what went wrong can't be made again."));
   }
