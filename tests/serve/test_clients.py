@@ -256,7 +256,7 @@ def test_pipecat_reads_samples(served: Running) -> None:
 
 
 @pytest.mark.clients
-def test_schemathesis_finds_no_server_error(served: Running) -> None:
+def test_schemathesis_finds_no_server_error(served: Running, tmp_path: Path) -> None:
     pytest.importorskip("schemathesis", reason="the extra test-clients isn't installed")
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{served.url}/openapi.json", "--max-examples", "40",
@@ -265,5 +265,5 @@ def test_schemathesis_finds_no_server_error(served: Running) -> None:
         "--seed", "1", "--request-timeout", "60", "--workers", "1", "--no-color", "--max-failures", "5",
         "--phases", "examples,coverage,fuzzing,stateful",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
