@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from vall_e_core import InputError, Registry, VallEError
 from vall_e_lm import ModelOptions
-from vall_e_tts import CallWork, EngineJob, EngineLostError, LoadEngine, Processes, Setup, SpeechWork, VallE
+from vall_e_tts import CallWork, EngineJob, EngineLostError, Hear, LoadEngine, Processes, Setup, SpeechWork
 
 from .entries import failure
 from .jobs import Job
@@ -23,27 +22,16 @@ from .settling import CODES
 
 if TYPE_CHECKING:
     from vall_e_audio import Wave
-    from vall_e_lm import Progress
     from vall_e_stt import Transcription
 
 LOOKED_EVERY = 0.2
 """Seconds between two looks at whether the run is to end."""
 
 
-@dataclass(frozen=True)
-class Hear:
-    """The call that transcribes a recording."""
-
-    job: Job
-
-    def __call__(self, engine: VallE, progress: Progress) -> Transcription:
-        return engine.hear(self.job.recording, self.job.hearing.options, self.job.hearing.chain, progress=progress)
-
-
 def _work_of(job: Job) -> CallWork | SpeechWork:
     """What a process is asked to do. Raises InputError."""
     if job.hears:
-        return CallWork(Hear(job))
+        return CallWork(Hear(job.recording, job.hearing.options, job.hearing.chain))
     return SpeechWork(request_of(job), job.speaking.chains, patient=True, keep_parts=job.format == CODES)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from vall_e_core import UsageError
 from vall_e_core.sampling.running import ChainRequest
 from vall_e_stt import HearingOptions, Transcription, find_speller
-from vall_e_tts import CallWork, EngineJob
+from vall_e_tts import CallWork, EngineJob, Hear
 
 from .bodies import AUDIO_LIMIT, Form, read_form
 from .calls import answer_of
@@ -26,8 +25,6 @@ from .speech import check_model, ignored_fields
 
 if TYPE_CHECKING:
     from vall_e_audio import AudioClip
-    from vall_e_lm import Progress
-    from vall_e_tts import VallE
 
 ROUTE = "/v1/audio/transcriptions"
 MOST_SECONDS = 1800.0
@@ -35,18 +32,6 @@ _LISTS = {
     "timestamp_granularities[]": "timestamp_granularities", "timestamp_granularities": "timestamp_granularities",
 }  # fmt: skip
 _IGNORED = frozenset({"prompt", "include", "include[]", "chunking_strategy"})
-
-
-@dataclass(frozen=True)
-class Hear:
-    """The call that transcribes, in whatever process the engine is."""
-
-    clip: AudioClip
-    how: HearingOptions
-    chain: ChainRequest | None
-
-    def __call__(self, engine: VallE, progress: Progress) -> Transcription:
-        return engine.hear(self.clip, self.how, self.chain, progress=progress)
 
 
 async def transcriptions(request: Request) -> Response:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .explain import explain_command
     from .options import SpeechOptions
     from .service.asynchronous import AsyncVallE
-    from .service.job import CallWork, EngineJob, JobRunner, SpeechWork, Spoken
+    from .service.job import CallWork, EngineJob, Hear, JobRunner, SpeechWork, Spoken
     from .service.process import LoadEngine, Setup
     from .service.processes import EngineLostError, Processes
     from .service.worker import Worker
@@ -37,7 +37,7 @@ else:
         {
             ".synthesis.writing": ("SpeechWriter", "open_speech", "write_speech"),
             ".service.asynchronous": ("AsyncVallE",),
-            ".service.job": ("CallWork", "EngineJob", "JobRunner", "SpeechWork", "Spoken"),
+            ".service.job": ("CallWork", "EngineJob", "Hear", "JobRunner", "SpeechWork", "Spoken"),
             ".service.process": ("LoadEngine", "Setup"),
             ".service.processes": ("EngineLostError", "Processes"),
             ".synthesis.speakers": ("Speakers",),
@@ -193,6 +193,7 @@ __all__ = [
     "CallWork",
     "EngineJob",
     "EngineLostError",
+    "Hear",
     "JobRunner",
     "LoadEngine",
     "Processes",

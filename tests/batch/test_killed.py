@@ -69,28 +69,38 @@ def journal(folder: Path) -> list[dict[str, Any]]:
 def check_killed(start: Callable[..., Any], tmp_path: Path, kills: int, seed: int) -> None:
     """Kill batches at random moments until they are done; compare each with one that nobody has disturbed."""
     chance = random.Random(seed)
-    began = time.monotonic()
     whole = start(tmp_path / "whole")
     _, err = whole.communicate(timeout=250)
     assert whole.returncode in ENDED, err
-    usual = time.monotonic() - began
     number = 0
     while kills > 0:
         number += 1
         folder = tmp_path / f"killed{number}"
-        while True:
+        running = start(folder)
+        while kills > 0 and wait_somewhere(running, folder, chance):
+            running.send_signal(signal.SIGKILL)
+            running.communicate()
+            kills -= 1
             running = start(folder)
-            try:
-                _, err = running.communicate(timeout=chance.uniform(0.3, 1.0) * usual if kills > 0 else 250)
-                break
-            except subprocess.TimeoutExpired:
-                running.send_signal(signal.SIGKILL)
-                running.communicate()
-                kills -= 1
+        _, err = running.communicate(timeout=250)
         assert running.returncode == whole.returncode, err
         assert tree(folder) == tree(tmp_path / "whole"), f"batch {number}, {kills} kills left"
         made = [line["id"] for line in journal(folder)]
         assert sorted(made) == sorted(f"row{at}" for at in range(ROWS)), "each row once: none lost, none made twice"
+
+
+def wait_somewhere(running: Any, folder: Path, chance: random.Random) -> bool:
+    """Wait until some more rows are done, and a little longer. Whether it still runs."""
+
+    def rows() -> int:
+        path = folder / "out" / "journal.main.jsonl"
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
+    goal, until = rows() + chance.choice((0, 1, 1, 2, 3)), time.monotonic() + 250
+    while rows() < goal and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.005)
+    time.sleep(chance.uniform(0, 0.2))
+    return bool(running.poll() is None)
 
 
 @pytest.mark.slow

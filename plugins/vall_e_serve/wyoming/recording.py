@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vall_e_stt import HearingOptions, find_speller
+from vall_e_tts import Hear
 
 from ..bodies import AUDIO_LIMIT
 from ..decoding import decode_upload
 from ..errors import HttpError
 from ..server import Server
-from ..transcriptions import MOST_SECONDS, Hear
+from ..transcriptions import MOST_SECONDS
 
 USUAL_LANGUAGE = "en"
 _MOST_RATE, _MOST_CHANNELS, _WIDTHS = 384_000, 8, (1, 2, 3, 4)

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from vall_e_audio import Wave
+    from pathlib import Path
+
+    from vall_e_audio import AudioClip, Wave
     from vall_e_core.sampling.running import ChainRequest
     from vall_e_lm import Progress
+    from vall_e_stt import HearingOptions, Transcription
     from vall_e_trace import TraceLog
 
     from ..synthesis.results import Part
@@ -99,6 +102,18 @@ class CallWork:
     def result(self) -> Any:  # noqa: ANN401 - the call's own
         """What the call returned."""
         return self._result
+
+
+@dataclass(frozen=True)
+class Hear:
+    """The call for `CallWork` that transcribes a recording, in whatever process the engine is."""
+
+    recording: Path | AudioClip
+    how: HearingOptions
+    chain: ChainRequest | None = None
+
+    def __call__(self, engine: VallE, progress: Progress) -> Transcription:
+        return engine.hear(self.recording, self.how, self.chain, progress=progress)
 
 
 class JobRunner(Protocol):
