@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,11 +49,13 @@ def connected(address: str, processors: int) -> Iterator[RayModule]:
         UsageError: for an address of another form.
         DeviceError: for a cluster that can't be reached or started.
     """
+    address = address or os.environ.get("RAY_ADDRESS", "")
+    if address in ("", "local") and "ray" not in sys.modules:
+        _set_up()
     ray = need_ray()
     if ray.is_initialized():
         yield ray
         return
-    address = address or os.environ.get("RAY_ADDRESS", "")
     with _own_signals():
         if address in ("", "local"):
             _start(ray, max(processors, os.cpu_count() or 1))
@@ -65,16 +68,19 @@ def connected(address: str, processors: int) -> Iterator[RayModule]:
             ray.shutdown()
 
 
-def _start(ray: RayModule, processors: int) -> None:
-    """A cluster on this machine, for as long as this process lives.
+def _set_up() -> None:
+    """Settings of a cluster of our own, which Ray reads from the environment when it is imported.
 
-    Ray reads from the environment that nobody is told of it, that its processes count as much as this one, and the
-    secret that its open ports ask for.
+    Nobody is told of it, its processes count as much as this one, and its open ports ask for a secret.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")
     if os.environ.setdefault("RAY_AUTH_MODE", "token") == "token":
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _start(ray: RayModule, processors: int) -> None:
+    """A cluster on this machine, for as long as this process lives."""
     for attempt in range(STARTS):
         try:
             ray.init(

@@ -146,18 +146,22 @@ Start = Callable[..., Running]
 
 @pytest.fixture(scope="session")
 def start(model_path: Path, surroundings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Start:
-    """`start(folder, "flag", …)`: a batch of twelve short rows as a process of its own."""
+    """`start(folder, "flag", …)`: a batch of twelve short rows as a process of its own.
+
+    With `known=False` it doesn't know the cluster's settings.
+    """
     manifest = tmp_path_factory.mktemp("manifest") / "m.jsonl"
     rows = [{"id": f"row{at}", "text": f"{'hello there ' * (1 + at % 3)}."} for at in range(ROWS)]
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def begin(folder: Path, *flags: str) -> Running:
+    def begin(folder: Path, *flags: str, known: bool = True) -> Running:
         words, _ = subprocess_command(
             "batch", manifest, "-o", "out", "--model", model_path, "--voice", "tim", "--phonemizer", "letters",
             "--max-ar-steps", "60", "--max-tries", "1", "--device", "cpu", "--batch-size", "1", "--engine", "eager",
             "--threads", "1", "--json", *flags,
         )  # fmt: skip
-        return Running(words, folder, surroundings)
+        own = {name: value for name, value in surroundings.items() if known or not name.startswith("RAY_")}
+        return Running(words, folder, own)
 
     return begin
 

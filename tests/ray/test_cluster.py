@@ -80,6 +80,6 @@ def test_machines_may_leave_and_join(
 def test_without_an_address_the_cluster_is_this_machine(
     start: Callable[..., Any], local: Mapping[str, object], tmp_path: Path
 ) -> None:
-    running = start(tmp_path / "alone", "--runner", "ray", "--engine-workers", "1")
+    running = start(tmp_path / "alone", "--runner", "ray", "--engine-workers", "1", known=False)
     assert running.end()["made"] == 12
     assert running.tree() == local
