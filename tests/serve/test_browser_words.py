@@ -64,5 +64,10 @@ def test_rows_that_are_not_right_say_so_and_do_not_count(page: Tab) -> None:
         page.fill(f"{row} .said", said)
         assert problem in page.text(f"{row} .problem") and bool(problem) == bool(page.text(f"{row} .problem"))
         assert page.find(f"{row} .said").get_attribute("aria-invalid") == str(bool(problem)).lower()
+    tops = "return [...document.querySelectorAll('#lexicon-rows li:first-child input')].map((e) => e.offsetTop)"
+    assert len(set(page.run(tops))) == 1, "a word and how it is said stand side by side"
+    page.size(320)
+    assert page.run("return document.documentElement.scrollWidth") <= 320
+    page.size(1280)
     page.until(lambda: page.texts(".said .spoken") == ["A gif."])
     assert page.text("#lexicon summary").endswith("(1)")

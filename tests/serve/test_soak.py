@@ -27,7 +27,7 @@ from .running import form
 pytestmark = [pytest.mark.soak, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 REQUESTS = int(os.environ.get("VALL_E_SOAK", "3000"))
-WARM = REQUESTS // 10
+WARM = min(300, REQUESTS // 2)
 """What these have taken doesn't count."""
 MOST_GROWTH, MOST_BYTES = 0.02, 20 << 20
 TEXTS = ("Hello there.", "Yes.", "One, two, three.", "Is it late?", "So it goes.")

@@ -42,7 +42,7 @@ export class Lexicon extends EventTarget {
     const first = field("word", word, LONGEST_WORD, { "aria-label": `Word ${number}`, placeholder: "Nguyen" });
     const second = field("said", said, this.#longest, { "aria-label": `How word ${number} is said`, placeholder: "win" });
     const problem = el("p", { class: "problem", role: "status" });
-    const row = el("li", {}, el("span", { class: "row pair" }, first, el("span", { "aria-hidden": "true" }, "→"), second,
+    const row = el("li", {}, el("span", { class: "row saying" }, first, el("span", { "aria-hidden": "true" }, "→"), second,
       iconButton("close", `Remove word ${number}`, () => this.#remove(row), { class: "icon remove" })), problem);
     row.addEventListener("input", () => this.#changed());
     row.addEventListener("keydown", (event) => {
