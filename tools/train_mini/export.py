@@ -81,7 +81,7 @@ def product_config(shape: LanguageModelShape) -> ModelConfig:
 def write_model(
     path: Path, shape: LanguageModelShape, weights: dict[str, Tensor], stats: dict[str, int], advice: dict[str, Any]
 ) -> None:
-    """`path`: a checkpoint that the product's loader reads like any other, in half precision."""
+    """`path`: a checkpoint that the product's loader reads like any other, its matrices in 8 bits."""
     weights = {k: v for k, v in weights.items() if not k.startswith("pitch_head.")}
     model = Model(product_config(shape), seed=None)
     state = model.state_dict()
@@ -92,7 +92,7 @@ def write_model(
     model = model.to_empty(device="cpu") if any(v.is_meta for v in state.values()) else model
     model.load_state_dict(given)
     extra = {"audio_backend": "mini", "advice": advice, "languages": ["en"]}
-    save_model(path, model, symmap=symmap(), stats=stats, dtype=torch.float16, extra=extra)
+    save_model(path, model, symmap=symmap(), stats=stats, dtype=torch.int8, extra=extra)
 
 
 def write_voices(*folders: Path) -> None:

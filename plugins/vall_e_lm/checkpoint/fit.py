@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vall_e_core import CheckpointError
 
-from .container import FLOATS, Container, TensorInfo
+from .container import FLOATS, Container, TensorInfo, TensorSource
 
 UNUSED = ("dropout_token", "tones_emb.weight", "len_emb.weight", "len_emb")
 """Parameters that inference can do without; a file may lack them (length tables only where length isn't predicted)."""
@@ -22,13 +22,21 @@ STRAY = re.compile(
 """Keys that files are known to carry beside the model."""
 OURS = re.compile(r"(model\.(layers|norm)|classifiers?|(text|langs|tasks|rvq_l|proms|resps|audio)_emb|audio_decoder)\b")
 """Names that belong to the model: a tensor among them that the model lacks means another architecture."""
+EIGHT_BITS, SCALE = "I8", ".scale"
+"""A matrix may be stored in 8 bits, with a factor for each row beside it under its name and this suffix."""
 CHUNK = 1 << 22
 
 
 def plain_names(names: Mapping[str, TensorInfo]) -> dict[str, str]:
-    """The file's names by the model's: old prefixes and parametrised weights are spelt as the model spells them."""
+    """The file's names by the model's: old prefixes and parametrised weights are spelt as the model spells them.
+
+    Factors of matrices in 8 bits have no name of their own.
+    """
     found: dict[str, str] = {}
     for name in names:
+        whole = names.get(name.removesuffix(SCALE))
+        if name.endswith(SCALE) and whole is not None and whole.dtype == EIGHT_BITS:
+            continue
         plain = re.sub(r"^retnet\.", "model.", name)
         plain = re.sub(r"\.parametrizations\.weight\.original$", ".weight", plain)
         if plain in found:
@@ -60,7 +68,9 @@ def check_fit(
                 f"{path}: tensor {name} has the wrong shape",
                 cause=f"expected {shape(parameter.shape)}, found {shape(info.shape)}",
             )
-        if info.dtype not in FLOATS:
+        if info.dtype == EIGHT_BITS:
+            _check_scale(container, name, stored)
+        elif info.dtype not in FLOATS:
             raise CheckpointError(
                 f"{path}: tensor {name} has the wrong type",
                 cause=f"expected one of {', '.join(sorted(FLOATS))}, found {info.dtype}",
@@ -73,6 +83,17 @@ def check_fit(
                 cause=f"expected no such tensor, found {shape(container.tensors[names[name]].shape)}",
             )
     return extra
+
+
+def _check_scale(container: Container, name: str, stored: str) -> None:
+    """A tensor in 8 bits has a factor for each row. Raises CheckpointError."""
+    rows, found = container.tensors[stored].shape[:1], container.tensors.get(f"{stored}{SCALE}")
+    if found is None or found.dtype not in FLOATS or found.shape != rows:
+        seen = "nothing of that name" if found is None else f"{found.dtype} {shape(found.shape)}"
+        raise CheckpointError(
+            f"{container.path}: tensor {name} is in 8 bits without a factor for each row",
+            cause=f"expected {name}{SCALE} {shape(rows)}, found {seen}",
+        )
 
 
 def check_finite(path: object, name: str, values: Tensor) -> None:
@@ -105,12 +126,21 @@ def fill(
             if name not in names:
                 state[name] = torch.zeros(parameter.shape, dtype=dtype, device=device)
                 continue
-            values = read(names[name])
+            values = _floats(container, read, names[name])
             check_finite(container.path, name, values)
             state[name] = values.to(device=device, dtype=dtype).contiguous()
             if torch.finfo(dtype).max < torch.finfo(values.dtype).max:
                 check_finite(container.path, f"{name} (as {dtype})", state[name])
     model.load_state_dict(state, assign=True)
+
+
+def _floats(container: Container, read: TensorSource, stored: str) -> Tensor:
+    """A tensor of the file; one in 8 bits as float32."""
+    values = read(stored)
+    if container.tensors[stored].dtype != EIGHT_BITS:
+        return values
+    scale = read(f"{stored}{SCALE}").float()
+    return values.float() * scale.view(-1, *[1] * (values.dim() - 1))
 
 
 def shape(values: tuple[int, ...] | torch.Size) -> str:

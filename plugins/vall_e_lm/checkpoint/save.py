@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..model import BaseModel
+from .fit import SCALE
 
 
 def save_model(
@@ -24,7 +26,8 @@ def save_model(
     """Write `path` (`.sft`): the state dict, and `config`, `stats`, `userdata.symmap` as JSON metadata.
 
     Args:
-        dtype: store the tensors in this type; None: as they are.
+        dtype: store the tensors in this type; None: as they are. `torch.int8`: matrices in 8 bits, with a factor for
+            each row in half precision (`NAME.scale`), all else in half precision; only this project reads that.
         extra: further metadata, e.g. `audio_backend` (the codec's name), `advice`, and
             `languages` (the codes that it was trained on).
 
@@ -38,10 +41,23 @@ def save_model(
         metadata["userdata"] = {"symmap": dict(symmap)}
     metadata |= dict(extra or {})
     compact = {k: json.dumps(v, ensure_ascii=False, separators=(",", ":")) for k, v in metadata.items()}
-    tensors = {k: v.detach().to("cpu", dtype).contiguous().clone() for k, v in model.state_dict().items()}
+    state = {k: v.detach() for k, v in model.state_dict().items()}
+    if dtype == torch.int8:
+        tensors = {name: part for key, value in state.items() for name, part in _in_8_bits(key, value.cpu()).items()}
+    else:
+        tensors = {k: v.to("cpu", dtype).contiguous().clone() for k, v in state.items()}
     part = path.with_name(path.name + ".part")
     try:
         save_file(tensors, str(part), metadata=compact)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _in_8_bits(name: str, value: Tensor) -> dict[str, Tensor]:
+    """A matrix [rows, columns] as int8 and a factor for each row; anything else in half precision."""
+    if value.dim() != 2:
+        return {name: value.half().contiguous()}
+    scale = (value.float().abs().amax(1).clamp(min=1e-4) / 127).half()
+    codes = (value.float() / scale.float()[:, None]).round().clamp(-127, 127)
+    return {name: codes.to(torch.int8), f"{name}{SCALE}": scale}

@@ -89,6 +89,31 @@ def test_whole_numbers_where_fractions_belong(write: Write) -> None:
     refused(write(whole), "tensor text_emb.weight has the wrong type", "found I32")
 
 
+@pytest.mark.parametrize(
+    ("scale", "seen"),
+    [(None, "nothing of that name"), (torch.ones(3), "F32 [3]"), (torch.ones(16, dtype=torch.int32), "I32 [16]")],
+)
+def test_8_bits_need_a_factor_for_each_row(write: Write, scale: Tensor | None, seen: str) -> None:
+    name = "model.layers.0.self_attn.q_proj.weight"
+
+    def change(tensors: dict[str, Tensor]) -> None:
+        tensors[name] = torch.ones(16, 16, dtype=torch.int8)
+        if scale is not None:
+            tensors[f"{name}.scale"] = scale
+
+    refused(write(change), f"tensor {name} is in 8 bits without a factor for each row", f"found {seen}")
+
+
+def test_factors_that_are_no_numbers_are_named(write: Write) -> None:
+    name = "model.layers.0.self_attn.q_proj.weight"
+
+    def change(tensors: dict[str, Tensor]) -> None:
+        tensors[name] = torch.ones(16, 16, dtype=torch.int8)
+        tensors[f"{name}.scale"] = torch.full((16,), float("nan"))
+
+    refused(write(change), f"tensor {name} holds nan")
+
+
 def test_weights_that_overflow_in_half_precision(write: Write) -> None:
     def large(tensors: dict[str, Tensor]) -> None:
         tensors["sep"][0] = 1e6

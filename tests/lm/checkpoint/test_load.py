@@ -66,6 +66,32 @@ def test_what_is_saved_is_loaded(
         assert torch.equal(logits(loaded.model, target), logits(model.eval(), target))
 
 
+@pytest.mark.parametrize("layout", ["era", "later"])
+def test_matrices_in_8_bits_are_near_and_take_half_the_room_of_half_precision(tmp_path: Path, layout: str) -> None:
+    model = Model(ModelConfig(**{**BASE, "width": 64}, layout=layout), seed=2).eval()
+    paths = {dtype: tmp_path / f"{dtype}.sft" for dtype in (torch.float16, torch.int8)}
+    for dtype, path in paths.items():
+        save_model(path, model, symmap=SYMMAP, dtype=dtype)
+    stored = load_file(paths[torch.int8])
+    loaded = load_model(paths[torch.int8]).model
+    assert isinstance(loaded, Model)
+    for name, own in model.state_dict().items():
+        found = loaded.state_dict()[name]
+        assert found.dtype == torch.float32
+        if own.dim() == 2:
+            assert stored[name].dtype == torch.int8
+            step = own.abs().amax(1, keepdim=True) / 127
+            assert bool(((found - own).abs() <= 0.51 * step + 1e-6).all()), name
+        else:
+            assert torch.equal(found, own.half().float()), name
+    ratio = paths[torch.int8].stat().st_size / paths[torch.float16].stat().st_size
+    assert ratio < 0.6
+    for target in (Target("ar"), Target("nar", 2)):
+        near, exact = logits(loaded, target), logits(model, target)
+        assert float((near - exact).abs().max()) < 0.05 * float(exact.abs().max())
+    assert inspect_model(paths[torch.int8])[0] == model.config
+
+
 LAYOUTS: list[dict[str, Any]] = [
     {"layout": "later", "version": 6, "text_tokens": 30, "capabilities": frozenset({"ar", "nar", "len", "lang"})},
     {"layout": "later", "version": 5, "text_tokens": 30},
