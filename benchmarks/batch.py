@@ -74,7 +74,7 @@ def _bookkeeping(engine: VallE, folder: Path, settings: Settings, report: Report
     report.add(Row(PART, f"{PART}.check", f"checking {count} rows", process_time() - began, "s", most=1.0))
     with working_in(batch.folder, batch.jobs), Journal(batch.folder / "journal.main.jsonl") as journal:
         began = process_time()
-        Run(batch.folder, batch.jobs).go(Instantly, journal)
+        Run(batch.folder, batch.jobs).go(lambda _count: Instantly(), journal)
         kept = 1000 * (process_time() - began) / count
     grown = (resident() - before) / 2**20
     for job in batch.jobs:

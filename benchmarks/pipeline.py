@@ -109,18 +109,21 @@ def _share_of_peak(
 
 def product_peak(shape: Shape, settings: Settings) -> float:
     """Operations a second of a quantized product [510, width] x [width, 4 width], the best of several."""
-    torch.backends.quantized.engine = "onednn"
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     stream = torch.Generator().manual_seed(0)
     inputs, outputs = shape.width, 4 * shape.width
-    weight = torch.quantize_per_tensor(torch.randn(outputs, inputs, generator=stream), 0.05, 0, torch.qint8)
-    packed = torch.ops.quantized.linear_prepack(weight, None)
-    given = torch.quantize_per_tensor(torch.randn(ROWS_OF_PEAK, inputs, generator=stream), 0.05, 64, torch.quint8)
+    packed = torch.ops.onednn.qlinear_prepack(
+        torch.randint(-127, 128, (outputs, inputs), generator=stream, dtype=torch.int8), None
+    )
+    scales, zeros = torch.ones(outputs), torch.zeros(outputs, dtype=torch.int32)
+    given = torch.randint(0, 256, (ROWS_OF_PEAK, inputs), generator=stream, dtype=torch.uint8)
     best = float("inf")
     for _ in range(5 if settings.quick else 50):
         began = perf_counter()
-        torch.ops.quantized.linear(given, packed, 0.1, 64)
+        torch.ops.onednn.qlinear_pointwise(
+            given, 1.0, 128, packed, scales, zeros, None, 1.0, 0, torch.float32, "none", [], ""
+        )
         best = min(best, perf_counter() - began)
     return 2 * ROWS_OF_PEAK * inputs * outputs / best
 

@@ -6,6 +6,7 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,8 +33,17 @@ class Place:
 class RowActor:
     """A `FarWorker` in a thread of its own. `make` is called by several threads at once, one for each row."""
 
-    def __init__(self, load: LoadEngine, identity: str, rows: int) -> None:
-        self._load, self._identity, self._rows = load, identity, rows
+    def __init__(
+        self, load: LoadEngine, identity: str, rows: int, give_up: Callable[[], object] = lambda: os._exit(1)
+    ) -> None:
+        """
+        Args:
+            load: makes the engine.
+            identity: the batch's (`Assignment.identity`).
+            rows: sentences that are written at the same time, at most.
+            give_up: called where nothing has moved for `STUCK_SECONDS`; ends the process.
+        """
+        self._load, self._identity, self._rows, self._give_up = load, identity, rows, give_up
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._waiting: dict[str, Future[FarRow]] = {}
         self._place: Future[Place] = Future()
@@ -90,7 +100,8 @@ class RowActor:
         self._moved = time.monotonic()
 
     def _look_after(self) -> None:
-        while True:
+        while self._ended is None:
             time.sleep(STUCK_SECONDS / 10)
             if self._waiting and time.monotonic() - self._moved > STUCK_SECONDS:
-                os._exit(1)
+                self._give_up()
+                return

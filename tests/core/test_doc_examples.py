@@ -12,7 +12,9 @@ from __future__ import annotations
 import ast
 import glob
 import inspect
+import random
 import re
+import secrets
 import shlex
 import shutil
 import sys
@@ -117,7 +119,7 @@ class Installed:
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vall-e-soft-cap\nVersion: 0.1.0\n")
         (info / "entry_points.txt").write_text("[vall_e]\nsoft-cap = vall_e_soft_cap\n")
         (folder / "my_module.py").write_text(
-            "class MyProcessor:\n    def __call__(self, input_ids, scores):\n        return scores / 2\n"
+            "class MyProcessor:\n    def __call__(self, input_ids, scores):\n        return scores * 2\n"
         )
 
 
@@ -131,6 +133,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("VALL_E_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("VALL_E_VOICES", str(tmp_path / "voices"))
     monkeypatch.setenv("VALL_E_OFFLINE", "1")
+    monkeypatch.setattr(secrets, "randbits", random.Random(1).getrandbits)  # without --seed: the same each time
     for package in ("faster_whisper", "speechmos", "resemblyzer"):  # `vall-e eval` as it is without the extra `judges`
         monkeypatch.setitem(sys.modules, package, None)
     (folder / "examples").mkdir(parents=True)

@@ -16,6 +16,7 @@ import pytest
 from vall_e_batch import Batch, Report, Row
 from vall_e_core import InputError, ModelError, Registry, VallEError
 from vall_e_lm import ModelOptions
+from vall_e_ray import actor as actor_module
 
 HOW: dict[str, Any] = {"phonemizer": "letters", "max_ar_steps": "30", "max_tries": 1, "batch_size": 2}
 ROWS = [Row(f"row{at}", "hello there") for at in range(6)]
@@ -53,9 +54,10 @@ class FakeRay:
 
     def remote(self, cls: type) -> Any:
         def make(load: Any, *rest: Any) -> FakeActor:
-            load = FakeLoad(load.options, self.registry)
-            self.actors.append(FakeActor(self, cls(load, *rest)))
-            return self.actors[-1]
+            actor = FakeActor(self)
+            actor.inner = cls(FakeLoad(load.options, self.registry), *rest, actor.die)
+            self.actors.append(actor)
+            return actor
 
         made = SimpleNamespace(remote=make)
         return SimpleNamespace(options=lambda **_: made)
@@ -86,8 +88,10 @@ class FakeLoad:
 class FakeActor:
     """An actor."""
 
-    def __init__(self, ray: FakeRay, inner: Any) -> None:
-        self._ray, self._inner = ray, inner
+    inner: Any
+
+    def __init__(self, ray: FakeRay) -> None:
+        self._ray = ray
         self._refs: list[Future[Any]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -100,7 +104,7 @@ class FakeActor:
         def run() -> None:
             try:
                 self._ray.before(self, name, given)
-                found = getattr(self._inner, name)(*given)
+                found = getattr(self.inner, name)(*given)
             except RayError as error:
                 self.die(error)
             except Exception as error:
@@ -185,6 +189,26 @@ def test_a_row_that_kills_every_actor_fails_and_the_others_do_not(batch: Callabl
     (failed,) = batch().failed
     assert (failed.id, failed.status) == ("row3", "crashed")
     assert failed.error is not None and failed.error["cause"] == "out of memory"
+
+
+def test_an_actor_that_hangs_gives_up_and_its_rows_are_made_elsewhere(
+    batch: Callable[..., Report], ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = tmp_path / "gate"
+    monkeypatch.setenv("VALL_E_TINY_GATE", str(gate))  # no row gets anywhere while it isn't there
+    monkeypatch.setattr(actor_module, "STUCK_SECONDS", 1.0)
+    hung: list[FakeActor] = []
+
+    def give_up(actor: FakeActor, error: RayError | None = None) -> None:
+        hung.append(actor)
+        gate.touch()
+        die(actor, error)
+
+    die = FakeActor.die
+    monkeypatch.setattr(FakeActor, "die", give_up)
+    ray.room = 1
+    assert batch().summary()["done"] == 6
+    assert hung[0] is ray.actors[0] and len(ray.actors) > 1
 
 
 def test_a_machine_with_another_model_is_left_out(batch: Callable[..., Report], ray: FakeRay) -> None:
