@@ -103,6 +103,7 @@ def wait_somewhere(running: Any, folder: Path, chance: random.Random) -> bool:
     return bool(running.poll() is None)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     start: Callable[..., Any], tmp_path: Path
@@ -110,6 +111,7 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_happened(
     check_killed(start, tmp_path, int(os.environ.get("BATCH_KILLS", "4")), seed=1)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_the_rows_of_a_killed_process_are_made_by_another(start: Callable[..., Any], tmp_path: Path) -> None:
     whole = start(tmp_path / "whole")

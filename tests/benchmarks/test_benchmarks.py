@@ -94,6 +94,7 @@ def test_the_clock_of_the_process_is_for_one_thread() -> None:
     assert "--threads 1" in done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
     """All parts, the table of goals, and the plot: what `--quick` is for."""

@@ -187,6 +187,7 @@ def test_what_can_t_be_is_refused_before_anything_is_spoken(
     assert not list(tmp_path.glob("*.work"))
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_a_book_that_was_killed_goes_on(
     command: Callable[..., tuple[list[str], dict[str, str]]], how: list[object], tmp_path: Path, book: Path

@@ -12,7 +12,7 @@ import pytest
 
 from .building import ROOT, SENTENCE, Venv, build_wheel
 
-pytestmark = [pytest.mark.slow, pytest.mark.packaging]
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 THIRD_PARTY = Path(__file__).parent / "vall-e-soft-cap"
 

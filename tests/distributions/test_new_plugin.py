@@ -12,7 +12,7 @@ from vall_e_authoring.new import TRIALS
 
 from .building import SENTENCE, Venv, build_wheel
 
-pytestmark = [pytest.mark.slow, pytest.mark.packaging]
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 KINDS = list(TRIALS)
 

@@ -52,6 +52,7 @@ def test_a_sentence_is_told_from_all_others(sentences: SentenceJudge, voices: Vo
     assert sentences.judge(Judged(recording, "The soup was too hot to taste right away.")).figures["identified"] == 0
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_cut_and_reversed_recordings_are_caught(
     sentences: SentenceJudge, alignment: AlignmentJudge, voices: Voices

@@ -40,6 +40,7 @@ def test_the_first_command_is_heard(engine: VallE, judge: SentenceJudge) -> None
     assert sum(judge.hear(Recording(speech.wave, speech.sample_rate)) == FIRST for speech in said) >= 2
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_sentences_are_identified_in_every_voice(engine: VallE, judge: SentenceJudge) -> None:
     """16 recordings, a choice of 121 sentences: chance is 0.1."""

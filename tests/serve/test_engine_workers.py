@@ -105,6 +105,7 @@ def test_a_file_whose_engine_dies_between_two_parts_is_made_again(many: Running)
     many.wait(lambda: len(pids(many)) == 2, 300)
 
 
+@pytest.mark.once
 def test_health_answers_while_all_engines_are_gone(many: Running) -> None:
     for pid in pids(many):
         os.kill(pid, signal.SIGKILL)

@@ -346,7 +346,7 @@ def test_b3_time_is_linear_whatever_the_markup(
     markup: str, flood: str, grows_linearly: Callable[[Callable[[int], object]], bool]
 ) -> None:
     def work(times: int) -> None:
-        split(read("a" + FLOODS[flood] * (3_000 * times // len(FLOODS[flood])), markup=markup).pieces)
+        split(read("a" + FLOODS[flood] * (2_000 * times // len(FLOODS[flood])), markup=markup).pieces)
 
     assert grows_linearly(work)
 

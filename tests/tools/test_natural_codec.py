@@ -173,6 +173,7 @@ def test_codes_decode_to_the_sum_of_their_levels() -> None:
         torch.testing.assert_close(encoder.quantizer.decode(codes[..., :1]), encoder.quantizer.tables(codes[..., 0], 0))
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_both_stages_train_and_go_on_even_from_what_was_packed(
     run_dir: Path, tmp_path_factory: pytest.TempPathFactory

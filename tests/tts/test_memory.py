@@ -84,6 +84,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="how much is held at the moment is read from /proc")
 @pytest.mark.parametrize("device", ["cpu", "cuda"])

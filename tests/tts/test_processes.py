@@ -175,6 +175,7 @@ def test_speech_that_was_heard_in_part_fails_with_its_process(two: Processes, pl
     until(lambda: len(two.pids) == 2)
 
 
+@pytest.mark.once
 def test_speech_that_is_read_as_a_whole_is_made_again_from_its_beginning(two: Processes, plugins: Registry) -> None:
     text = " ".join(TEXTS * 2)
     job = Ended(two, speech(plugins, text), whole=True)
@@ -188,6 +189,7 @@ def test_speech_that_is_read_as_a_whole_is_made_again_from_its_beginning(two: Pr
     until(lambda: len(two.pids) == 2)
 
 
+@pytest.mark.once
 def test_a_job_that_ends_its_process_twice_fails_and_harms_no_other(two: Processes, plugins: Registry) -> None:
     others = [Ended(two, speech(plugins, text, n)) for n, text in enumerate(TEXTS[:2])]
     poison = Ended(two, CallWork(Call("die"))).wait()
@@ -207,7 +209,7 @@ def test_an_engine_that_hangs_is_ended(two: Processes, monkeypatch: pytest.Monke
 
 
 def test_a_model_that_cannot_be_loaded_is_told(tmp_path: Any) -> None:
-    runner = Processes(Setup(Load(str(tmp_path / "none.sft"))), 2)
+    runner = Processes(Setup(Load(str(tmp_path / "none.sft"))), 1)
     runner.start()
     assert runner.wait(300)
     assert isinstance(runner.failure, ModelError) and runner.engine is None and not runner.ready
