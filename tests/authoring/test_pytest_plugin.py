@@ -8,7 +8,7 @@ import pytest
 
 from vall_e_authoring import Names, write_plugin
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 pytest_plugins = ["pytester"]
 LINE = 'pytest_plugins = ["vall_e_authoring.pytest_plugin"]\n'

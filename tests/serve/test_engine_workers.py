@@ -92,6 +92,7 @@ def test_a_killed_engine_is_replaced_while_requests_succeed(many: Running) -> No
     many.wait(lambda: len(pids(many)) == 2, 300)
 
 
+@pytest.mark.once
 def test_a_file_whose_engine_dies_between_two_parts_is_made_again(many: Running) -> None:
     text = "\n\n".join(TEXTS * 2)  # a part each
     expected = many.speak(text, seed=3).body

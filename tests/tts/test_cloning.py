@@ -33,15 +33,16 @@ def bent(factor: float) -> tuple[np.ndarray[Any, Any], int]:
 @pytest.mark.slow
 def test_level_0_is_taken_from_a_neutral_prompt_where_the_reference_leads_nowhere(engine: VallE) -> None:
     strange = bent(0.75)
-    part = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]
+    speech = engine.synthesize(TEXT, strange, seed=1)
+    part = speech.record["parts"][0]
     assert part["verdict"] == "ok" and part["rung"] == "neutral prompt"
-    assert any("made with a neutral prompt" in each for each in engine.synthesize(TEXT, strange, seed=1).warnings)
+    assert any("made with a neutral prompt" in each for each in speech.warnings)
     assert [each["rung"] for each in part["attempts"]] == ["as asked", "as asked", "neutral prompt"]
     assert [each["verdict"] for each in part["attempts"]] == ["lost", "lost", "ok"]
     again = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]
     assert again["codes_sha256"] == part["codes_sha256"]
     in_its_voice = engine.synthesize(TEXT, voice="slt", seed=part["seed"], listen="off").parts[0]
-    spoken = engine.synthesize(TEXT, strange, seed=1).parts[0]
+    spoken = speech.parts[0]
     frames = min(len(in_its_voice.codes), len(spoken.codes))
     assert frames and not np.array_equal(in_its_voice.codes[:frames, 1], spoken.codes[:frames, 1]), "its own levels"
 
