@@ -22,7 +22,7 @@ from .settings import THREE_SECONDS, Settings
 PART = "cold"
 VOICE = "slt"
 MOST_SECONDS = 3.5
-IMPORTED = ("vall_e_tts.command", "vall_e_tts.synthesis.speech", "vall_e_lm.decode", "vall_e_mini.networks")
+IMPORTED = ("vall_e_tts.command", "vall_e_tts.synthesis.scheduler", "vall_e_lm.decode", "vall_e_mini.networks")
 """What such a command imports besides torch; some more modules come while it loads and speaks."""
 STAGES = {
     "python": "Python starts",
@@ -34,6 +34,7 @@ STAGES = {
     "level 0": "level 0, with its prefill",
     "further levels": "further levels",
     "decode": "codes to audio",
+    "listen": "levels of a take that is listened to, and listening",
     "score": "the take is looked at",
     "other": "options, joining, the record",
     "write": "the file is written",

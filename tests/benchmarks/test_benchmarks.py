@@ -138,13 +138,12 @@ def test_everything_at_once_with_its_picture(tmp_path: Path) -> None:
         for key in ("vall-e", "loop", "without_dry", "transformers", "over_transformers", "loop_over_varied", "share"):
             assert figures[f"samplers.{batch}.{key}"]
         assert figures[f"guards.{batch}"] == goals[f"guards.{batch}"]["value"]
-    if figures.get("cold.wall") is not None:
-        assert figures["guards.listen"] is not None and goals["guards.listen"]["goal"] == "at most 20"
-        stages = [value for key, value in figures.items() if key.startswith("cold.") and key not in COLD_WHOLES]
-        assert len(stages) == 12 and all(value is not None and value >= 0 for value in stages)
-        exact, coarse = (figures[f"quality.level_0.{key}.kl"] for key in ("int8", "int4"))
-        entropy = figures["quality.level_0.entropy"]
-        assert exact is not None and coarse is not None and entropy is not None and 0 < exact < coarse < entropy
+    assert figures["guards.listen"] is not None and goals["guards.listen"]["goal"] == "at most 20"
+    stages = [value for key, value in figures.items() if key.startswith("cold.") and key not in COLD_WHOLES]
+    assert len(stages) == 13 and all(value is not None and value >= 0 for value in stages)
+    exact, coarse = (figures[f"quality.level_0.{key}.kl"] for key in ("int8", "int4"))
+    entropy = figures["quality.level_0.entropy"]
+    assert exact is not None and coarse is not None and entropy is not None and 0 < exact < coarse < entropy
 
 
 COLD_WHOLES = ("cold.wall", "cold.cpu")
