@@ -81,6 +81,26 @@ class Fragile:
 
 
 @pytest.fixture
+def no_larger(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Callable[[], None]]:
+    """`preexec_fn=no_larger(1000)`: a process that can write no file beyond so many bytes, as on a full disk.
+
+    It writes no bytecode: Python takes a file that was cut short for whole, and no process could import it again.
+    """
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    def limit(size: int) -> Callable[[], None]:
+        import resource  # absent on Windows
+
+        def apply() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        return apply
+
+    return limit
+
+
+@pytest.fixture
 def lose_interrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Ctrl-C at a moment at which Python forgets it."""
     forgotten: list[type[BaseException]] = []

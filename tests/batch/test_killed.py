@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import time
@@ -141,15 +140,12 @@ def engines_of(parent: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_it_and_the_next_run_goes_on(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_full_disk_ends_it_and_the_next_run_goes_on(
+    no_larger: Callable[[int], Callable[[], None]], start: Callable[..., Any], tmp_path: Path
+) -> None:
     """No file may grow beyond what two of the outputs need, as on a disk without room."""
     folder = tmp_path / "full"
-
-    def little() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
-
-    full = start(folder, preexec_fn=little)
+    full = start(folder, preexec_fn=no_larger(1500))
     out, err = full.communicate(timeout=250)
     assert full.returncode == 3, err
     assert "can't write" in err

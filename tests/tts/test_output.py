@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from vall_e_audio.joining import FADE_SECONDS, join
 from vall_e_core import InputError, UsageError
 from vall_e_files import check_output, write_atomic
 
+NoLarger = Callable[[int], Callable[[], None]]
 KILLED = """
 import sys
 from pathlib import Path
@@ -135,10 +136,7 @@ def test_d2_a_device_is_not_replaced() -> None:
     assert Path("/dev/null").is_char_device()
 
 
-def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-
+def test_d2_a_full_disk_leaves_nothing_behind(no_larger: NoLarger, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from vall_e_core import InputError\n"
         "from vall_e_files import write_atomic\n"
@@ -146,23 +144,22 @@ def test_d2_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
         "except InputError as error: print(error.exit_code, error.try_)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "out.wav")]
-    done = subprocess.run(command, preexec_fn=limited, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, preexec_fn=no_larger(1000), capture_output=True, text=True, check=True)
     assert done.stdout == "3 free some disk space, or another folder\n" and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_d2_a_run_on_a_full_disk_says_so_and_leaves_nothing(
-    command: Any, model_path: Path, reference: Path, tmp_path: Path
+    no_larger: NoLarger, command: Any, model_path: Path, reference: Path, tmp_path: Path
 ) -> None:
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-
     arguments, environment = command(
         "tts", "hello there my friend", reference, tmp_path / "new.wav", "--model", model_path, "--phonemizer",
         "letters", "--device", "cpu", "--seed", 1,
     )  # fmt: skip
     before = sorted(tmp_path.iterdir())
-    done = subprocess.run(arguments, env=environment, preexec_fn=limited, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        arguments, env=environment, preexec_fn=no_larger(1000), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 3 and "free some disk space" in done.stderr and "Traceback" not in done.stderr
     assert sorted(tmp_path.iterdir()) == before
 

@@ -133,7 +133,7 @@ def test_limits_of_the_shell_end_in_their_exit_code(limit: str, code: int, says:
     )
     done = subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, timeout=240, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.returncode == code and says in done.stderr, (done.returncode, done.stderr[-2000:])
     assert "Traceback" not in done.stderr and list(tmp_path.iterdir()) == []
