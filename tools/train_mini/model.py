@@ -16,8 +16,10 @@ from vall_e_mini.shape import Shape, SplitShape
 from .codes import CodedCorpus
 from .config import Config, ModelConfig
 from .encode import EncodedCorpus
+from .informed import inform
 from .language_model import Batch, LanguageModel, LanguageModelShape
 from .optimiser import Muon
+from .split_codec import load_encoder
 from .tokens import BOS, EOS, SPACE, encode, vocabulary
 from .training import Average, Clock, Log, rate, restore, save, set_rate
 
@@ -96,8 +98,8 @@ class Sampler:
         start = int(rng.integers(max(1, len(codes) - wanted + 1)))
         return codes[start : start + wanted]
 
-    def batches(self, kind: str, tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Batches of about `tokens` rows, padding included, without end."""
+    def batches(self, kind: str, tokens: int, rng: np.random.Generator, level: int = 0) -> Iterator[Batch]:
+        """Batches of about `tokens` rows, padding included, without end; `level` as for `batch`."""
         while True:
             order = self.items(rng)
             sizes = [sum(len(self.corpus.codes(i)) + len(self.texts[i]) for i in item) for item in order]
@@ -112,12 +114,12 @@ class Sampler:
                     current.append(order[n])
                 groups.append(current)
                 for g in rng.permutation(len(groups)):
-                    yield self.batch(kind, groups[g], rng)
+                    yield self.batch(kind, groups[g], rng, level)
 
-    def batch(self, kind: str, items: Sequence[Item], rng: np.random.Generator) -> Batch:
-        """The sequences of these items."""
-        q = 0
-        if kind == "nar":
+    def batch(self, kind: str, items: Sequence[Item], rng: np.random.Generator, level: int = 0) -> Batch:
+        """The sequences of these items; a NAR batch is of `level`, or (0) of one by chance."""
+        q = level
+        if kind == "nar" and not level:
             weights = np.arange(1, self.levels) ** -self.config.level_power
             q = int(rng.choice(np.arange(1, self.levels), p=weights / weights.sum()))
         whole = [self.text(item) for item in items]
@@ -171,17 +173,16 @@ def split(model: LanguageModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]
 
 @torch.inference_mode()
 def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
-    """Loss and accuracy on held-out batches, by kind."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    """Loss and accuracy on held-out batches, by kind, and the NAR levels' losses."""
+    found: dict[str, list[float]] = {}
     for batch in batches:
         out = model(batch)
-        accuracy = float((out.logits.argmax(-1) == batch.targets).float().mean())
-        found.setdefault(batch.kind, []).append((float(out.loss), accuracy, float(out.pitch_error)))
-    return {
-        f"held_{k}{s}": float(np.mean([v[j] for v in values]))
-        for k, values in found.items()
-        for j, s in enumerate(("", "_accuracy", "_pitch")[: 3 if k == "nar" else 2])
-    }
+        figures = {"": out.loss, "_accuracy": (out.logits.argmax(-1) == batch.targets).float().mean()}
+        if batch.kind == "nar":
+            figures |= {f"_{batch.level}": out.loss, "_pitch": out.pitch_error}
+        for name, value in figures.items():
+            found.setdefault(f"held_{batch.kind}{name}", []).append(float(value))
+    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
@@ -193,7 +194,10 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     shape = LanguageModelShape(
         c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary(), c.whole_prompt
     )
-    model = LanguageModel(shape).to(device)
+    model = LanguageModel(shape)
+    if c.natural:
+        inform(model, load_encoder(run_dir)[0].quantizer)
+    model = model.to(device)
     matrices, others = split(model)
     muon = Muon(matrices, lr=c.muon_lr, bf16=c.bf16)
     adam = torch.optim.AdamW(others, lr=c.lr, betas=(0.9, 0.98), weight_decay=0.01)
@@ -216,9 +220,8 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     streams = {kind: sampler.batches(kind, round(c.tokens * share), rng) for kind, share in c.shares.items() if share}
     held = Sampler(corpus, c, codec.frame_rate, codec.levels, codec.codebook_size, held_out=True)
     fixed = np.random.default_rng(0)
-    tests = [
-        next(stream).to(device) for kind in streams for stream in [held.batches(kind, 2000, fixed)] for _ in range(4)
-    ]
+    wanted = [(kind, level) for kind in streams for level in (range(1, codec.levels) if kind == "nar" else [0] * 4)]
+    tests = [next(held.batches(kind, 2000, fixed, level)).to(device) for kind, level in wanted]
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(corpus)} utterances", flush=True)
 
     def checkpoint() -> None:
