@@ -4,44 +4,20 @@ This module is the public API for plugin authors; beside it only `vall_e_core.te
 no torch: the names that need it are resolved when they are first used.
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001 - a name a line would be forty lines
 
 from typing import TYPE_CHECKING
 
 from .component import MISSING, BuildContext, Component, Flag, Param, param
 from .errors import (
-    BatchError,
-    CheckpointError,
-    ComponentError,
-    DeviceError,
-    InputError,
-    ModelError,
-    PluginError,
-    RegressionError,
-    UsageError,
-    VallEError,
-    did_you_mean,
-    suggestion,
-)
+    BatchError, CheckpointError, ComponentError, DeviceError, InputError, ModelError, PluginError, RegressionError,
+    UsageError, VallEError, did_you_mean, suggestion,
+)  # fmt: skip
 from .hooks import hookimpl
 from .kinds import (
-    Codec,
-    CodecModel,
-    Engine,
-    FinishedTake,
-    LazyCommand,
-    ModelSource,
-    Normalizer,
-    NormalizerModel,
-    Phonemizer,
-    PhonemizerModel,
-    Replacement,
-    Sampler,
-    Scorer,
-    ScorerModel,
-    Task,
-    Voice,
-)
+    Codec, CodecModel, Engine, FinishedTake, LazyCommand, ModelSource, Normalizer, NormalizerModel, Phonemizer,
+    PhonemizerModel, Replacement, Sampler, Scorer, ScorerModel, Task, Voice,
+)  # fmt: skip
 from .lazy import lazy_names
 from .owners import plugin_code
 

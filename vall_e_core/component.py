@@ -81,9 +81,13 @@ class BuildContext:
         return Registry.load().get(kind, name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Component:
-    """Base of everything a plugin brings. Subclass one of the kinds below, not this."""
+    """Base of everything a plugin brings. Subclass one of the kinds below, not this.
+
+    It compares and shows itself, so a class with dozens of fields may say `eq=False, repr=False`: every command is
+    sooner there.
+    """
 
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
@@ -102,6 +106,19 @@ class Component:
             self.check()
         except ValueError as error:
             raise ComponentError(f"{self.name}: {error}") from error
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
+        return f"{type(self).__qualname__}({', '.join(shown)})"
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
 
     def check(self) -> None:
         """Override it for rules between parameters: raise ValueError with a sentence that says what is wrong."""

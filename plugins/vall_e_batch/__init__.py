@@ -46,7 +46,7 @@ else:
 requires = ("stt", "tts", "voices")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _BatchFlags(Component):
     words: tuple[str, ...] = param(
         (), positional=True, multiple=True, metavar="MANIFEST",
@@ -100,7 +100,7 @@ class _BatchFlags(Component):
     dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchTask(ModelOptions, SpeechOptions, _BatchFlags, Task):
     """Speak every row of MANIFEST into a file in DIR.
 

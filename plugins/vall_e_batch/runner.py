@@ -85,7 +85,6 @@ class Assignment:
         return receive(self.folder, job, row, self._arguments)
 
 
-@dataclass(frozen=True)
 class Local(Runner):
     """This process, or with --engine-workers several processes of this machine."""
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, Session, Task, hookimpl, lazy_names, param
+from vall_e_core import Component, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
 from vall_e_tts import SpeechOptions
 
 if TYPE_CHECKING:
+    from vall_e_core import Session
+
     from .contents import Book, Chapter, Cover, LeftOut, Paragraph
     from .folder import write_folder
     from .reading import read_book
@@ -28,7 +30,7 @@ else:
 requires = ("batch", "tts")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _Text(Component):
     file: Path = param(positional=True, metavar="FILE", help="the book: .epub, .md, .html, .txt, or a folder of texts")
     output: Path | None = param(
@@ -47,7 +49,7 @@ class _Text(Component):
     notes: bool = param(False, help="read footnotes where they stand; by default they are left out")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _Voices(Component):
     voice: str | None = param(
         None, metavar="NAME", help="who reads, from `vall-e voices list`", complete="vall_e_voices:saved_names"
@@ -67,7 +69,7 @@ class _Voices(Component):
     chapter_pause: float = param(2.5, min=0.0, max=60.0, unit="s", help="silence between chapters")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _Results(Component):
     preview: str | None = param(None, metavar="30s", help="make only about so much of the beginning")
     subtitles: str = param("srt", metavar="srt,vtt,json", help="subtitles to write beside OUT; none: no subtitles")
@@ -91,7 +93,7 @@ class _Results(Component):
     strict: bool = param(False, help="exit with code 6 if a sentence may be wrong: looped, cut, or words are missing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Audiobook(ModelOptions, SpeechOptions, _Results, _Voices, _Text, Task):
     """Make an audiobook of FILE, with chapters, cover and subtitles.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vall_e_core import BuildContext, Engine, ModelError, hookimpl
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from vall_e_lm import EngineModel
 
 
-@dataclass(frozen=True)
 class CudaGraph(Engine):
     """Runs whole AR steps in one launch on a CUDA GPU, and everything else as eager. Not yet run on a GPU."""
 

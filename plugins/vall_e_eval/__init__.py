@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import BuildContext, Component, LazyCommand, hookimpl, param
+from vall_e_core import BuildContext, Component, LazyCommand, hookimpl, lazy_names, param
 
-from .judge import Figure, JointJudgeModel, Judge, Judged, JudgeModel, Recording, Verdict
+from .judge import Figure, JointJudgeModel, Judge, JudgeModel
+
+if TYPE_CHECKING:
+    from .judged import Judged, Recording, Verdict
+else:
+    __getattr__, __dir__ = lazy_names(__name__, {".judged": ("Judged", "Recording", "Verdict")})
 
 __all__ = ["Figure", "JointJudgeModel", "Judge", "JudgeModel", "Judged", "Recording", "Verdict"]
 requires = ("stt", "tts", "voices")
 
 
-@dataclass(frozen=True)
 class Sentences(Judge):
     """Which sentence of the closed set was said, to its end? pocketsphinx with a grammar of whole sentences."""
 
@@ -30,7 +34,6 @@ class Sentences(Judge):
         return SentenceJudge.of(ctx)
 
 
-@dataclass(frozen=True)
 class Alignment(Judge):
     """Is every word there, in order, and the last one too? pocketsphinx's forced alignment, and the times that it
     gives.
@@ -55,7 +58,6 @@ class Alignment(Judge):
         return AlignmentJudge.of(ctx)
 
 
-@dataclass(frozen=True)
 class Mfcc(Judge):
     """Whose voice is it? Mean and standard deviation of 19 MFCCs: enough to tell voices apart, but not a speaker
     model."""
@@ -90,7 +92,6 @@ class Pitch(Judge):
         return PitchJudge(self.within)
 
 
-@dataclass(frozen=True)
 class Signal(Judge):
     """Pauses, silence, clipping, a constant offset, hiss at the end: what can be measured without knowing the words."""
 
@@ -111,7 +112,6 @@ class Signal(Judge):
         return SignalJudge()
 
 
-@dataclass(frozen=True)
 class Distance(Judge):
     """How far from the original, sample by sample and frame by frame: SI-SDR and mel-cepstral distortion."""
 
@@ -129,7 +129,6 @@ class Distance(Judge):
         return DistanceJudge()
 
 
-@dataclass(frozen=True)
 class Stoi(Judge):
     """Short-time objective intelligibility against the original, by pystoi: 0 to 1."""
 
@@ -144,7 +143,6 @@ class Stoi(Judge):
         return StoiJudge.of()
 
 
-@dataclass(frozen=True)
 class Pesq(Judge):
     """Wide-band PESQ against the original, by the package pesq (which is built from source): 1 to 4.64."""
 
@@ -189,7 +187,6 @@ class Whisper(Judge):
         return WhisperJudge(self.model, joins=self.join)
 
 
-@dataclass(frozen=True)
 class Dnsmos(Judge):
     """How good does it sound, to a network trained on listeners' ratings? DNSMOS, the three scales of P.835: 1 to 5."""
 
@@ -208,7 +205,6 @@ class Dnsmos(Judge):
         return DnsmosJudge()
 
 
-@dataclass(frozen=True)
 class Speaker(Judge):
     """Whose voice is it? Cosines of resemblyzer's speaker embeddings."""
 

@@ -19,7 +19,8 @@ from vall_e_voices import model_codec
 from .extras import need_all
 from .filing import Filing
 from .finish import finish, read_baseline
-from .judge import Figure, Judged, Recording
+from .judge import Figure
+from .judged import Judged, Recording
 from .material import Item, read_items, read_sentences
 from .panel import Panel, find_judges, weighted
 from .report import Observation, Report

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .judge import Recording
+    from .judged import Recording
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from .codec import closed_set, draw, recording_of, there_and_back
 from .extras import need_all
 from .filing import Filing
 from .finish import finish, read_baseline
-from .judge import Judged, Recording
+from .judged import Judged, Recording
 from .material import Item, read_items
 from .panel import Heard, Panel, find_judges, weighted
 from .references import Speaker, packaged_speaker, speaker_of

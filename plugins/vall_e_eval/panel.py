@@ -10,12 +10,14 @@ import numpy as np
 
 from vall_e_core import BuildContext, ModelError, UsageError
 
-from .judge import Figure, JointJudgeModel, Judge, Judged, Recording
+from .judge import Figure, JointJudgeModel, Judge
+from .judged import Judged, Recording
 
 if TYPE_CHECKING:
     from vall_e_core import Registry
 
-    from .judge import JudgeModel, Verdict
+    from .judge import JudgeModel
+    from .judged import Verdict
 
 ENOUGH = 75.0
 """Seconds of sound of one group that are kept for judges that hear several recordings at once: three windows."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vall_e_audio import read_audio
 
 from .features import FRAME, HOP, RATE, at_rate, frames, fundamental
-from .judge import Recording
+from .judged import Recording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ import numpy as np
 
 from .extras import INSTALL_JUDGES, need, quietly, versions
 from .features import RATE, at_rate
-from .judge import Verdict
+from .judged import Verdict
 
 if TYPE_CHECKING:
-    from .judge import Judged, Recording
+    from .judged import Judged, Recording
 
 WINDOW = round(9.01 * RATE)
 """Samples that the network takes at once."""

@@ -10,11 +10,11 @@ import numpy as np
 
 from .extras import need, versions
 from .features import RATE, active, align, at_rate, frames, mel_cepstral_distortion, si_sdr
-from .judge import Verdict
+from .judged import Verdict
 
 if TYPE_CHECKING:
     from .features import Floats
-    from .judge import Judged
+    from .judged import Judged
 
 CLIPPED = 0.999
 TAIL = round(0.3 * RATE)

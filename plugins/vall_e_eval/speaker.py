@@ -10,10 +10,11 @@ import numpy as np
 
 from .extras import INSTALL_JUDGES, need, quietly, versions
 from .features import RATE, at_rate
-from .judge import Figure, Verdict
+from .judge import Figure
+from .judged import Verdict
 
 if TYPE_CHECKING:
-    from .judge import Judged, Recording
+    from .judged import Judged, Recording
 
 INSTALL = f"pip install --no-deps resemblyzer==0.1.4, and {INSTALL_JUDGES}"
 """Its requirements name packages that no longer install; what it uses of them comes with the extra."""

@@ -14,12 +14,12 @@ from vall_e_core import ModelError
 
 from .extras import need, versions
 from .features import RATE, at_rate
-from .judge import Verdict
+from .judged import Verdict
 
 if TYPE_CHECKING:
     from vall_e_core import BuildContext
 
-    from .judge import Judged, Recording
+    from .judged import Judged, Recording
 
 SILENCE = np.zeros(round(0.3 * RATE), np.int16)
 """Put before and after each recording."""

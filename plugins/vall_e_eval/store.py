@@ -14,7 +14,7 @@ from vall_e_core import InputError, UsageError
 from vall_e_files import check_folder, write_atomic, write_json
 
 if TYPE_CHECKING:
-    from .judge import Recording
+    from .judged import Recording
 
 SETTINGS, ITEMS, AUDIO = "settings.json", "items", "audio"
 

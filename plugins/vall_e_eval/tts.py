@@ -13,7 +13,8 @@ from vall_e_tts import Speech, SpeechOptions, SpeechRequest, VallE
 from .extras import need_all
 from .filing import Filing
 from .finish import finish, read_baseline
-from .judge import Figure, Judged, Recording
+from .judge import Figure
+from .judged import Judged, Recording
 from .manner import manner
 from .material import Sentence, choose, read_sentences
 from .panel import Heard, Panel, find_judges, weighted

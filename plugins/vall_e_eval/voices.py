@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from .extras import versions
 from .features import active, at_rate, median_pitch, mel_cepstra
-from .judge import Verdict
+from .judged import Verdict
 
 if TYPE_CHECKING:
-    from .judge import Judged, Recording
+    from .judged import Judged, Recording
 
 CEPSTRA = 19
 

@@ -15,13 +15,13 @@ from vall_e_files import sha256_file
 from .extras import INSTALL_JUDGES, need, versions
 from .features import at_rate
 from .joining import RATE, Word, join, part, windows
-from .judge import Verdict
+from .judged import Verdict
 from .scoring import word_errors
 from .weights import JOIN, find_weights
 
 if TYPE_CHECKING:
     from .joining import Samples
-    from .judge import Judged, Recording
+    from .judged import Judged, Recording
     from .phones import Errors
 
 LEVEL = 0.7

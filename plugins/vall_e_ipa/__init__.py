@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vall_e_core import BuildContext, Phonemizer, hookimpl
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     from vall_e_core import PhonemizerModel
 
 
-@dataclass(frozen=True)
 class IpaPhonemizer(Phonemizer):
     """Reads the text as IPA: checks it and normalizes only spaces."""
 

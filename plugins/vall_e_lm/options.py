@@ -12,7 +12,7 @@ from vall_e_core import Component, UsageError, param, suggestion
 SWITCHES = ("layout", "sum_mode", "sums", "stt_mode", "causal_mode", "noncausal_masks", "lang_mode", "heads")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModelOptions(Component):
     """Which model, read how, run where."""
 

@@ -6,7 +6,6 @@ All of it was learned from synthetic speech (see MODEL_CARD.md); it is here so t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 
 
-@dataclass(frozen=True)
 class MiniCodec(Codec):
     """The embedded codec: 16 kHz, 6 codebooks of 512 entries, 31.25 frames per second (1.7 kbps). For speech only."""
 
@@ -31,7 +29,6 @@ class MiniCodec(Codec):
         return load(DATA / "codec.safetensors", ctx)
 
 
-@dataclass(frozen=True)
 class MiniModel(ModelSource):
     """The embedded AR + NAR + STT model: English, trained on four synthetic voices."""
 
@@ -58,7 +55,6 @@ class PackagedVoice(Voice):
         return DATA / f"{self.name}.wav"
 
 
-@dataclass(frozen=True)
 class Slt(PackagedVoice):
     """A woman's voice, American (flite's slt)."""
 
@@ -66,7 +62,6 @@ class Slt(PackagedVoice):
     transcript = "The train to the coast was late, so we sat in the sun and talked about our plans."
 
 
-@dataclass(frozen=True)
 class Rms(PackagedVoice):
     """A man's voice, American (flite's rms)."""
 
@@ -74,7 +69,6 @@ class Rms(PackagedVoice):
     transcript = "On Friday we will meet at the office, look at the new house, and have a quiet dinner."
 
 
-@dataclass(frozen=True)
 class Awb(PackagedVoice):
     """A man's voice, Scottish (flite's awb)."""
 
@@ -82,7 +76,6 @@ class Awb(PackagedVoice):
     transcript = "Nine people asked for bread and cheese, but there was only a jar of honey left."
 
 
-@dataclass(frozen=True)
 class Kal16(PackagedVoice):
     """A man's voice, American and a little mechanical (flite's kal16)."""
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vall_e_core import BuildContext, ModelError
-from vall_e_tensors import codebook_ids, mono_samples, sha256_tensors
+from vall_e_tensors import codebook_ids, mono_samples, rescaled, sha256_tensors
 
 from .shape import Shape, SplitShape, shape_from, split_shape
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from .networks import Codec
     from .split import SplitCodec
 
-SCALE = ".scale"
-"""Ending of the name under which the rows' scales of an 8-bit weight are stored."""
 SPLIT = "split"
 """What `kind` in a file's metadata says of the codec for natural speech."""
 LEVEL = 0.08
@@ -95,15 +93,6 @@ def read(path: Path) -> tuple[dict[str, Tensor], Shape | SplitShape]:
         shape = (split_shape if metadata.get("kind") == SPLIT else shape_from)(json.loads(metadata["shape"]))
         names: list[str] = list(file.keys())
         return rescaled({name: file.get_tensor(name) for name in names}), shape
-
-
-def rescaled(stored: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A file's tensors in float32, with the scales of 8-bit weights applied."""
-    tensors = {name: value.float() for name, value in stored.items()}
-    for name in [n for n in tensors if n.endswith(SCALE)]:
-        weight, scale = tensors[name.removesuffix(SCALE)], tensors.pop(name)
-        weight *= scale.view(-1, *[1] * (weight.dim() - 1))
-    return tensors
 
 
 def load(path: Path, ctx: BuildContext) -> MiniCodecModel:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ from vall_e_files import cached_model
 REGISTRY = Path(__file__).with_name("registry.json")
 
 
-@dataclass(frozen=True)
 class PublishedModel(ModelSource):
     """One file that somebody has published; each entry of the registry becomes a class below this."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from vall_e_core import hookimpl
 from vall_e_tts import SpeechTask
@@ -11,7 +10,6 @@ from vall_e_tts import SpeechTask
 requires = ("tts",)
 
 
-@dataclass(frozen=True)
 class NoiseSuppression(SpeechTask):
     """Take noise off the recording; the text is what it says."""
 
@@ -19,7 +17,6 @@ class NoiseSuppression(SpeechTask):
     token = "ns"
 
 
-@dataclass(frozen=True)
 class SpeechRemoval(SpeechTask):
     """Take speech off the recording; the text is what it says."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from vall_e_lm import EngineModel
 
 
-@dataclass(frozen=True)
 class Onnx(Engine):
     """Runs decoding steps in ONNX Runtime, with float32, 8-bit or 4-bit weights; needs `pip install vall-e[fast]`."""
 

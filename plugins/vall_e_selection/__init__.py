@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vall_e_core import BuildContext, Sampler, hookimpl
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from vall_e_core.sampling import Selector
 
 
-@dataclass(frozen=True)
 class Multinomial(Sampler):
     """Draw a token from the softmax of the logits. The default.
 
@@ -35,7 +33,6 @@ class Multinomial(Sampler):
         return MultinomialSelector()
 
 
-@dataclass(frozen=True)
 class Greedy(Sampler):
     """Take the most probable token, the lowest id among ties. This is what a temperature of 0 means."""
 

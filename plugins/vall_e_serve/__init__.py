@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vall_e_core import Component, Session, Task, hookimpl, lazy_names, param
+from vall_e_core import Component, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
 
 if TYPE_CHECKING:
+    from vall_e_core import Session
+
     from .admission import Admission, Bounds, Refused
     from .app import create_app
     from .server import Server
@@ -28,7 +30,7 @@ requires = ("stt", "tts", "voices")
 PORT = 8460
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ServeOptions(Component):
     """Where a server listens, who may use it, and how much it takes on."""
 
@@ -85,7 +87,7 @@ class ServeOptions(Component):
     log_text: bool = param(False, help="write texts into the log")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Serve(ModelOptions, ServeOptions, Task):
     """Serve speech over HTTP: OpenAI's audio API, with voices, seeds and sampling chains.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vall_e_core import BuildContext, hookimpl
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 requires = ("stt",)
 
 
-@dataclass(frozen=True)
 class EnglishSpeller(Speller):
     """American English: 60,000 words as espeak-ng says them, and a trigram model that chooses among them."""
 

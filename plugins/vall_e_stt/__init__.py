@@ -33,7 +33,7 @@ else:
 requires = ("trace",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _SttFlags(Component):
     audio: tuple[str, ...] = param(
         (), positional=True, multiple=True, metavar="AUDIO...", help="audio to transcribe; - reads standard input"
@@ -49,7 +49,7 @@ class _SttFlags(Component):
     task: str = param("stt", choices=("stt",), help="this task, for scripts that name it")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stt(ModelOptions, HearingOptions, _SttFlags, Task):
     """Print the phonemes (IPA) heard in AUDIO, or with --spell its words.
 

@@ -11,7 +11,7 @@ from vall_e_core import Component, param
 from vall_e_lm import check_layer_skip, layer_skip_param, require_condition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class HearingOptions(Component):
     """Language, the cutting of long audio, and the passes over the model."""
 

@@ -11,6 +11,7 @@ from vall_e_core import lazy_names
 
 if TYPE_CHECKING:
     from .codes import codebook_ids, mono_samples
+    from .int8 import SCALE, eight_bits, rescaled
     from .tensorfile import load_strictly, read_tensors, sha256_tensors
     from .torchaudio import without_torchaudio
 else:
@@ -18,16 +19,20 @@ else:
         __name__,
         {
             ".codes": ("codebook_ids", "mono_samples"),
+            ".int8": ("SCALE", "eight_bits", "rescaled"),
             ".tensorfile": ("load_strictly", "read_tensors", "sha256_tensors"),
             ".torchaudio": ("without_torchaudio",),
         },
     )
 
 __all__ = [
+    "SCALE",
     "codebook_ids",
+    "eight_bits",
     "load_strictly",
     "mono_samples",
     "read_tensors",
+    "rescaled",
     "sha256_tensors",
     "without_torchaudio",
 ]

@@ -77,7 +77,7 @@ class Source(Component):
     ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _TtsFlags(Source):
     words: tuple[str, ...] = param(
         (), positional=True, multiple=True, metavar="TEXT [REF] [OUT]",
@@ -112,7 +112,7 @@ class _TtsFlags(Source):
     strict: bool = param(False, help="exit with code 6 if a part never stopped by itself")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
     """Speak TEXT in the voice of REF and write it to OUT.
 
@@ -131,7 +131,7 @@ class Tts(ModelOptions, SpeechOptions, _TtsFlags, Task):
         run(self, session)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _SweepFlags(Source):
     vary: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME.PARAM=V,V,…",
@@ -143,7 +143,7 @@ class _SweepFlags(Source):
     overwrite: bool = param(False, help="replace existing files", aliases=("-y",))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep(ModelOptions, SpeechOptions, _SweepFlags, Task):
     """Speak TEXT with many settings and rank them.
 

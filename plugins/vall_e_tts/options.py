@@ -17,7 +17,7 @@ DEMASKING_STEPS = 25
 MODALITIES = ("auto", "ar", "nar-len")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpeechOptions(Component):
     """Language, lengths, the use of the reference, and the passes over the model."""
 

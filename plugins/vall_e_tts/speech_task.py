@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from vall_e_core import Component, Registry, UsageError
@@ -44,7 +43,6 @@ class SpeechTask(Component):
         return codes if self.token is None else [self.token, codes]
 
 
-@dataclass(frozen=True)
 class Speaking(SpeechTask):
     """Speak the text in the recording's voice."""
 

@@ -47,7 +47,7 @@ USES: Mapping[str, tuple[str, ...]] = {
     "vall_e_dry": ("repeats",),
     "vall_e_encodec": ("files", "tensors"),
     "vall_e_eval": ("audio", "files", "lm", "stt", "text", "tts", "voices"),
-    "vall_e_lm": ("files", "text"),
+    "vall_e_lm": ("files", "tensors", "text"),
     "vall_e_mini": ("tensors",),
     "vall_e_models": ("files",),
     "vall_e_ngram": ("repeats",),

@@ -12,11 +12,12 @@ import torch
 
 from tools.train_mini import tokens
 from tools.train_mini.config import Config, ModelConfig, build
-from tools.train_mini.export import eight_bits, write_codec, write_model
+from tools.train_mini.export import write_codec, write_model
 from tools.train_mini.language_model import LanguageModel, LanguageModelShape
 from tools.train_mini.model import Sampler
 from vall_e_lm import Inputs, Target, load_model
 from vall_e_lm.model import pad
+from vall_e_tensors import eight_bits
 
 ROOT = Path(__file__).parents[2]
 LEVELS, CODES, RATE = 3, 16, 31.25

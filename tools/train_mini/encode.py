@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from vall_e_mini.codec import rescaled
 from vall_e_mini.split import SplitEncoder
+from vall_e_tensors import rescaled
 
 from .augment import Variation, disturbed, draw, varied
 from .config import Config

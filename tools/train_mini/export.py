@@ -14,13 +14,15 @@ from torch import Tensor
 
 import vall_e_mini
 from vall_e_lm import Model, ModelConfig, save_model
-from vall_e_mini.codec import SCALE, SPLIT
+from vall_e_mini.codec import SPLIT
 from vall_e_mini.networks import Codec
 from vall_e_mini.shape import Shape, SplitShape, shape_from, split_shape
 from vall_e_mini.split import SplitCodec
+from vall_e_tensors import SCALE, eight_bits
 
 from .config import Config
 from .corpus import RATE, Speaker, speak
+from .informed import folded
 from .language_model import LanguageModelShape
 from .tokens import symmap
 from .training import restore
@@ -33,13 +35,6 @@ UNUSED = {"langs_emb.weight", "tasks_emb.weight", "tones_emb.weight", "dropout_t
 """Tensors of the published format that this model has no use for."""
 ADVICE = Path(__file__).with_name("advice.json")
 """Settings that the checkpoint recommends: chosen on list A of the sentences."""
-
-
-def eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """A weight [rows, ...] as int8 and a float16 scale for each row."""
-    scale = (weight.flatten(1).abs().amax(1).clamp(min=1e-4) / 127.0).half()
-    rows = scale.float().view(-1, *[1] * (weight.dim() - 1))
-    return (weight.float() / rows).round().clamp(-127, 127).to(torch.int8), scale
 
 
 def write_codec(
@@ -118,7 +113,7 @@ def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
     if model is not None:
         shape_of = LanguageModelShape(**json.loads(model["shape"]))
         advice = json.loads(ADVICE.read_text("utf-8"))
-        write_model(out / "model.sft", shape_of, model["average"], {"global_step": model["step"]}, advice)
+        write_model(out / "model.sft", shape_of, folded(model["average"]), {"global_step": model["step"]}, advice)
     write_voices(out, EXAMPLES)
     for path in sorted(out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)

@@ -16,11 +16,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from vall_e_mini.codec import SCALE, rescaled
 from vall_e_mini.shape import split_shape
+from vall_e_tensors import SCALE, eight_bits, rescaled
 
 from .config import Config
-from .export import TRAINING_ONLY, eight_bits
+from .export import TRAINING_ONLY
 from .split_codec import CodecTrainer
 from .training import restore
 from .training import save as save_checkpoint

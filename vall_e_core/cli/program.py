@@ -14,7 +14,6 @@ from ..run.options import COMMON
 from .group import load_command
 from .options import CONTEXT, add_common, common_parameters, config_parameter
 from .state import State, state_of
-from .task import TaskCommand
 
 if TYPE_CHECKING:
     from ..plugins.registry import Registry
@@ -53,6 +52,8 @@ class Program(click.Group):
             return add_common(load_command(BUILT_IN[cmd_name], state_of(ctx)), json=True)
         state = state_of(ctx)
         if cmd_name in state.registry.names("task"):
+            from .task import TaskCommand
+
             return TaskCommand(cmd_name, state.registry.task(cmd_name), state)
         lazy = None if " " in cmd_name else state.registry.commands().get(cmd_name)
         return None if lazy is None else add_common(load_command(lazy, state), json=lazy.json)

@@ -40,7 +40,6 @@ class Registry:
         self._collector = Collector()
         self._bare: dict[str, dict[str, Provided]] = defaultdict(dict)
         self._qualified: dict[str, dict[str, Provided]] = defaultdict(dict)
-        self._flags: dict[str, str] = {}
         self._owners: dict[int, tuple[object, Owner]] = {}
 
     @classmethod
@@ -119,7 +118,7 @@ class Registry:
         return record
 
     def _register(self, found: Found, plugin: object, began: float) -> PluginRecord:
-        brought = self._collector.collect(plugin, f"{found.distribution}/{found.name}")
+        brought = self._collector.collect(plugin, f"{found.distribution}/{found.name}", check=not found.ours)
         try:
             self._refuse(found, brought)
         except PluginError:
@@ -135,9 +134,6 @@ class Registry:
             if free:
                 self._bare[kind][component.name] = component
             provides.setdefault(f"{kind}s", []).append(component.name if free else qualified)
-            if kind == "sampler":
-                for spelling in _spellings(cast("type[Sampler]", component)):
-                    self._flags.setdefault(spelling, found.distribution)
         ms = (time.perf_counter() - began) * 1000
         listed = {kind: tuple(names) for kind, names in provides.items()}
         return PluginRecord(found.name, found.distribution, found.version, "ok", None, ms, listed)
@@ -210,12 +206,11 @@ class Registry:
             if (kind, component.name) in seen or f"{found.distribution}/{component.name}" in self._qualified[kind]:
                 raise PluginError(f"{found.distribution} brings two {kind}s called {component.name}")
             seen.add((kind, component.name))
-            if kind != "sampler":
-                continue
-            for spelling in _spellings(cast("type[Sampler]", component)):
-                owner = self._flags.get(spelling, found.distribution)
-                if owner != found.distribution:
-                    raise PluginError(f"{component.name}: the flag {spelling} belongs to {owner}")
+            spellings = set() if kind != "sampler" or found.ours else _spellings(component)
+            for name, other in self._qualified["sampler"].items() if spellings else ():
+                owner = name.partition("/")[0]
+                if owner != found.distribution and (clash := spellings & _spellings(other)):
+                    raise PluginError(f"{component.name}: the flag {min(clash)} belongs to {owner}")
 
     def names(self, kind: str) -> list[str]:
         """The names of the components of a kind: bare, or qualified if another owns the bare name."""
@@ -306,5 +301,6 @@ def _names(text: str | None) -> frozenset[str] | None:
     return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
 
 
-def _spellings(sampler: type[Sampler]) -> list[str]:
-    return [spelling for param in sampler.params() for flag in param.flags for spelling in (flag.name, *flag.aliases)]
+def _spellings(sampler: Provided) -> set[str]:
+    params = cast("type[Sampler]", sampler).params()
+    return {spelling for param in params for flag in param.flags for spelling in (flag.name, *flag.aliases)}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vall_e_core import CheckpointError
+from vall_e_tensors import SCALE
 
 from .container import FLOATS, Container, TensorInfo, TensorSource
 
@@ -22,8 +23,8 @@ STRAY = re.compile(
 """Keys that files are known to carry beside the model."""
 OURS = re.compile(r"(model\.(layers|norm)|classifiers?|(text|langs|tasks|rvq_l|proms|resps|audio)_emb|audio_decoder)\b")
 """Names that belong to the model: a tensor among them that the model lacks means another architecture."""
-EIGHT_BITS, SCALE = "I8", ".scale"
-"""A matrix may be stored in 8 bits, with a factor for each row beside it under its name and this suffix."""
+EIGHT_BITS = "I8"
+"""A matrix may be stored in 8 bits, with a factor for each row beside it under its name and `SCALE`."""
 CHUNK = 1 << 22
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vall_e_tensors import SCALE, eight_bits
+
 from ..model import BaseModel
-from .fit import SCALE
 
 
 def save_model(
@@ -58,6 +59,5 @@ def _in_8_bits(name: str, value: Tensor) -> dict[str, Tensor]:
     """A matrix [rows, columns] as int8 and a factor for each row; anything else in half precision."""
     if value.dim() != 2:
         return {name: value.half().contiguous()}
-    scale = (value.float().abs().amax(1).clamp(min=1e-4) / 127).half()
-    codes = (value.float() / scale.float()[:, None]).round().clamp(-127, 127)
-    return {name: codes.to(torch.int8), f"{name}{SCALE}": scale}
+    codes, scale = eight_bits(value)
+    return {name: codes, f"{name}{SCALE}": scale}
