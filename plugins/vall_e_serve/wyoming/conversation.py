@@ -245,6 +245,8 @@ class Conversation:
             watch.close()
 
     async def _next_news(self) -> None:
+        if self._left.is_set():  # `wait_for` loses a cancellation that comes as it ends (Python 3.11)
+            raise asyncio.CancelledError
         self._news.clear()
         await self._news.wait()
 
