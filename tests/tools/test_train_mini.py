@@ -72,7 +72,7 @@ def test_the_exported_file_computes_what_was_trained(
     corpus = Codes()
     sampler = Sampler(corpus, ModelConfig(), RATE, LEVELS, CODES)
     prompts = [corpus.codes(i)[:12].astype(np.int64) for i in range(len(corpus))]
-    monkeypatch.setattr(sampler, "prompt", lambda i, rng: prompts[i - 1])
+    monkeypatch.setattr(sampler, "prompt", lambda i, wanted, rng: prompts[i - 1])
     written = in_8_bits(trained)
     for seed in range(3):
         items = [(1,), (2, 3), (3, 1, 2)]

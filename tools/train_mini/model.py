@@ -86,10 +86,13 @@ class Sampler:
             found.append(item)
         return found
 
-    def prompt(self, i: int, rng: np.random.Generator) -> np.ndarray:
-        """A cut [frames, Q] of another utterance of the speaker of `i`; short ones more often than long ones."""
+    def prompt_frames(self, rng: np.random.Generator) -> int:
+        """How long the prompts of a batch are, at most; short ones more often than long ones."""
         low, high = self.frames
-        wanted = low + round((high - low) * float(rng.random()) ** 2)
+        return low + round((high - low) * float(rng.random()) ** 2)
+
+    def prompt(self, i: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
+        """A cut [at most `wanted` frames, Q] of another utterance of the speaker of `i`."""
         others = self.prompts[self.corpus.items[i]["speaker"]]
         for _ in range(8):
             codes = self.corpus.codes(others[int(rng.integers(len(others)))])
@@ -125,7 +128,8 @@ class Sampler:
         whole = [self.text(item) for item in items]
         texts = [text[:-1] for text in whole] if kind == "stt" else whole
         responses = [self.codes(item) for item in items]
-        prompts = [] if kind == "stt" else [self.prompt(item[0], rng).astype(np.int64) for item in items]
+        wanted = self.prompt_frames(rng)  # one for all: a sixth of the rows would be padding otherwise
+        prompts = [] if kind == "stt" else [self.prompt(item[0], wanted, rng).astype(np.int64) for item in items]
         text_at = np.cumsum([0] + [len(t) for t in texts])
         prompt_at = text_at[-1] + np.cumsum([0] + [len(p) for p in prompts])
         response_at = prompt_at[-1] + np.cumsum([0] + [len(r) for r in responses])
