@@ -47,6 +47,23 @@ requires = ("stt", "tts", "voices")
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
+class RunnerOptions(Component):
+    """Who makes the rows of a batch or the paragraphs of a book, and whether somebody listens to them."""
+
+    runner: str = param(
+        "local", metavar="NAME[:k=v,…]", help="who speaks: local is this machine, ray a cluster (vall-e[ray])"
+    )
+    engine_workers: int | None = param(
+        None, min=1, max=4096, metavar="N",
+        help="processes that speak, each with a model of its own; default: one, and on a cluster as many as it has "
+        "room for",
+    )  # fmt: skip
+    verify: bool = param(
+        False, help="listen to all that is made, and tell where words are missing; needs a model that transcribes"
+    )
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class _BatchFlags(Component):
     words: tuple[str, ...] = param(
         (), positional=True, multiple=True, metavar="MANIFEST",
@@ -75,14 +92,6 @@ class _BatchFlags(Component):
     )  # fmt: skip
     window: float | None = param(None, min=1.0, max=60.0, unit="s", help="as for `vall-e stt`")
     vad: str = param("auto", choices=("auto", "silero", "energy", "off"), help="as for `vall-e stt`")
-    runner: str = param(
-        "local", metavar="NAME[:k=v,…]", help="who makes the rows: local is this machine, ray a cluster (vall-e[ray])"
-    )
-    engine_workers: int | None = param(
-        None, min=1, max=4096,
-        help="processes that make rows, each with a model of its own; default: one, and on a cluster as many as it has "
-        "room for",
-    )  # fmt: skip
     shard: str | None = param(
         None, metavar="I/N", help="make only share I of N, from 0 on; several runs may share DIR this way"
     )
@@ -94,14 +103,11 @@ class _BatchFlags(Component):
     export: tuple[str, ...] = param(
         (), metavar="ljspeech,nemo,lhotse", help="manifests to write of what has been made, for training programs"
     )
-    verify: bool = param(
-        False, help="listen to every finished file, and tell in which words are missing; needs a model that transcribes"
-    )
     dry_run: bool = param(False, help="check the manifest, say what would be made, and make nothing")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BatchTask(ModelOptions, SpeechOptions, _BatchFlags, Task):
+class BatchTask(ModelOptions, SpeechOptions, RunnerOptions, _BatchFlags, Task):
     """Speak every row of MANIFEST into a file in DIR.
 
     The same command goes on where it was interrupted, and makes only what has changed. `vall-e batch status DIR`
@@ -149,6 +155,7 @@ __all__ = [
     "RowResult",
     "RowWorker",
     "Runner",
+    "RunnerOptions",
     "Shard",
     "ShownTally",
     "Take",

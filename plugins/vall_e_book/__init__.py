@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from vall_e_batch import RunnerOptions
 from vall_e_core import Component, Task, hookimpl, lazy_names, param
 from vall_e_lm import ModelOptions
 from vall_e_tts import SpeechOptions
@@ -85,16 +86,12 @@ class _Results(Component):
         None, metavar="DIR",
         help="folder for paragraphs that are finished, where the same command goes on; default: OUT.work",
     )  # fmt: skip
-    engine_workers: int = param(1, min=1, max=1024, metavar="N", help="processes that speak, each with a model")
     skip_failed: bool = param(False, help="write the book without paragraphs that couldn't be spoken")
-    verify: bool = param(
-        False, help="listen to every paragraph, and tell in which words are missing; needs a model that transcribes"
-    )
     strict: bool = param(False, help="exit with code 6 if a sentence may be wrong: looped, cut, or words are missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audiobook(ModelOptions, SpeechOptions, _Results, _Voices, _Text, Task):
+class Audiobook(ModelOptions, SpeechOptions, RunnerOptions, _Results, _Voices, _Text, Task):
     """Make an audiobook of FILE, with chapters, cover and subtitles.
 
     The same command goes on where it was interrupted, and speaks only the paragraphs that have changed.

@@ -83,7 +83,9 @@ def _make(task: Audiobook, session: Session, book: Book, chapters: Sequence[Numb
     for each in book.left_out:
         session.detail(f"left out: {each.count} × {each.what}")
     with _Spoken(session, len(batch.rows)) as bar:
-        rendered = render(batch, workers=task.engine_workers, told=bar.told, watch=bar.watch)
+        rendered = render(
+            batch, runner=task.runner, workers=task.engine_workers, told=bar.told, watch=bar.watch
+        )
     failed = rendered.failed(planned)
     for line, message in failed[:_SHOWN]:
         session.warn(f"{line.where}: {message}")

@@ -86,11 +86,11 @@ def prepare(
 
 
 def render(
-    batch: Batch, *, workers: int = 1, told: Callable[[Tally, RowResult], None] | None = None,
-    watch: Callable[[], object] = lambda: None,
+    batch: Batch, *, runner: str = "local", workers: int | None = None,
+    told: Callable[[Tally, RowResult], None] | None = None, watch: Callable[[], object] = lambda: None,
 ) -> Rendered:
     """Make the lines that aren't there yet. What failed before is tried again. Raises as `Batch.run` does."""
-    report = batch.run(workers=workers, retry_failed=True, told=told, watch=watch)
+    report = batch.run(runner=runner, workers=workers, retry_failed=True, told=told, watch=watch)
     results = {each.id: each for each in report.results}
     return Rendered({each.id: each.out for each in report.results if each.status == "done"}, results, report)
 

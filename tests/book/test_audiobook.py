@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 import soundfile
 
 from books import make_epub, png, probe
-from tiny import Run
-from vall_e_core import VallE
+from tiny import Run, tiny_plugin
+from vall_e_batch import Assignment, RowWorker, Runner, Workers
+from vall_e_core import Registry, VallE, hookimpl, param
+from vall_e_core.cli import main
 
 TITLES = [f"Chapter {word}" for word in ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")]
 TEXTS = [f"the canoe slid. it slid {'far ' * at}away." for at in range(10)]
@@ -170,6 +173,43 @@ def test_what_is_noticed_about_all_paragraphs_is_told_once(cli: Run, how: list[o
     (tmp_path / "a.md").write_text("the canoe slid.\n\nit slid far.\n\nand far.\n")
     done = cli("book", tmp_path / "a.md", "-o", tmp_path / "a.opus", *how)
     assert done.stderr.count("tim.wav has a sample rate of 8000 Hz") == 1
+
+
+def test_who_speaks_is_a_plugin_as_for_a_batch(
+    how: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[int, int | None]] = []
+
+    @dataclass(frozen=True)
+    class Elsewhere(Runner):
+        """Counts what it is asked for, and has it made here."""
+
+        name = "elsewhere"
+        rows: int = param(1, primary=True, help="at a time")
+
+        def workers(self, work: Assignment) -> Workers:
+            asked.append((work.count, work.engines))
+            return RowWorker(work.engine(), work.folder, rows=self.rows, watch=work.watch)
+
+    class Plugin:
+        @staticmethod
+        @hookimpl
+        def vall_e_runners() -> list[type[Runner]]:
+            return [Elsewhere]
+
+    registry = Registry.load(third_party=False)
+    registry.register(tiny_plugin(), name="tiny")
+    registry.register(Plugin(), name="elsewhere")
+    (tmp_path / "f.txt").write_text("# The canoe\n\nthe canoe slid away.\n\nit slid far.\n")
+
+    def made(out: str, *flags: str) -> int:
+        words = ["book", tmp_path / "f.txt", "-o", tmp_path / out, *how, *flags]
+        return main([str(word) for word in words], registry=registry)
+
+    assert made("f.opus", "--runner", "elsewhere:2", "--engine-workers", "3") == 0
+    assert asked == [(3, 3)], "paragraphs, and engines"
+    assert made("g.opus", "--runner", "nobody") == 2
+    assert "no runner is called 'nobody'" in capsys.readouterr().err and not list(tmp_path.glob("g.*"))
 
 
 def test_what_can_t_be_is_refused_before_anything_is_spoken(
