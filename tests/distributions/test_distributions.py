@@ -37,6 +37,20 @@ def test_the_wheel_holds_what_it_should(core_wheel: Path) -> None:
     assert size < 30 * 2**20
 
 
+def test_the_wheel_holds_no_sound_that_the_card_of_the_voice_does_not_list(core_wheel: Path) -> None:
+    """Whatever its name: nobody's recording gets in by mistake."""
+    suffixes = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aiff", ".au", ".raw", ".sln", ".g722")
+    begins = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1")
+    with zipfile.ZipFile(core_wheel) as archive:
+        card = archive.read("vall_e_mini/MODEL_CARD.md").decode()
+        found = [
+            Path(name).name for name in archive.namelist()
+            if name.lower().endswith(suffixes) or archive.read(name).startswith(begins)
+        ]  # fmt: skip
+    assert found, "the voices themselves"
+    assert [name for name in found if f"{name}`" not in card] == []
+
+
 def older(folder: Path, requires: str) -> Path:
     """The source of the third party's sampler as it was written for vall-e 0.1, requiring some version of it."""
     source = folder / "vall-e-soft-cap"
