@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .speaker import likeness, voiceprint
     from .speech import FRAME_SECONDS, frame_levels, runs, speech_frames
     from .vad import Window, open_detector, read_voiced
-    from .write import AudioWriter, pcm16_bytes, prepared, stream_header, write_audio
+    from .write import SYNTHETIC, AudioWriter, pcm16_bytes, prepared, stream_header, wav_comment, write_audio
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -63,7 +63,9 @@ else:
             ".speech": ("FRAME_SECONDS", "frame_levels", "runs", "speech_frames"),
             ".vad": ("Window", "open_detector", "read_voiced"),
             ".speaker": ("likeness", "voiceprint"),
-            ".write": ("AudioWriter", "pcm16_bytes", "prepared", "stream_header", "write_audio"),
+            ".write": (
+                "SYNTHETIC", "AudioWriter", "pcm16_bytes", "prepared", "stream_header", "wav_comment", "write_audio",
+            ),
         },
     )
 
@@ -72,6 +74,7 @@ __all__ = [
     "METHODS",
     "MINIMUM_SECONDS",
     "NATURAL",
+    "SYNTHETIC",
     "AudioClip",
     "AudioWriter",
     "Joiner",
@@ -110,5 +113,6 @@ __all__ = [
     "speech_frames",
     "stream_header",
     "voiceprint",
+    "wav_comment",
     "write_audio",
 ]

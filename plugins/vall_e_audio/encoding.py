@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pcm16_bytes, stream_header
-from .write import encoded, prepared
+from .write import encoded, pcm16_bytes, prepared, stream_header, wav_comment
 
 
-def encode_wave(wave: NDArray[np.float32], sample_rate: int, format: str) -> bytes:
+def encode_wave(wave: NDArray[np.float32], sample_rate: int, format: str, *, comment: str = "") -> bytes:
     """`wave` [samples] in -1..1 in a container (`wav`, `flac`, ...), or as raw samples (`pcm_s16le`, `pcm_f32le`).
 
-    Raises VallEError for values that aren't numbers.
+    `comment` is what a container says about itself. Raises VallEError for values that aren't numbers.
     """
     if format == "pcm_f32le":
         return prepared(wave).astype("<f4").tobytes()
     if format == "pcm_s16le":
         return pcm16_bytes(wave)
     if format == "wav":
-        return stream_header(sample_rate, len(wave)) + pcm16_bytes(wave)
-    return encoded(wave, sample_rate, format=format)
+        behind = wav_comment(comment) if comment else b""
+        return stream_header(sample_rate, len(wave), behind=len(behind)) + pcm16_bytes(wave) + behind
+    return encoded(wave, sample_rate, format=format, comment=comment)

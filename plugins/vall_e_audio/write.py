@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from vall_e_core import InputError, UsageError, VallEError
+from vall_e_core import InputError, UsageError, VallEError, __version__
 
 from .clip import Samples
 
@@ -26,6 +26,8 @@ FORMATS = {
 }  # fmt: skip
 """Our name (a file's suffix), libsndfile's container, and the encoding that is written unless another is asked for."""
 UNKNOWN_SIZE = 0xFFFFFFFF
+SYNTHETIC = f"synthetic speech, vall-e {__version__}"
+"""What files of speech that we made say about themselves, where their format has a place for it."""
 _BLOCK = 1 << 16
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 
@@ -51,9 +53,13 @@ class AudioWriter:
         *,
         format: str | None = None,
         subtype: str | None = None,
+        comment: str = "",
         notify: Notify = _nobody,
     ) -> None:
-        """`format` is a key of `FORMATS`; without it a path's suffix chooses, and an open file gets WAV."""
+        """`format` is a key of `FORMATS`; without it a path's suffix chooses, and an open file gets WAV.
+
+        `comment` is what the file says about itself.
+        """
         import soundfile
 
         name = format if format is not None else format_of(target)
@@ -76,6 +82,8 @@ class AudioWriter:
                 format=container,
                 subtype=subtype if subtype is not None else usual,
             )
+            if comment:
+                self._file.comment = comment
         except (soundfile.SoundFileError, RuntimeError, ValueError, OSError) as error:
             cause = str(getattr(error, "error_string", error)).strip()
             raise InputError(f"can't write {self._label}", cause=cause) from error
@@ -117,6 +125,7 @@ def write_audio(
     *,
     format: str | None = None,
     subtype: str | None = None,
+    comment: str = "",
     notify: Notify = _nobody,
 ) -> None:
     """Write [N] samples whole, to a path or an open seekable file. Arguments and errors are `AudioWriter`'s.
@@ -124,27 +133,41 @@ def write_audio(
     A path is written in place: who needs it to appear whole or not at all writes to a temporary file and renames.
     """
     block = prepared(samples)
-    with AudioWriter(target, sample_rate, format=format, subtype=subtype, notify=notify) as writer:
+    with AudioWriter(
+        target, sample_rate, format=format, subtype=subtype, comment=comment, notify=notify
+    ) as writer:  # fmt: skip
         writer.write(block)
 
 
-def encoded(samples: ArrayLike, sample_rate: int, *, format: str = "wav", notify: Notify = _nobody) -> bytes:
+def encoded(
+    samples: ArrayLike, sample_rate: int, *, format: str = "wav", comment: str = "", notify: Notify = _nobody
+) -> bytes:
     """A whole file as bytes, its sizes known: what goes to standard output when nothing is streamed."""
     buffer = io.BytesIO()
-    write_audio(buffer, samples, sample_rate, format=format, notify=notify)
+    write_audio(buffer, samples, sample_rate, format=format, comment=comment, notify=notify)
     return buffer.getvalue()
 
 
-def stream_header(sample_rate: int, frames: int | None = None) -> bytes:
+def stream_header(sample_rate: int, frames: int | None = None, *, behind: int = 0) -> bytes:
     """A 44-byte WAV header for one channel of 16-bit PCM.
 
     `frames` None: the length isn't known yet, as when streaming to a pipe; both sizes are then 0xFFFFFFFF, which
-    readers take as "until the end".
+    readers take as "until the end". `behind`: bytes of chunks behind the samples.
     """
-    size = UNKNOWN_SIZE if frames is None or 2 * frames + 36 > UNKNOWN_SIZE else 2 * frames
-    total = UNKNOWN_SIZE if size == UNKNOWN_SIZE else size + 36
+    size = UNKNOWN_SIZE if frames is None or 2 * frames + 36 + behind > UNKNOWN_SIZE else 2 * frames
+    total = UNKNOWN_SIZE if size == UNKNOWN_SIZE else size + 36 + behind
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, 2 * sample_rate, 2, 16)
     return struct.pack("<4sI4s", b"RIFF", total, b"WAVE") + form + struct.pack("<4sI", b"data", size)
+
+
+def wav_comment(text: str) -> bytes:
+    """A chunk that holds a comment, for the end of a WAV file: in front of the samples it would move them.
+
+    Many a program takes it that they begin at byte 44.
+    """
+    data = text.encode("ascii", "replace") + b"\0"
+    data += b"\0" * (len(data) % 2)
+    return struct.pack("<4sI4s4sI", b"LIST", 12 + len(data), b"INFO", b"ICMT", len(data)) + data
 
 
 def pcm16_bytes(samples: ArrayLike) -> bytes:

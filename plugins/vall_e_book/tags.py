@@ -6,6 +6,8 @@ import base64
 import struct
 from dataclasses import dataclass
 
+from vall_e_audio import SYNTHETIC
+
 from .contents import Cover
 
 
@@ -24,6 +26,7 @@ class Tags:
         found = {
             "title": self.title, "album": self.title, "artist": self.author, "album_artist": self.author,
             "composer": self.narrator, "narrator": self.narrator, "genre": "Audiobook", "language": self.language,
+            "comment": SYNTHETIC,
         }  # fmt: skip
         return {key: " ".join(value.split()) for key, value in found.items() if value}
 

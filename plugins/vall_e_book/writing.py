@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from vall_e_audio import AudioWriter
+from vall_e_audio import SYNTHETIC, AudioWriter
 from vall_e_files import open_output, write_atomic, write_json
 
 from .contents import Book
@@ -57,7 +57,7 @@ def write_parts(
 
 
 def _encode(file: BinaryIO, mark: Mark, rate: int, format: str) -> None:
-    with AudioWriter(file, rate, format=format) as writer:
+    with AudioWriter(file, rate, format=format, comment=SYNTHETIC) as writer:
         for block in mark.blocks(rate):
             writer.write(block)
 

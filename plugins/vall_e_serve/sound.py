@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vall_e_audio import Wave, encode_wave, pcm16_bytes, prepared, resample, stream_header
+from vall_e_audio import SYNTHETIC, Wave, encode_wave, pcm16_bytes, prepared, resample, stream_header
 
 from .errors import HttpError
 from .ogg import Renumbered
@@ -162,6 +162,7 @@ class _Encoded(Encoder):
         self._file: Any = soundfile.SoundFile(
             self._sink, "w", samplerate=rate, channels=1, format=container, subtype=subtype, **more
         )
+        self._file.comment = SYNTHETIC
         self._pages = Renumbered() if format == "opus" else None
         if format == "opus":  # a page may otherwise hold a whole second back
             library, ffi = soundfile._snd, soundfile._ffi

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from vall_e_audio import AudioWriter, pcm16_bytes, read_audio, stream_header, write_audio
+from vall_e_audio import SYNTHETIC, AudioWriter, encode_wave, pcm16_bytes, read_audio, stream_header, write_audio
 from vall_e_audio.write import encoded
 from vall_e_core import InputError, UsageError, VallEError
 
@@ -83,6 +85,22 @@ def test_an_open_file_gets_wav_unless_told_otherwise() -> None:
     write_audio(flac, TONE, 24_000, format="flac")
     assert plain.getvalue()[:4] == b"RIFF" and flac.getvalue()[:4] == b"fLaC"
     assert encoded(TONE, 24_000) == plain.getvalue()
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
+def test_a_file_says_about_itself_what_it_is_told_to(format: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{format}"
+    path.write_bytes(encode_wave(TONE, 24_000, format, comment=SYNTHETIC))
+    with soundfile.SoundFile(path) as file:
+        assert file.comment == SYNTHETIC and file.frames == pytest.approx(len(TONE), abs=1500)
+    data = path.read_bytes()
+    if format == "wav":
+        assert data[:44] != stream_header(24_000, len(TONE)) and data[44 : 44 + 2 * len(TONE)] == pcm16_bytes(TONE)
+        assert int.from_bytes(data[4:8], "little") == len(data) - 8 and len(data) % 2 == 0
+    if shutil.which("ffprobe"):
+        command = ["ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", str(path)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert SYNTHETIC in said.stdout and not said.stderr
 
 
 @pytest.mark.parametrize("known", [True, False])

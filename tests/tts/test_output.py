@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -123,6 +124,19 @@ def test_d2_home_is_known_where_no_shell_has_seen_the_path(
     cli("--config", config, "tts", "--phonemizer", "letters", "--device", "cpu", "--max-ar-steps", 5)
     assert (tmp_path / "home.wav").exists()
     assert "is a folder" in cli("tts", "hello", tts.reference, ".", code=2).stderr
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
+def test_a_file_says_that_its_speech_is_synthetic(tts: Any, format: str) -> None:
+    out = tts.folder / f"new.{format}"
+    tts.cli(
+        "tts", "hello", tts.reference, out, "--model", tts.model, "--phonemizer", "letters", "--device", "cpu",
+        "--max-ar-steps", 5, "--seed", 1,
+    )  # fmt: skip
+    with soundfile.SoundFile(out) as file:
+        assert file.comment.startswith("synthetic speech, vall-e ")
+    record = json.loads(out.with_name(f"{out.name}.json").read_text("utf-8"))
+    assert record["output"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
 
 
 def test_d2_an_unwritable_folder_is_refused_before_any_work(tts: Any) -> None:

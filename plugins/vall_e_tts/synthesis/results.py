@@ -174,10 +174,10 @@ class Speech:
         """Write to a checked target; returns the record, with the file's path, format, size and hash added."""
         import hashlib
 
-        from vall_e_audio import encode_wave
+        from vall_e_audio import SYNTHETIC, encode_wave
         from vall_e_files import with_output
 
-        data = encode_wave(self.wave, self.sample_rate, target.format)
+        data = encode_wave(self.wave, self.sample_rate, target.format, comment=SYNTHETIC)
         sha256 = hashlib.sha256(data).hexdigest()
         record = with_output(self.record, target, self.sample_rate, len(self.wave), sha256)
         target.write(data, record if sidecar else None)

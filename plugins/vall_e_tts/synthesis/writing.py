@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from vall_e_audio import AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header
+from vall_e_audio import SYNTHETIC, AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header, wav_comment
 from vall_e_files import OutputTarget, json_bytes, open_output, sha256_file, with_output, write_stdout
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class _Encoded(SpeechWriter):
         if target.format in PLAIN:
             file.write(bytes(self._header))
         else:
-            self._encoder = AudioWriter(file, sample_rate, format=target.format)
+            self._encoder = AudioWriter(file, sample_rate, format=target.format, comment=SYNTHETIC)
 
     def close(self) -> None:
         """The encoder writes what it holds back, and takes no more."""
@@ -156,8 +156,10 @@ class _Encoded(SpeechWriter):
     def _end(self) -> None:
         self.close()
         if self._header:
+            behind = wav_comment(SYNTHETIC)
+            self._file.write(behind)
             self._file.seek(0)
-            self._file.write(stream_header(self.sample_rate, self.samples))
+            self._file.write(stream_header(self.sample_rate, self.samples, behind=len(behind)))
 
 
 class _ThroughFile(_Encoded):
