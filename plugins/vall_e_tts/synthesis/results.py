@@ -154,12 +154,12 @@ class Speech:
 
     def to_bytes(self, format: str = "wav") -> bytes:
         """The audio as the bytes of a file; the formats are those of `save`. Raises UsageError for an unknown one."""
-        from vall_e_audio import encode_wave
+        from vall_e_audio import SYNTHETIC, encode_wave
         from vall_e_files import FORMATS
 
         if format not in FORMATS:
             raise UsageError(f"unknown format: {format}", try_=f"one of: {', '.join(FORMATS)}")
-        return encode_wave(self.wave, self.sample_rate, format)
+        return encode_wave(self.wave, self.sample_rate, format, comment=SYNTHETIC)
 
     def _repr_html_(self) -> str:
         """A player with what was said, for a notebook."""
@@ -174,10 +174,9 @@ class Speech:
         """Write to a checked target; returns the record, with the file's path, format, size and hash added."""
         import hashlib
 
-        from vall_e_audio import SYNTHETIC, encode_wave
         from vall_e_files import with_output
 
-        data = encode_wave(self.wave, self.sample_rate, target.format, comment=SYNTHETIC)
+        data = self.to_bytes(target.format)
         sha256 = hashlib.sha256(data).hexdigest()
         record = with_output(self.record, target, self.sample_rate, len(self.wave), sha256)
         target.write(data, record if sidecar else None)
