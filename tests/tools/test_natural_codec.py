@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +18,11 @@ from tools.train_mini.augment import LEVEL, Variation, disturbed, draw, leveled,
 from tools.train_mini.config import Config, ModelConfig, StageConfig, TeacherConfig
 from tools.train_mini.corpus import Corpus
 from tools.train_mini.export import TRAINING_ONLY, write_codec
+from tools.train_mini.informed import folded, inform
 from tools.train_mini.kokoro import merged, trimmed
+from tools.train_mini.language_model import LanguageModel, LanguageModelShape
 from tools.train_mini.model import Sampler
+from tools.train_mini.tokens import vocabulary
 from vall_e_core import BuildContext
 
 SHAPE = split_codec.SplitShape(
@@ -173,6 +177,19 @@ def test_codes_decode_to_the_sum_of_their_levels() -> None:
         torch.testing.assert_close(encoder.quantizer.decode(codes[..., :1]), encoder.quantizer.tables(codes[..., 0], 0))
 
 
+def trained_model(run_dir: Path) -> bytes:
+    """A checkpoint of a language model, with random weights."""
+    shape = LanguageModelShape(16, 2, 1, SHAPE.levels, SHAPE.codebook_size, vocabulary(), True)
+    model = LanguageModel(shape)
+    inform(model, split_codec.load_encoder(run_dir)[0].quantizer)
+    for each in model.parameters():
+        nn.init.normal_(each)
+    file = io.BytesIO()
+    state = {"network": model.state_dict(), "average": model.state_dict(), "step": 3, "seconds": 1.0}
+    torch.save({**state, "shape": json.dumps(asdict(shape))}, file)
+    return file.getvalue()
+
+
 @pytest.mark.once
 @pytest.mark.slow
 def test_both_stages_train_and_go_on_even_from_what_was_packed(
@@ -182,12 +199,17 @@ def test_both_stages_train_and_go_on_even_from_what_was_packed(
     config = Config(split=SHAPE, codec_training=stage, vocoder_training=stage)
     split_codec.run(config, run_dir)
     first = torch.load(run_dir / "codec.pt", weights_only=True)
+    for name, value in first["network"].items():
+        if name.endswith("_codebook.embed"):
+            value.normal_()  # after these few steps all codes are still zero
+    torch.save(first, run_dir / "codec.pt")
     assert first["step"] > 0 and all(torch.isfinite(v).all() for v in first["network"].values())
     split_vocoder.run(config, run_dir)
     made = torch.load(run_dir / "vocoder.pt", weights_only=True)
     assert made["step"] > 0 and all(torch.isfinite(v).all() for v in made["average"].values())
     split_codec.run(config, run_dir)
     assert torch.load(run_dir / "codec.pt", weights_only=True)["step"] == first["step"], "the time is used up"
+    (run_dir / "model.pt").write_bytes(trained_model(run_dir))
     other = tmp_path_factory.mktemp("other")
     resume.unpack(resume.pack(run_dir), other)
     again = torch.load(other / "codec.pt", weights_only=True)
@@ -196,6 +218,11 @@ def test_both_stages_train_and_go_on_even_from_what_was_packed(
         if name.startswith("encoder.") and value.is_floating_point() and not name.endswith(TRAINING_ONLY):
             assert (again["network"][name] - value).abs().max() <= 0.005 * value.abs().max() + 1e-6, name
     (other / "corpus").symlink_to(run_dir / "corpus")
+    given = torch.load(run_dir / "model.pt", weights_only=True)["average"]
+    resume.unpack(run_dir / resume.MODEL_FILE, other)
+    unpacked = folded(torch.load(other / "model.pt", weights_only=True)["network"])
+    for name, value in folded(given).items():
+        assert (unpacked[name] - value).abs().max() <= 0.005 * value.abs().max() + 1e-6, name
     split_codec.run(config, other)
     split_vocoder.run(config, other)
     assert torch.load(other / "vocoder.pt", weights_only=True)["step"] > made["step"], "it goes on"

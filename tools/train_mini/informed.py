@@ -84,3 +84,13 @@ def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
         base = name.removesuffix(ORIGINAL)
         found[f"{base}.weight"] = state[name] + state[base + BOOK] @ state[base + MAP]
     return found
+
+
+def unfolded(plain: dict[str, Tensor], model: LanguageModel) -> dict[str, Tensor]:
+    """The state of an informed model that computes what plain tables do."""
+    state = model.state_dict()
+    found = {name: plain.get(name, value) for name, value in state.items()}
+    for name in (name for name in state if name.endswith(ORIGINAL)):
+        base = name.removesuffix(ORIGINAL)
+        found[name] = plain[f"{base}.weight"] - state[base + BOOK] @ state[base + MAP]
+    return found

@@ -1,8 +1,8 @@
-"""A codec's weights small enough to keep in the repository, so that training can go on where the checkpoints are lost.
+"""A run's weights small enough to keep in the repository, so that training can go on where the checkpoints are lost.
 
-`pack` writes encoder, codebooks and averaged vocoder: in 8 bits with a scale for each row, vectors in half precision,
-compressed. `unpack` makes checkpoints of them. Optimizers, discriminators and the heads that only training
-needs begin anew; they are learned again in minutes.
+`pack` writes encoder, codebooks and averaged vocoder into one file, and the averaged language model into another: in 8
+bits with a scale for each row, vectors in half precision, compressed. `unpack` makes checkpoints of them, the codec's
+first. Optimizers, discriminators and the heads that only training needs begin anew; they are learned again in minutes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from vall_e_tensors import SCALE, eight_bits, rescaled
 
 from .config import Config
 from .export import TRAINING_ONLY
-from .split_codec import CodecTrainer
+from .informed import folded, inform, unfolded
+from .language_model import LanguageModel, LanguageModelShape
+from .split_codec import CodecTrainer, load_encoder
 from .training import restore
 from .training import save as save_checkpoint
 
-FILE = "resume.safetensors.xz"
+FILE, MODEL_FILE = "resume.safetensors.xz", "resume-model.safetensors.xz"
 
 
 def packed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -50,13 +52,21 @@ def pack(run_dir: Path) -> Path:
     path = run_dir / FILE
     path.write_bytes(lzma.compress(save(packed(kept), metadata=metadata)))
     print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
+    if (model := restore(run_dir / "model.pt", "cpu")) is not None:
+        about = {"model": model["shape"], "steps": json.dumps(model["step"])}
+        data = lzma.compress(save(packed(folded(model["average"])), metadata=about))
+        (run_dir / MODEL_FILE).write_bytes(data)
+        print(f"{MODEL_FILE}: {len(data) / 1e6:.2f} MB", flush=True)
     return path
 
 
 def unpack(path: Path, run_dir: Path) -> None:
-    """Write `codec.pt` and `vocoder.pt` of a run from what `pack` wrote; those that exist are left alone."""
+    """Write `codec.pt` and `vocoder.pt` of a run, or `model.pt`, from a file of `pack`; what exists is left alone."""
     data = lzma.decompress(path.read_bytes())
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    if "model" in header:
+        unpack_model(rescaled(load(data)), header, run_dir)
+        return
     shape, (codec_steps, vocoder_steps) = split_shape(json.loads(header["shape"])), json.loads(header["steps"])
     tensors = rescaled(load(data))
     trainer = CodecTrainer(shape)
@@ -76,6 +86,18 @@ def unpack(path: Path, run_dir: Path) -> None:
             continue
         values = {"network": network, "average": {k: v.clone() for k, v in network.items()}, "step": step}
         save_checkpoint(run_dir / f"{name}.pt", {**values, **known})
+
+
+def unpack_model(plain: dict[str, Tensor], header: dict[str, str], run_dir: Path) -> None:
+    """Write `model.pt`. Its tables know the codebooks of the run's `codec.pt`."""
+    if (run_dir / "model.pt").is_file():
+        print("model.pt: there already", flush=True)
+        return
+    model = LanguageModel(LanguageModelShape(**json.loads(header["model"])))
+    inform(model, load_encoder(run_dir)[0].quantizer)
+    network = unfolded(plain, model)
+    values = {"network": network, "average": {k: v.clone() for k, v in network.items()}, "shape": header["model"]}
+    save_checkpoint(run_dir / "model.pt", {**values, "step": json.loads(header["steps"]), "seconds": 0.0})
 
 
 def run(config: Config, run_dir: Path, out: Path | None = None) -> None:
