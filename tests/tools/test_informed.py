@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from tools.train_mini import tokens
-from tools.train_mini.informed import folded, inform
+from tools.train_mini.informed import SplitQuantizer, folded, inform, unfolded
 from tools.train_mini.language_model import Batch, LanguageModel, LanguageModelShape
-from vall_e_mini.shape import SplitShape
-from vall_e_mini.split import SplitQuantizer
+from tools.train_mini.split_codec import SplitShape
 
 SHAPE = SplitShape(levels=3, codebook_size=8, content=4, latent=8)
 
@@ -53,6 +52,10 @@ def test_folded_tables_compute_the_same(quantizer: SplitQuantizer, kind: str, le
     plain.load_state_dict(state)
     torch.testing.assert_close(plain(batch(kind, level)).logits, model(batch(kind, level)).logits)
     assert folded(state) == state, "plain tables are left as they are"
+    again = plain_model()
+    inform(again, quantizer)
+    again.load_state_dict(unfolded(state, again))
+    torch.testing.assert_close(plain(batch(kind, level)).logits, again(batch(kind, level)).logits)
 
 
 def test_a_code_teaches_the_codes_that_are_like_it(quantizer: SplitQuantizer) -> None:
