@@ -167,6 +167,7 @@ def test_the_outputs_are_those_of_a_local_run(
     assert batch().summary()["made"] == 0, "both runners know each other's work"
 
 
+@pytest.mark.slow
 def test_rows_of_an_actor_that_dies_are_made_again_once(
     batch: Callable[..., Report], ray: FakeRay, tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ def test_rows_of_an_actor_that_dies_are_made_again_once(
     assert len(ray.actors) == 3, "another took its place"
 
 
+@pytest.mark.slow
 def test_a_row_that_kills_every_actor_fails_and_the_others_do_not(batch: Callable[..., Report], ray: FakeRay) -> None:
     def before(actor: FakeActor, name: str, given: Sequence[Any]) -> None:
         if name == "make" and given[0].row.id == "row3":
@@ -191,6 +193,7 @@ def test_a_row_that_kills_every_actor_fails_and_the_others_do_not(batch: Callabl
     assert failed.error is not None and failed.error["cause"] == "out of memory"
 
 
+@pytest.mark.slow
 def test_an_actor_that_hangs_gives_up_and_its_rows_are_made_elsewhere(
     batch: Callable[..., Report], ray: FakeRay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def test_who_waits_too_long_gets_a_504(registry: Registry, slow: SlowEngine) -> 
         held.close()
 
 
+@pytest.mark.slow
 def test_a_request_that_takes_too_long_ends(registry: Registry, slow: SlowEngine) -> None:
     with running(registry, lambda: slow, request_seconds=1.0) as served:
         answer = served.speak("one")
@@ -101,6 +102,7 @@ def test_a_client_that_leaves_frees_its_place_wherever_it_is(registry: Registry,
         assert served.speak("next").status == 200
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_slow_holds_nobody_up_and_is_let_go(registry: Registry, slow: SlowEngine) -> None:
     slow.seconds = 1.0
     with running(registry, lambda: slow, rows=2, stall_seconds=1.0) as served:
@@ -125,6 +127,7 @@ def test_a_long_text_holds_nobody_up(registry: Registry, slow: SlowEngine) -> No
         long.close()
 
 
+@pytest.mark.slow
 def test_no_more_than_four_seconds_are_made_ahead_of_a_reader(registry: Registry, slow: SlowEngine) -> None:
     slow.seconds = 20.0
     with running(registry, lambda: slow) as served:

@@ -294,6 +294,7 @@ def test_a_client_that_leaves_frees_the_engine(registry: Registry, slow: Any) ->
         house.wait(lambda: house.server.admission.running == 0)
 
 
+@pytest.mark.slow
 def test_a_client_that_never_reads_does_not_hold_up_the_end(registry: Registry, slow: Any) -> None:
     slow.waves, slow.seconds = 2_000, 1.0
     with socket.socket() as plain:
@@ -332,6 +333,7 @@ def test_what_is_no_event_ends_the_connection_and_nothing_else(house: Running, s
     test_it_tells_its_voices_and_that_text_may_come_in_pieces(house)
 
 
+@pytest.mark.slow
 def test_there_may_be_many_connections_but_not_any_number(registry: Registry, slow: Any) -> None:
     with running(registry, lambda: slow, wyoming=ADDRESS) as house, ExitStack() as stack:
         plain = [
