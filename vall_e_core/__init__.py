@@ -15,8 +15,8 @@ from .errors import (
 )  # fmt: skip
 from .hooks import hookimpl
 from .kinds import (
-    Codec, CodecModel, Engine, FinishedTake, LazyCommand, ModelSource, Normalizer, NormalizerModel, Phonemizer,
-    PhonemizerModel, Replacement, Sampler, Scorer, ScorerModel, Task, Voice,
+    Codec, CodecModel, Engine, FinishedTake, LazyCommand, LazyTask, ModelSource, Normalizer, NormalizerModel,
+    Phonemizer, PhonemizerModel, Replacement, Sampler, Scorer, ScorerModel, Task, Voice,
 )  # fmt: skip
 from .lazy import lazy_names
 from .owners import plugin_code
@@ -43,7 +43,7 @@ __version__ = "0.2.0"
 __all__ = [
     "MISSING", "BatchError", "BuildContext", "CheckpointError", "Codec", "CodecModel", "Component",
     "ComponentError", "Console", "DeviceError", "Engine", "FinishedTake", "Flag", "InputError", "LazyCommand",
-    "ModelError", "ModelSource", "Normalizer", "NormalizerModel", "Param", "Phonemizer", "PhonemizerModel",
+    "LazyTask", "ModelError", "ModelSource", "Normalizer", "NormalizerModel", "Param", "Phonemizer", "PhonemizerModel",
     "PluginError", "Registry", "RegressionError", "Replacement", "Sampler", "Scorer", "ScorerModel", "Session",
     "Task", "UsageError", "VallE", "VallEError", "Voice", "__version__", "did_you_mean", "hookimpl", "lazy_names",
     "param", "plugin_code", "suggestion", "writing_stdout",

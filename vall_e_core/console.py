@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from .errors import InputError
@@ -118,8 +117,7 @@ class Progress:
             words[0] += f"/{self._total:g}"
             left = (now - self._started) * (self._total - self._done) / self._done if self._done > 0 else None
             if left is not None and left >= 1:
-                self_eta = f"ETA {int(left)} s"
-                words.append(self_eta)
+                words.append(f"ETA {int(left)} s")
         if self._unit:
             words[0] += f" {self._unit}"
         line = ", ".join([*words, self._note] if self._note else words)
@@ -138,8 +136,6 @@ class Progress:
         self._console._bar = self if self._shown else None
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.clear()
         self._console._bar = None

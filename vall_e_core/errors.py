@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit, GeneratorExit)
@@ -41,7 +42,7 @@ class VallEError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keyword-only state survives pickling, so that a worker process can hand its error to the parent."""
-        return (_rebuild, (type(self), self.message, self.cause, self.try_))
+        return partial(type(self), cause=self.cause, try_=self.try_), (self.message,)
 
     def render(self) -> str:
         """The text shown to a user, without a trailing newline."""
@@ -104,10 +105,6 @@ class RegressionError(VallEError):
     """The evaluation finished, and a figure is worse than the baseline allows."""
 
     exit_code = 7
-
-
-def _rebuild(cls: type[VallEError], message: str, cause: str | None, try_: str | None) -> VallEError:
-    return cls(message, cause=cause, try_=try_)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -16,6 +16,7 @@ from .kinds import (
     Codec,
     Engine,
     LazyCommand,
+    LazyTask,
     ModelSource,
     Normalizer,
     Phonemizer,
@@ -23,7 +24,7 @@ from .kinds import (
     Scorer,
     Task,
     Voice,
-)
+)  # fmt: skip
 
 PROJECT = "vall_e"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -54,8 +55,8 @@ class HookSpecs:
         raise NotImplementedError
 
     @hookspec
-    def vall_e_tasks(self) -> Iterable[type[Task]]:
-        """Tasks; each becomes a subcommand."""
+    def vall_e_tasks(self) -> Iterable[type[Task] | LazyTask]:
+        """Tasks; each becomes a subcommand. A `LazyTask` is imported when it is used."""
         raise NotImplementedError
 
     @hookspec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,8 +29,8 @@ def owner_by_module(component: type[Component]) -> Owner:
 
 
 @contextmanager
-def plugin_code(component: Component, doing: str, ctx: BuildContext | None = None) -> Iterator[None]:
-    """What a component's code raises in the block is its failure: PluginError, with its name and its plugin's.
+def blaming(blame: Callable[[BaseException], PluginError | None]) -> Iterator[None]:
+    """What `blame` makes of an error in the block is raised in its place; None leaves it.
 
     Errors of ours say enough, a device without memory is no plugin's fault, and interrupts go on; no other end does.
     """
@@ -39,10 +39,19 @@ def plugin_code(component: Component, doing: str, ctx: BuildContext | None = Non
     except (VallEError, MemoryError, BrokenPipeError):
         raise
     except FAILURES as error:
-        if type(error).__name__ == "OutOfMemoryError":
+        blamed = None if type(error).__name__ == "OutOfMemoryError" else blame(error)
+        if blamed is None:
             raise
-        owner = owner_by_module(type(component)) if ctx is None else ctx.owner_of(type(component))
-        raise failure(f"the {component.kind} {component.name}", owner, doing, error) from error
+        raise blamed from error
+
+
+@contextmanager
+def plugin_code(component: Component | type[Component], doing: str, ctx: BuildContext | None = None) -> Iterator[None]:
+    """What a component's code raises in the block is its failure: PluginError, with its name and its plugin's."""
+    kind = component if isinstance(component, type) else type(component)
+    owner = owner_by_module(kind) if ctx is None else ctx.owner_of(kind)
+    with blaming(lambda error: failure(f"the {kind.kind} {kind.name}", owner, doing, error)):
+        yield
 
 
 def failure(what: str, owner: Owner | None, doing: str | None, error: BaseException) -> PluginError:

@@ -46,6 +46,11 @@ def _redirect(descriptor: int) -> None:
     try:
         os.dup2(2, descriptor)
     except OSError:  # standard error is closed
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, descriptor)
-        os.close(nowhere)
+        to_nowhere(descriptor)
+
+
+def to_nowhere(descriptor: int) -> None:
+    """What is written to a file descriptor is lost from here on."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

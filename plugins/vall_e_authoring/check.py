@@ -19,6 +19,7 @@ from vall_e_core import (
     Codec,
     Component,
     LazyCommand,
+    LazyTask,
     Normalizer,
     Phonemizer,
     PluginError,
@@ -27,7 +28,7 @@ from vall_e_core import (
     VallEError,
     suggestion,
 )
-from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command
+from vall_e_core.plugins import FAILURES, Collector, Found, Provided, describe, find, resolve_command, resolve_task
 from vall_e_schema import component_schema
 
 from .contract.declared import NotBuilt, declaration
@@ -177,6 +178,8 @@ def _environment() -> dict[str, str]:
 
 
 def _problems(component: Provided) -> list[str]:
+    if isinstance(component, LazyTask):
+        return _caught("loading it", lambda: resolve_task(component)) or _of_task(resolve_task(component), component)
     if isinstance(component, LazyCommand):
         return _caught("loading it", lambda: resolve_command(component))
     for kind, suite in _SUITES.items():
@@ -189,6 +192,12 @@ def _problems(component: Provided) -> list[str]:
     if required and not _example(component):
         return [*problems, f"no default for {', '.join(required)}"]
     return [*problems, *_round_trip(component), *_build(component)]
+
+
+def _of_task(task: type[Task], lazy: LazyTask) -> list[str]:
+    """What holds of every task, and that the list of commands says of it what its help says."""
+    said = [] if task.summary() == lazy.summary() else [f"its summary is {task.summary()!r}, listed is {lazy.help!r}"]
+    return [*said, *_problems(task)]
 
 
 def _schema(component: type[Component]) -> list[str]:

@@ -24,7 +24,7 @@ from .status import show_status
 from .verifying import Verified
 
 if TYPE_CHECKING:
-    from . import BatchTask
+    from .task import BatchTask
 
 STAGES = ("ar", "nar")
 

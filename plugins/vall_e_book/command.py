@@ -31,7 +31,7 @@ from .writing import report, write_one, write_parts, write_subtitles
 if TYPE_CHECKING:
     from vall_e_batch import Batch, RowResult, Tally, Verified
 
-    from . import Audiobook
+    from .task import Audiobook
 
 _SECONDS = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|min|m)?")
 _SHOWN = 10

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from vall_e_core import PluginError, Session, UsageError, VallEError
 from vall_e_lm import ModelOptions, find_model
 
-from . import ServeOptions
+from .task import ServeOptions
 
 if TYPE_CHECKING:
     import uvicorn
 
     from vall_e_tts import JobRunner, Scheduler, VallE
 
-    from . import Serve
     from .server import Server
+    from .task import Serve
 
 _SILENT = {
     "version": 1, "disable_existing_loggers": False, "handlers": {"none": {"class": "logging.NullHandler"}},

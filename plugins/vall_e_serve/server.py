@@ -16,12 +16,12 @@ from starlette.requests import Request
 from vall_e_core import Registry
 from vall_e_tts import EngineJob, JobRunner, Speakers
 
-from . import ServeOptions
 from .admission import Admission, Bounds
 from .catalog import Catalog
 from .errors import HttpError
 from .keys import Keys
 from .metrics import Metrics
+from .task import ServeOptions
 
 if TYPE_CHECKING:
     from vall_e_tts import VallE

@@ -22,7 +22,7 @@ from .speller import find_speller
 from .transcription import transcribe
 
 if TYPE_CHECKING:
-    from . import Stt
+    from .task import Stt
 
 STDIN = "-"
 SUFFIXES = {"txt": ".txt", "json": ".json", "ipa": ".ipa"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast, runtime_checkable
 
-from vall_e_core import BuildContext, Component, PluginError, UsageError
+from vall_e_core import BuildContext, Component, PluginError, UsageError, plugin_code
 
 if TYPE_CHECKING:
     from vall_e_core import Registry
@@ -79,8 +79,9 @@ def find_speller(registry: Registry, spec: str, language: str) -> Speller | None
 
 def spelled(registry: Registry, speller: Speller, pieces: Sequence[str], language: str) -> list[str]:
     """The text of each piece. Raises PluginError where the speller fails, or gives something else than texts."""
-    with registry.blaming(type(speller)):
-        found = speller.build(BuildContext()).spell(pieces, language)
+    ctx = BuildContext(owner=registry.owner)
+    with plugin_code(speller, "spell", ctx):
+        found = speller.build(ctx).spell(pieces, language)
     if not isinstance(found, list) or len(found) != len(pieces) or not all(isinstance(each, str) for each in found):
         raise PluginError(
             f"the speller {speller.name} gave no text for each of {len(pieces)} pieces", cause=f"it gave {found!r:.80}"

@@ -26,7 +26,7 @@ from .words import Words, understand
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from . import Tts
+    from .task import Tts
 
 STAGES = ("ar", "nar")
 

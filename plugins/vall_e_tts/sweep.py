@@ -20,7 +20,7 @@ from .vary import Setting, parse, settings
 from .words import material, name_of, refuse, text_of
 
 if TYPE_CHECKING:
-    from . import Sweep
+    from .task import Sweep
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from vall_e_core import UsageError
 from vall_e_text import MOST_TEXT_BYTES, decode_text, read_text
 
 if TYPE_CHECKING:
-    from . import Source, Tts
+    from .task import Source, Tts
 
 STDIN = "-"
 

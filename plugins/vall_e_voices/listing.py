@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vall_e_core import InputError, VallEError, Voice
+from vall_e_core import BuildContext, InputError, VallEError, Voice, plugin_code
 
 from .folder import SavedVoice, VoiceFolder
 
@@ -28,7 +28,7 @@ def all_voices(registry: Registry) -> list[Facts]:
 
 def _packaged(registry: Registry, name: str, kind: type[Voice]) -> Facts:
     try:
-        with registry.blaming(kind):
+        with plugin_code(kind, "audio_path", BuildContext(owner=registry.owner)):
             return packaged_facts(name, kind())
     except VallEError as error:
         unknown = dict.fromkeys(("seconds", "title", "transcript", "language", "path"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sites import SAMPLER, Site
-from vall_e_core import Codec, Normalizer, PluginError, Registry, Sampler, UsageError, hookimpl
+from vall_e_core import Codec, Normalizer, PluginError, Registry, Sampler, Task, UsageError, hookimpl
 from vall_e_core.hooks import HOOKS, KIND_HOOK, HookSpecs
 
 GOOD = SAMPLER.format(name="good", flags="")
@@ -193,6 +193,72 @@ def test_tasks_and_commands_cant_take_a_built_in_name(site: Site) -> None:
     registry = site.registry()
     assert registry.names("task") == ["bold/plugins"]
     assert list(registry.commands()) == ["serve", "bold/samplers"]
+
+
+LAZY = """
+from vall_e_core import LazyTask, hookimpl
+@hookimpl
+def vall_e_tasks(): return [LazyTask("count", "Count words.", "count_task:{}")]
+"""
+COUNT = """
+from dataclasses import dataclass
+from vall_e_core import Task, param
+@dataclass(frozen=True)
+class Count(Task):
+    "Count words."
+    name = "count"
+    text: str = param("", positional=True, help="text to count")
+    def run(self, session): session.result({"words": len(self.text.split())})
+@dataclass(frozen=True)
+class Other(Task):
+    "Count words."
+    name = "other"
+"""
+
+
+def test_a_lazy_task_is_imported_when_it_is_used(site: Site) -> None:
+    site.add("vall-e-count", {"count": "count_plugin"}, {"count_plugin": LAZY.format("Count"), "count_task": COUNT})
+    registry = site.registry()
+    assert registry.names("task") == ["count"] and registry.tasks()["count"].summary() == "Count words."
+    assert "count_task" not in sys.modules
+    task = registry.task("count")
+    assert task is registry.get("task", "vall-e-count/count") is registry.all(Task)["count"]
+    assert task.summary() == "Count words." and [each.key for each in task.params()] == ["text"]
+    assert registry.owner(task).label == "the plugin count (vall-e-count 1.0)"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "source", "reason"),
+    [
+        ("Count", "1 / 0", "the task count can't be loaded"),
+        ("Absent", COUNT, "the task count can't be loaded"),
+        ("Other", COUNT, "the task count can't be loaded"),
+        ("dataclass", COUNT, "isn't a subclass of Task"),
+        ("Count", COUNT.replace("@dataclass(frozen=True)\nclass Count", "class Count"), "lacks @dataclass"),
+    ],
+)
+def test_a_lazy_task_that_is_none_is_an_error_when_it_is_used(
+    site: Site, attribute: str, source: str, reason: str
+) -> None:
+    site.add("bad", {"count": "count_plugin"}, {"count_plugin": LAZY.format(attribute), "count_task": source})
+    registry = site.registry()
+    assert statuses(registry) == {"count": "ok"}
+    with pytest.raises(PluginError, match=reason):
+        registry.task("count")
+
+
+def test_a_lazy_task_among_samplers_is_refused(site: Site) -> None:
+    source = LAZY.replace("vall_e_tasks", "vall_e_samplers")
+    site.add("odd", {"odd": "odd_plugin"}, {"odd_plugin": source})
+    (record,) = site.registry().records
+    assert record.status == "broken" and "isn't a subclass of Sampler" in str(record.error)
+
+
+def test_our_lazy_tasks_say_what_their_help_says() -> None:
+    registry = Registry.load(environ={}, third_party=False)
+    assert {name: each.summary() for name, each in registry.tasks().items()} == {
+        name: each.summary() for name, each in registry.all(Task).items()
+    }
 
 
 def test_variables_choose_plugins(site: Site) -> None:

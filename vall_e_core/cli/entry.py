@@ -19,6 +19,7 @@ import click
 from ..console import writing_stdout
 from ..errors import DeviceError, InputError, UsageError, VallEError, suggestion
 from ..run.options import instead_of
+from ..streams import to_nowhere
 from .program import make_program
 from .state import State
 
@@ -102,9 +103,7 @@ def _say(text: str, code: int) -> int:
 def _silence_stdout() -> None:
     """Python flushes stdout once more when it ends; let that go nowhere instead of failing."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        to_nowhere(sys.stdout.fileno())
 
 
 def _translated(error: click.ClickException) -> VallEError:

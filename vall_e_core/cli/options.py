@@ -48,7 +48,6 @@ class Value(_ParamType):
         """What a word may become, for the shell: the choices, or the names of the kind of component that is meant."""
         from click.shell_completion import CompletionItem
 
-        
         known = [str(each) for each in self.option.param.choices or ()]
         registry = state_of(ctx).registry
         if self.option.key in registry.kinds:

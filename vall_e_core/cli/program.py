@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, LazyCommand] = {
     each.name: each
     for each in (
-        LazyCommand("plugins", "list, check, create and install plugins", "vall_e_core.cli.plugins:plugins"),
-        LazyCommand("samplers", "list, show, explain and plot samplers", "vall_e_core.cli.samplers:samplers"),
+        LazyCommand("plugins", "list, check, create and install plugins", "vall_e_core.cli.plugins:plugins", True),
+        LazyCommand("samplers", "list, show, explain and plot samplers", "vall_e_core.cli.samplers:samplers", True),
     )
 }
 
@@ -48,14 +48,12 @@ class Program(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by name, or None."""
-        if cmd_name in BUILT_IN:
-            return add_common(load_command(BUILT_IN[cmd_name], state_of(ctx)), json=True)
         state = state_of(ctx)
-        if cmd_name in state.registry.names("task"):
+        if cmd_name not in BUILT_IN and cmd_name in state.registry.names("task"):
             from .task import TaskCommand
 
             return TaskCommand(cmd_name, state.registry.task(cmd_name), state)
-        lazy = None if " " in cmd_name else state.registry.commands().get(cmd_name)
+        lazy = BUILT_IN.get(cmd_name) or _top(state.registry.commands()).get(cmd_name)
         return None if lazy is None else add_common(load_command(lazy, state), json=lazy.json)
 
     def resolve_command(
@@ -77,7 +75,7 @@ class Program(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Every command with its one-line help, importing none of them."""
         registry = state_of(ctx).registry
-        tasks = [(name, registry.task(name).summary()) for name in registry.names("task")]
+        tasks = [(name, each.summary()) for name, each in registry.tasks().items()]
         tools = [(name, each.help) for name, each in sorted({**BUILT_IN, **_top(registry.commands())}.items())]
         for title, records in (("Tasks", tasks), ("Tools", tools)):
             if records:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..component import Component
 from .codec import Codec, CodecModel
-from .command import LazyCommand
+from .command import LazyCommand, LazyTask
 from .engine import Engine
 from .model import ModelSource
 from .normalizer import Normalizer, NormalizerModel, Replacement
@@ -19,9 +19,9 @@ from .task import Task
 from .voice import Voice
 
 __all__ = [
-    "KINDS", "Codec", "CodecModel", "Engine", "FinishedTake", "LazyCommand", "ModelSource", "Normalizer",
-    "NormalizerModel", "Phonemizer", "PhonemizerModel", "Replacement", "Sampler", "Scorer", "ScorerModel", "Task",
-    "Voice",
+    "KINDS", "Codec", "CodecModel", "Engine", "FinishedTake", "LazyCommand", "LazyTask", "ModelSource",
+    "Normalizer", "NormalizerModel", "Phonemizer", "PhonemizerModel", "Replacement", "Sampler", "Scorer", "ScorerModel",
+    "Task", "Voice",
 ]  # fmt: skip
 
 KINDS: dict[str, type[Component]] = {

@@ -1,4 +1,4 @@
-"""Commands that are written with click."""
+"""Commands and tasks that are imported when they are used."""
 
 from __future__ import annotations
 
@@ -18,3 +18,11 @@ class LazyCommand:
     target: str
     json: bool = False
     """Whether it prints JSON under the common option --json."""
+
+
+class LazyTask(LazyCommand):
+    """A task that is imported when it is used: its name, its summary, and `module:attribute` of its class."""
+
+    def summary(self) -> str:
+        """As a task's."""
+        return self.help

@@ -21,7 +21,7 @@ import pluggy
 from ..component import Component
 from ..errors import FAILURES, PluginError, did_you_mean
 from ..hooks import KIND_HOOK, PROJECT, HookSpecs, specification
-from ..kinds import KINDS, LazyCommand, Normalizer, Sampler
+from ..kinds import KINDS, LazyCommand, LazyTask, Normalizer, Sampler, Task
 from ..kinds.sampler import PLACES
 from ..streams import kept_stdout
 
@@ -211,11 +211,8 @@ class Collector:
                 if all(each.optionalhook for each in caller.get_hookimpls() if each.plugin is plugin):
                     continue
                 near = did_you_mean(caller.name.removeprefix(_PREFIX), [hook.removeprefix(_PREFIX) for hook in hooks])
-                hint = (
-                    "it may have been written for a newer vall-e, or for a plugin that isn't loaded"
-                    if near is None
-                    else f"did you mean {_PREFIX}{near}?"
-                )
+                newer = "it may have been written for a newer vall-e, or for a plugin that isn't loaded"
+                hint = newer if near is None else f"did you mean {_PREFIX}{near}?"
                 raise PluginError(f"unknown hook {caller.name}: {hint}")
             if caller.name == KIND_HOOK:
                 continue
@@ -237,7 +234,7 @@ def _listed(hook: str, returned: object) -> list[Any]:
 
 def check_component(component: object, base: type[Component] | None) -> None:
     """Raises PluginError where something isn't a well-made component of a kind, or (None) a command; builds nothing."""
-    if base is None:
+    if base is None or (base is Task and isinstance(component, LazyTask)):
         if not isinstance(component, LazyCommand):
             raise PluginError(f"vall_e_commands must return LazyCommand objects, not {component!r}")
         group, _, last = str(component.name).rpartition(" ")
@@ -291,9 +288,20 @@ def describe(error: BaseException) -> str:
 
 
 def resolve_command(command: LazyCommand) -> object:
-    """The click command a LazyCommand names. Raises PluginError."""
+    """What a LazyCommand or LazyTask names. Raises PluginError."""
     module, _, attribute = command.target.partition(":")
     try:
         return getattr(import_module(module), attribute)
     except FAILURES as error:
-        raise PluginError(f"the command {command.name} can't be loaded", cause=describe(error)) from error
+        what = "task" if isinstance(command, LazyTask) else "command"
+        raise PluginError(f"the {what} {command.name} can't be loaded", cause=describe(error)) from error
+
+
+def resolve_task(lazy: LazyCommand) -> type[Task]:
+    """The task that a LazyTask names. Raises PluginError, also where it isn't a well-made one of that name."""
+    with kept_stdout():
+        task = resolve_command(lazy)
+    check_component(task, Task)
+    if not (isinstance(task, type) and issubclass(task, Task) and task.name == lazy.name):
+        raise PluginError(f"the task {lazy.name} can't be loaded", cause=f"{lazy.target} has another name")
+    return task

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from typing import TypeVar, cast
 
 from ..component import Component
-from ..errors import FAILURES, PluginError, UsageError, VallEError, suggestion
-from ..kinds import LazyCommand, Sampler, Task
-from ..owners import Owner, failure, owner_by_module
-from .loader import OURS, Collector, Found, PluginRecord, Provided, describe, find
+from ..errors import FAILURES, PluginError, UsageError, suggestion
+from ..kinds import LazyCommand, LazyTask, Sampler, Task
+from ..owners import Owner, blaming, failure, owner_by_module
+from .loader import OURS, Collector, Found, PluginRecord, Provided, describe, find, resolve_task
 from .needs import lacking
 
 BUILT_IN_COMMANDS = ("plugins", "plugins list", "samplers", "samplers list")
@@ -80,12 +80,6 @@ class Registry:
             for name in sorted((wanted or frozenset()) - known):
                 made.notes.append(f"{variable} names {name}, and no such plugin is installed")
         return made
-
-    def add(self, found: Found, *, strict: bool = False) -> PluginRecord:
-        """Load one entry point. Under `strict` a broken one raises PluginError."""
-        record = self._registered(self._loaded(found, strict=strict), strict=strict)
-        self.records.append(record)
-        return record
 
     def _loaded(self, found: Found, *, strict: bool) -> _Loaded:
         """A plugin's module, after its kinds are known; or what became of it."""
@@ -167,31 +161,9 @@ class Registry:
                 return None
         return None
 
-    @contextmanager
-    def blaming(self, component: type[Component] | None = None) -> Iterator[None]:
-        """Within the block, what third-party code raises counts as its failure.
-
-        Args:
-            component: Whose code it is. If None, whoever's the innermost frame of a plugin is.
-
-        Raises:
-            PluginError: With the plugin's name. Errors of ours, a lack of memory and interrupts go on as they are, and
-                so does what no plugin raised.
-        """
-        try:
-            yield
-        except (VallEError, MemoryError, BrokenPipeError):
-            raise
-        except FAILURES as error:
-            if type(error).__name__ == "OutOfMemoryError":
-                raise
-            if component is None:
-                blamed = self.blame(error)
-            else:
-                blamed = failure(f"the {component.kind} {component.name}", self.owner(component), None, error)
-            if blamed is None:
-                raise
-            raise blamed from error
+    def blaming(self) -> AbstractContextManager[None]:
+        """Within the block, what a third party's code raises is its failure: PluginError, with the plugin's name."""
+        return blaming(self.blame)
 
     def _reserved(self, kind: str, name: str) -> bool:
         if kind not in ("task", "command"):
@@ -219,10 +191,8 @@ class Registry:
         return [*bare, *(name for name, component in qualified.items() if id(component) not in held)]
 
     def _find(self, kind: str, name: str) -> Provided:
-        found = self._bare[kind].get(name, self._qualified[kind].get(name))
-        if found is None:
-            folded = name.replace("_", "-").lower()
-            found = self._bare[kind].get(folded, self._qualified[kind].get(folded))
+        held = {**self._qualified[kind], **self._bare[kind]}
+        found = held.get(name, held.get(name.replace("_", "-").lower()))
         if found is None:
             raise UsageError(
                 f"no {kind} is called {name!r}",
@@ -244,11 +214,16 @@ class Registry:
         """A component's class by its bare or qualified name. Raises UsageError with a did-you-mean."""
         if kind not in self.kinds:
             raise UsageError(f"no kind of component is called {kind!r}", try_=suggestion(kind, self.kinds))
-        return cast("type[Component]", self._find(kind, name))
+        found = self._find(kind, name)
+        if not isinstance(found, type):
+            made = resolve_task(found)
+            self._owners[id(made)] = made, self._owners[id(found)][1]
+            return made
+        return found
 
     def all(self, kind: type[_C]) -> dict[str, type[_C]]:
         """Every component of a kind (`Codec`, `Phonemizer`, …) by the name that addresses it, in order of loading."""
-        return {name: cast("type[_C]", self._find(kind.kind, name)) for name in self.names(kind.kind)}
+        return {name: cast("type[_C]", self.get(kind.kind, name)) for name in self.names(kind.kind)}
 
     def sampler(self, name: str) -> type[Sampler]:
         """A sampler by name. Raises UsageError."""
@@ -261,6 +236,10 @@ class Registry:
     def task(self, name: str) -> type[Task]:
         """A task by name. Raises UsageError."""
         return cast("type[Task]", self.get("task", name))
+
+    def tasks(self) -> dict[str, type[Task] | LazyTask]:
+        """All tasks by name; none is imported for it."""
+        return {name: cast("type[Task] | LazyTask", self._find("task", name)) for name in self.names("task")}
 
     def commands(self) -> dict[str, LazyCommand]:
         """The commands of plugins, by name."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         StatelessSelector,
         StatelessTransform,
         Transform,
-    )
+    )  # fmt: skip
     from .step import Step, recent
 else:
     __getattr__, __dir__ = lazy_names(

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from vall_e_core import PluginError, UsageError
 
-from .. import ServeOptions
 from ..command import bound
 from ..guard import is_loopback
 from ..server import Server
+from ..task import ServeOptions
 from .conversation import Conversation
 from .events import LONGEST_EVENT, BoundedReader
 from .program import Program
