@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .speaker import likeness, voiceprint
     from .speech import FRAME_SECONDS, frame_levels, runs, speech_frames
     from .vad import Window, open_detector, read_voiced
-    from .write import SYNTHETIC, AudioWriter, pcm16_bytes, prepared, stream_header, wav_comment, write_audio
+    from .write import SYNTHETIC, AudioWriter, pcm16_bytes, prepared, stream_header, wav_around, write_audio
 else:
     __getattr__, __dir__ = lazy_names(
         __name__,
@@ -64,7 +64,7 @@ else:
             ".vad": ("Window", "open_detector", "read_voiced"),
             ".speaker": ("likeness", "voiceprint"),
             ".write": (
-                "SYNTHETIC", "AudioWriter", "pcm16_bytes", "prepared", "stream_header", "wav_comment", "write_audio",
+                "SYNTHETIC", "AudioWriter", "pcm16_bytes", "prepared", "stream_header", "wav_around", "write_audio",
             ),
         },
     )
@@ -113,6 +113,6 @@ __all__ = [
     "speech_frames",
     "stream_header",
     "voiceprint",
-    "wav_comment",
+    "wav_around",
     "write_audio",
 ]

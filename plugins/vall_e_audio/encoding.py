@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .write import encoded, pcm16_bytes, prepared, stream_header, wav_comment
+from .write import encoded, pcm16_bytes, prepared, wav_around
 
 
 def encode_wave(wave: NDArray[np.float32], sample_rate: int, format: str, *, comment: str = "") -> bytes:
@@ -18,6 +18,6 @@ def encode_wave(wave: NDArray[np.float32], sample_rate: int, format: str, *, com
     if format == "pcm_s16le":
         return pcm16_bytes(wave)
     if format == "wav":
-        behind = wav_comment(comment) if comment else b""
-        return stream_header(sample_rate, len(wave), behind=len(behind)) + pcm16_bytes(wave) + behind
+        before, behind = wav_around(sample_rate, len(wave), comment)
+        return before + pcm16_bytes(wave) + behind
     return encoded(wave, sample_rate, format=format, comment=comment)

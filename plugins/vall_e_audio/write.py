@@ -170,6 +170,17 @@ def wav_comment(text: str) -> bytes:
     return struct.pack("<4sI4s4sI", b"LIST", 12 + len(data), b"INFO", b"ICMT", len(data)) + data
 
 
+def wav_around(sample_rate: int, frames: int, comment: str = "") -> tuple[bytes, bytes]:
+    """What stands in a WAV file in front of `frames` samples of 16-bit PCM, and behind them.
+
+    A file beyond 4 GiB has no comment: its header can't tell where the samples end, and readers would play it.
+    """
+    behind = wav_comment(comment) if comment else b""
+    if 2 * frames + 36 + len(behind) > UNKNOWN_SIZE:
+        behind = b""
+    return stream_header(sample_rate, frames, behind=len(behind)), behind
+
+
 def pcm16_bytes(samples: ArrayLike) -> bytes:
     """[N] samples as little-endian 16-bit PCM, clipped at full scale. Raises VallEError where they aren't finite."""
     return np.round(np.clip(prepared(samples), -1, 1) * 32767).astype("<i2").tobytes()

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_audio import SYNTHETIC, AudioWriter, encode_wave, pcm16_bytes, read_audio, stream_header, write_audio
+from vall_e_audio import (
+    SYNTHETIC,
+    AudioWriter,
+    encode_wave,
+    pcm16_bytes,
+    read_audio,
+    stream_header,
+    wav_around,
+    write_audio,
+)
 from vall_e_audio.write import encoded
 from vall_e_core import InputError, UsageError, VallEError
 
@@ -114,6 +123,16 @@ def test_d4_bytes_for_a_pipe_parse_whether_the_length_is_known_or_not(known: boo
 
 def test_a_stream_longer_than_a_header_can_count_says_unknown() -> None:
     assert stream_header(24_000, 1 << 31)[40:44] == b"\xff\xff\xff\xff" == stream_header(24_000)[4:8]
+
+
+def test_a_wav_file_that_cannot_count_its_samples_has_nothing_behind_them() -> None:
+    """A reader takes all bytes up to the end for samples then."""
+    before, behind = wav_around(24_000, 1 << 31, SYNTHETIC)
+    assert (before, behind) == (stream_header(24_000, 1 << 31), b"")
+    frames = (1 << 31) - 100
+    before, behind = wav_around(24_000, frames, SYNTHETIC)
+    assert SYNTHETIC.encode() in behind
+    assert int.from_bytes(before[4:8], "little") == 2 * frames + 36 + len(behind)
 
 
 def test_what_cannot_be_written_is_an_input_error(tmp_path: Path) -> None:

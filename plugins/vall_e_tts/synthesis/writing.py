@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from vall_e_audio import SYNTHETIC, AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header, wav_comment
+from vall_e_audio import SYNTHETIC, AudioWriter, Wave, encode_wave, pcm16_bytes, prepared, stream_header, wav_around
 from vall_e_files import OutputTarget, json_bytes, open_output, sha256_file, with_output, write_stdout
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ class _Encoded(SpeechWriter):
     def _end(self) -> None:
         self.close()
         if self._header:
-            behind = wav_comment(SYNTHETIC)
+            before, behind = wav_around(self.sample_rate, self.samples, SYNTHETIC)
             self._file.write(behind)
             self._file.seek(0)
-            self._file.write(stream_header(self.sample_rate, self.samples, behind=len(behind)))
+            self._file.write(before)
 
 
 class _ThroughFile(_Encoded):
