@@ -32,7 +32,7 @@ from .report import Report, Row
 from .settings import SENTENCES, Settings
 
 PART = "batch"
-VOICE = "slt"
+VOICE = "heart"
 WORKERS = 2
 
 

@@ -20,7 +20,7 @@ from .report import Report, Row
 from .settings import THREE_SECONDS, Settings
 
 PART = "cold"
-VOICE = "slt"
+VOICE = "heart"
 MOST_SECONDS = 3.5
 IMPORTED = ("vall_e_tts.command", "vall_e_tts.synthesis.scheduler", "vall_e_lm.decode", "vall_e_mini.networks")
 """What such a command imports besides torch; some more modules come while it loads and speaks."""

@@ -22,7 +22,7 @@ from .samplers import CHAIN, ROWS, TABLES, begun, built, histories, logits
 from .settings import CLOCKS, SENTENCES, Settings
 
 PART = "guards"
-VOICE = "slt"
+VOICE = "heart"
 MOST_OF_CHAIN = 2.0
 """Per cent of a chain's time that looking at what its members return may take."""
 MOST_OF_LISTENING = 20.0

@@ -26,7 +26,7 @@ from .report import Report, Row
 from .settings import THREE_SECONDS, Settings, Shape
 
 PART = "pipeline"
-VOICE = "slt"
+VOICE = "heart"
 KINDS = {"none": "float32", "int8": "int8", "int4": "int4"}
 MOST_FACTOR = {"int8": 1.6, "int4": 1.4}
 MOST_LOAD = 1.0

@@ -84,7 +84,7 @@ def tts(text: str) -> Answer:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.wav"
         with contextlib.redirect_stdout(io.StringIO()):
-            code = main(["tts", text, "--voice", "slt", "--seed", "1", "-o", str(out)])
+            code = main(["tts", text, "--voice", "heart", "--seed", "1", "-o", str(out)])
         if code != 0:
             raise SystemExit(code)
         record = json.loads(out.with_name("out.wav.json").read_text(encoding="utf-8"))

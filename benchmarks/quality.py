@@ -22,7 +22,7 @@ from .report import Report, Row
 from .settings import SENTENCES, Settings
 
 PART = "quality"
-VOICE, SEEDS = "slt", (1, 2, 3)
+VOICE, SEEDS = "heart", (1, 2, 3)
 ROUNDED = ("int8", "int4")
 PROMPT = 20
 """Frames of what was said that serve as the reference when opinions are asked."""

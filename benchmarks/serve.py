@@ -23,7 +23,7 @@ from .report import Report, Row
 from .settings import SENTENCES, Settings
 
 PART = "serve"
-VOICE = "slt"
+VOICE = "heart"
 MOST_MS = 30.0
 """What the way over HTTP may add to the first sound."""
 CLIENTS, STREAMS, WORKERS = 8, 4, 2

@@ -14,7 +14,7 @@ from .report import Report, Row
 from .settings import Settings
 
 PART = "voice"
-VOICE = "slt"
+VOICE = "heart"
 
 
 def run(settings: Settings, report: Report) -> None:

@@ -22,10 +22,10 @@ OWN = {"README.md.txt": "README.md", "init.py.txt": "$package/__init__.py", "tes
 """Templates and the files they become: those in `templates/common`, and those that every kind has in its own folder.
 What else lies there goes into the package. `py.typed`, which is empty, comes on top."""
 TRIALS = {
-    "sampler": 'vall-e tts "Hello there." --voice slt -o out.wav --sampler $name',
+    "sampler": 'vall-e tts "Hello there." --voice heart -o out.wav --sampler $name',
     "codec": "vall-e schema codec $name",
-    "phonemizer": 'vall-e tts "Bonan tagon." --voice slt -o out.wav --phonemizer $name --language eo',
-    "normalizer": 'vall-e tts "Tio kostas 3 €." --voice slt -o out.wav --language eo --normalizer $name',
+    "phonemizer": 'vall-e tts "Bonan tagon." --voice heart -o out.wav --phonemizer $name --language eo',
+    "normalizer": 'vall-e tts "Tio kostas 3 €." --voice heart -o out.wav --language eo --normalizer $name',
     "speller": "vall-e schema speller $name",
     "task": 'vall-e $name "Hello there."',
 }

@@ -62,7 +62,7 @@ class Report:
 class Batch:
     """Speech for many rows, as files in a folder. Running it again goes on where it was left.
 
-        batch = Batch([Row("a", "Hello."), Row("b", "And goodbye.")], "out", voice="slt", seed=1)
+        batch = Batch([Row("a", "Hello."), Row("b", "And goodbye.")], "out", voice="heart", seed=1)
         report = batch.run()
         print(report.results[0].out, report.results[0].seconds)
 

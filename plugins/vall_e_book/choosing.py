@@ -58,7 +58,7 @@ def with_voices(book: Book, given: Sequence[str]) -> Book:
     for each in given:
         number, equals, voice = each.partition("=")
         if not equals or not number.strip().isdecimal() or not voice.strip():
-            raise UsageError(f"not a chapter and a voice: {each!r}", try_="--chapter-voice 3=slt")
+            raise UsageError(f"not a chapter and a voice: {each!r}", try_="--chapter-voice 3=heart")
         at = int(number)
         if not 1 <= at <= len(chapters):
             raise UsageError(f"there is no chapter {at}", cause=f"the book has {len(chapters)}", try_="--list")

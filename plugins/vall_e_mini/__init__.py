@@ -18,7 +18,7 @@ DATA = Path(__file__).parent / "data"
 
 
 class MiniCodec(Codec):
-    """The embedded codec: 16 kHz, 6 codebooks of 512 entries, 31.25 frames per second (1.7 kbps). For speech only."""
+    """The embedded codec: 24 kHz, 8 codebooks of 1,024 entries, 40 frames per second (3.2 kbps). For speech only."""
 
     name = "mini"
 
@@ -30,7 +30,7 @@ class MiniCodec(Codec):
 
 
 class MiniModel(ModelSource):
-    """The embedded AR + NAR + STT model: English, trained on four synthetic voices."""
+    """The embedded AR + NAR + STT model: English, trained on the voices of Kokoro-82M."""
 
     name = "mini"
     title = "VALL-E mini, the embedded voice"
@@ -39,7 +39,7 @@ class MiniModel(ModelSource):
     languages = frozenset({"en"})
     tasks = frozenset({"tts"})
     listens = True
-    neutral_voice = "slt"
+    neutral_voice = "heart"
 
     def path(self, cache_dir: Path | None) -> Path | None:
         """The packaged checkpoint."""
@@ -55,32 +55,46 @@ class PackagedVoice(Voice):
         return DATA / f"{self.name}.wav"
 
 
-class Slt(PackagedVoice):
-    """A woman's voice, American (flite's slt)."""
+class Heart(PackagedVoice):
+    """A woman's voice, American (Kokoro's af_heart)."""
 
-    name = "slt"
+    name = "heart"
     transcript = "The train to the coast was late, so we sat in the sun and talked about our plans."
 
 
-class Rms(PackagedVoice):
-    """A man's voice, American (flite's rms)."""
+class Sarah(PackagedVoice):
+    """A woman's voice, American (Kokoro's af_sarah)."""
 
-    name = "rms"
+    name = "sarah"
+    transcript = "Her brother keeps two horses and a goat in the field behind the old school."
+
+
+class Isabella(PackagedVoice):
+    """A woman's voice, British (Kokoro's bf_isabella)."""
+
+    name = "isabella"
+    transcript = "It rained all through the night, but by breakfast the garden was warm and bright."
+
+
+class Michael(PackagedVoice):
+    """A man's voice, American (Kokoro's am_michael)."""
+
+    name = "michael"
     transcript = "On Friday we will meet at the office, look at the new house, and have a quiet dinner."
 
 
-class Awb(PackagedVoice):
-    """A man's voice, Scottish (flite's awb)."""
+class Puck(PackagedVoice):
+    """A man's voice, American (Kokoro's am_puck)."""
 
-    name = "awb"
-    transcript = "Nine people asked for bread and cheese, but there was only a jar of honey left."
-
-
-class Kal16(PackagedVoice):
-    """A man's voice, American and a little mechanical (flite's kal16)."""
-
-    name = "kal16"
+    name = "puck"
     transcript = "Turn left behind the church, follow the river for a mile, and ask for the white house on the hill."
+
+
+class Fable(PackagedVoice):
+    """A man's voice, British (Kokoro's bm_fable)."""
+
+    name = "fable"
+    transcript = "Nine people asked for bread and cheese, but there was only a jar of honey left."
 
 
 @hookimpl
@@ -98,4 +112,4 @@ def vall_e_models() -> Iterable[type[ModelSource]]:
 @hookimpl
 def vall_e_voices() -> Iterable[type[Voice]]:
     """The reference voices."""
-    return [Slt, Rms, Awb, Kal16]
+    return [Heart, Sarah, Isabella, Michael, Puck, Fable]

@@ -35,7 +35,7 @@ class Catalog:
         for each in mapped:
             name, equals, voice = each.partition("=")
             if not equals or not name.strip():
-                raise UsageError(f"--voice-map {each}: expected NAME=VOICE", try_="--voice-map alloy=slt")
+                raise UsageError(f"--voice-map {each}: expected NAME=VOICE", try_="--voice-map alloy=heart")
             self.aliases[name.strip().lower()] = voice.strip()
         for name, voice in self.aliases.items():
             if not self._known(voice):

@@ -78,7 +78,7 @@ def test_running_it_again_makes_nothing(batch: Callable[..., Batch], tmp_path: P
     "change",
     [
         {"text": "and so many"},
-        {"voice": "slt"},
+        {"voice": "heart"},
         {"settings": {"top_p": 0.8, "speed": 1.2}},
         {"settings": {"top_p": 0.9, "speed": 1.2, "seed": 1}},
         {"format": "flac"},

@@ -28,14 +28,14 @@ def rows(registry: Registry, tmp_path: Path) -> Callable[..., list[Row]]:
 
 def test_json_lines(rows: Callable[..., list[Row]], tmp_path: Path) -> None:
     first = {
-        "id": "a", "text": "Hello.", "voice": "slt", "language": "en", "seed": 3, "samplers": ["top-p:0.9"],
+        "id": "a", "text": "Hello.", "voice": "heart", "language": "en", "seed": 3, "samplers": ["top-p:0.9"],
         "nar_samplers": ["top-k:5"], "candidates": 2, "pause": 0.2, "speed": 1.1, "format": "flac", "out": "x/a.flac",
         "meta": {"mine": 1}, "top_p": None,
     }  # fmt: skip
     second = {"phonemes": "həloʊ", "ref": ["a.wav", "/b.wav"], "ref_text": "What it says."}
     one, other = rows("m.jsonl", "\ufeff" + json.dumps(first) + "\n\n" + json.dumps(second))
     assert one == Row(
-        "a", "Hello.", voice="slt", format="flac", out="x/a.flac", meta={"mine": 1}, line=1,
+        "a", "Hello.", voice="heart", format="flac", out="x/a.flac", meta={"mine": 1}, line=1,
         settings={
             "language": "en", "seed": 3, "candidates": 2, "pause": 0.2, "speed": 1.1, "sampler": ["top-p:0.9"],
             "nar_sampler": ["top-k:5"],

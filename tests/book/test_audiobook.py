@@ -126,13 +126,13 @@ def test_chapters_a_preview_and_a_folder(make: Callable[..., dict[str, Any]], bo
 def test_voices_of_chapters_and_of_quoted_speech(
     make: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    (tmp_path / "v.md").write_text("# One\n\nShe said “come here.”\n\n# Two\n\n[voice:slt] Away.\n\n[voice:] Back.\n")
-    flags = ["--quote-voice", "slt", "--chapter-voice", "1=awb"]
+    (tmp_path / "v.md").write_text("# One\n\nShe said “come here.”\n\n# Two\n\n[voice:heart] Away.\n\n[voice:] Back.\n")
+    flags = ["--quote-voice", "heart", "--chapter-voice", "1=fable"]
     make(tmp_path / "v.md", *flags, out="v.opus")
     records = [json.loads(each.read_text("utf-8")) for each in (tmp_path / "v.opus.work").rglob("*.flac.json")]
     voices = {each["text"]: each["arguments"]["voice"] for each in records}
     assert voices == {
-        "One": "awb", "She said": "awb", "“come here.”": "slt", "Two": "tim", "Away.": "slt", "Back.": "tim"
+        "One": "fable", "She said": "fable", "“come here.”": "heart", "Two": "tim", "Away.": "heart", "Back.": "tim"
     }
     told = make(tmp_path / "v.md", "--quote-voice", "nobody", out="w.opus", code=2)["err"]
     assert "chapter 1 (One), paragraph 2" in told and "nobody" in told

@@ -137,8 +137,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for package in ("faster_whisper", "speechmos", "resemblyzer"):  # `vall-e eval` as it is without the extra `judges`
         monkeypatch.setitem(sys.modules, package, None)
     (folder / "examples").mkdir(parents=True)
-    for name in ("ref", "a", "b", "examples/slt"):
-        shutil.copy(ROOT / "examples" / "slt.wav", folder / f"{name}.wav")
+    for name in ("ref", "a", "b", "examples/heart"):
+        shutil.copy(ROOT / "examples" / "heart.wav", folder / f"{name}.wav")
     (folder / "lines.txt").write_text("The first line.\n", "utf-8")
     shutil.copy(ROOT / "examples" / "alice.txt", folder / "examples" / "alice.txt")
     (folder / "lines.csv").write_text("id,text\none,Hello.\ntwo,And goodbye.\n", "utf-8")

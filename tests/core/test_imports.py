@@ -62,7 +62,7 @@ def test_the_public_names_are_all_there_and_import_no_torch_by_being_listed() ->
 @pytest.mark.slow
 def test_j5_nothing_under_the_gpl_is_imported_where_espeak_does_not_read(tmp_path: Path) -> None:
     """Speech from IPA and a transcription, with the plugin switched off."""
-    wav, out = ROOT / "examples" / "slt.wav", tmp_path / "out.wav"
+    wav, out = ROOT / "examples" / "heart.wav", tmp_path / "out.wav"
     speak = ["tts", "həlˈoʊ.", "--ref", str(wav), "--phonemizer", "ipa", "--seed", "1", "-o", str(out)]
     code = (
         "import os\nos.environ['VALL_E_DISABLE'] = 'espeak'\nfrom vall_e_core.cli import main\n"

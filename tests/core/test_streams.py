@@ -118,7 +118,7 @@ def run(environment: dict[str, str], *args: str) -> subprocess.CompletedProcess[
     )
 
 
-SPEAK = ("tts", "Yes.", "--voice", "slt", "--seed", "1", "--max-tries", "1", "--listen", "off")
+SPEAK = ("tts", "Yes.", "--voice", "heart", "--seed", "1", "--max-tries", "1", "--listen", "off")
 
 
 @pytest.mark.slow

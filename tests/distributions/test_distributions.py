@@ -79,9 +79,9 @@ def test_a_plugin_written_for_an_older_version_is_shown_with_the_reason(
     there = Venv(tmp_path / "venv", core_wheel, wheel)
     (record,) = [each for each in there.plugins() if each["name"] == "soft-cap"]
     assert record["status"] == "broken" and reason in str(record["error"])
-    done = there.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", "out.wav", "--sampler", "soft-cap")
+    done = there.run("vall-e", "tts", SENTENCE, "--voice", "heart", "-o", "out.wav", "--sampler", "soft-cap")
     assert done.returncode == 2 and "soft-cap" in done.stderr and "Traceback" not in done.stderr
-    assert there.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", "out.wav").returncode == 0
+    assert there.run("vall-e", "tts", SENTENCE, "--voice", "heart", "-o", "out.wav").returncode == 0
 
 
 def test_plugins_are_installed_beside_the_program_that_is_asked_to(core_wheel: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_every_first_party_plugin_is_found_and_works(with_third_party: Venv) -> 
 
 def test_the_module_is_the_program(with_third_party: Venv, tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
-    done = with_third_party.run("python", "-m", "vall_e", "tts", SENTENCE, "--voice", "slt", "-o", str(out))
+    done = with_third_party.run("python", "-m", "vall_e", "tts", SENTENCE, "--voice", "heart", "-o", str(out))
     assert done.returncode == 0 and out.stat().st_size > 10_000, done.stderr
     assert with_third_party.run("python", "-m", "vall_e", "tts").returncode == 2
     found = json.loads(with_third_party.run("vall-e", "doctor", "--json").stdout)
@@ -128,7 +128,7 @@ def test_a_third_party_sampler_is_found(with_third_party: Venv) -> None:
 def test_a_third_party_sampler_speaks_from_the_command_line(with_third_party: Venv, tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
     flags = ["--seed", "0", "--sampler", "soft-cap:20", "--sampler", "top-p:0.9"]
-    done = with_third_party.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
+    done = with_third_party.run("vall-e", "tts", SENTENCE, "--voice", "heart", "-o", str(out), *flags)
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 10_000
     record = json.loads(Path(f"{out}.json").read_text())
@@ -194,7 +194,7 @@ def test_features_of_each_kind_lift_out(tmp_path: Path) -> None:
 
     out = tmp_path / "out.wav"
     flags = ["--seed", "0", "--sampler", "top-p:0.9", "--phonemizer", "espeak"]
-    done = together.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
+    done = together.run("vall-e", "tts", SENTENCE, "--voice", "heart", "-o", str(out), *flags)
     assert done.returncode == 0, done.stderr
     record = json.loads(Path(f"{out}.json").read_text())
     assert record["codec"]["name"] == "mini" and record["samplers"]["ar"][0]["name"] == "top-p"

@@ -70,7 +70,7 @@ def test_a_sampler_is_on_the_record(written: tuple[Venv, Path], tmp_path: Path) 
     environment, _ = written
     out = tmp_path / "out.wav"
     flags = ["--seed", "0", "--sampler", "near-sampler"]
-    done = environment.run("vall-e", "tts", SENTENCE, "--voice", "slt", "-o", str(out), *flags)
+    done = environment.run("vall-e", "tts", SENTENCE, "--voice", "heart", "-o", str(out), *flags)
     assert done.returncode == 0, done.stderr
     record = json.loads(Path(f"{out}.json").read_text())
     assert record["samplers"]["ar"][0]["name"] == "near-sampler"

@@ -51,7 +51,7 @@ def test_it_is_for_a_gpu_and_for_weights_as_they_are(registry: Registry) -> None
 
 def test_the_command_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "out.wav")
-    assert main(["tts", "Hello.", "--voice", "slt", "--engine", "cuda-graph", "--device", "cpu", "-o", out]) == 2
+    assert main(["tts", "Hello.", "--voice", "heart", "--engine", "cuda-graph", "--device", "cpu", "-o", out]) == 2
     assert "cuda-graph runs on cuda, not cpu" in capsys.readouterr().err
 
 

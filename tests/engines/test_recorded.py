@@ -545,11 +545,11 @@ def test_what_a_user_asks_for(
     model = voice.loaded.model
     if "layer_skip" in asked:
         monkeypatch.setattr(model, "config", replace(model.config, layerskip=True))
-    expected = voice.synthesize(TEXT, voice="slt", seed=3, **asked)
+    expected = voice.synthesize(TEXT, voice="heart", seed=3, **asked)
     buckets(monkeypatch.setattr, 64, 8)
     recorder = Repeating()
     monkeypatch.setattr(model, "recorder", recorder)
-    found = voice.synthesize(TEXT, voice="slt", seed=3, **asked)
+    found = voice.synthesize(TEXT, voice="heart", seed=3, **asked)
     assert [part.codes.tolist() for part in found.parts] == [part.codes.tolist() for part in expected.parts]
     assert {line for line in recorder.said if says in line} == set(recorder.said) and bool(says) == bool(recorder.said)
     assert bool(recorder.repeats) != bool(says)
@@ -557,12 +557,12 @@ def test_what_a_user_asks_for(
 
 @pytest.mark.slow
 def test_a_stream_of_the_voice(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = list(voice.stream(LONG, voice="slt", seed=3))
+    pieces = list(voice.stream(LONG, voice="heart", seed=3))
     sound = torch.cat([torch.from_numpy(piece) for piece in pieces])
     buckets(monkeypatch.setattr, 64, 8)
     recorder = Repeating()
     monkeypatch.setattr(voice.loaded.model, "recorder", recorder)
-    again = list(voice.stream(LONG, voice="slt", seed=3))
+    again = list(voice.stream(LONG, voice="heart", seed=3))
     assert len(again) == len(pieces) > 2
     assert torch.allclose(torch.cat([torch.from_numpy(piece) for piece in again]), sound, atol=1e-4)
     assert recorder.repeats > 50 and recorder.said == []

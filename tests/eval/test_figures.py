@@ -108,7 +108,7 @@ def test_another_pace_keeps_the_pitch(voices: Voices, rate: float) -> None:
 
 
 def test_formants_move_without_the_pitch(voices: Voices) -> None:
-    recording, _ = voices["awb"]
+    recording, _ = voices["fable"]
     wave, rate = recording.wave, recording.sample_rate
     higher, smaller, formed = (
         Recording(bend(wave, rate), rate) for bend in (Bend(pitch=4), Bend(pitch=4, formant=0), Bend(formant=3))
@@ -143,16 +143,16 @@ def test_bends_are_read_as_they_are_written() -> None:
 
 
 def test_equal_recordings_have_no_distortion(voices: Voices) -> None:
-    wave = at_rate(voices["slt"][0])
+    wave = at_rate(voices["heart"][0])
     assert mel_cepstral_distortion(wave, wave) == pytest.approx(0.0, abs=1e-6)
     assert si_sdr(wave, wave) == 100.0
 
 
 def test_distortion_forgives_time_and_gain_but_not_sound(voices: Voices) -> None:
-    recording = voices["slt"][0]
+    recording = voices["heart"][0]
     wave = at_rate(recording)
     slower = at_rate(Recording(Bend(rate=0.9)(recording.wave, recording.sample_rate), recording.sample_rate))
-    other = at_rate(voices["rms"][0])
+    other = at_rate(voices["michael"][0])
     louder, stretched, foreign = (mel_cepstral_distortion(wave, each) for each in (3 * wave, slower, other))
     assert louder < 0.05 and louder < stretched < 0.5 * foreign
 

@@ -57,20 +57,20 @@ def test_a_sentence_is_told_from_all_others(sentences: SentenceJudge, voices: Vo
 def test_cut_and_reversed_recordings_are_caught(
     sentences: SentenceJudge, alignment: AlignmentJudge, voices: Voices
 ) -> None:
-    recording, said = voices["rms"]
+    recording, said = voices["michael"]
     for bad in (cut(recording, 0.7), backwards(recording)):
         assert sentences.judge(Judged(bad, said)).figures == {"identified": 0.0}
     for recording, said in voices.values():
         found = [alignment.judge(Judged(each, said)).figures for each in (recording, cut(recording, 0.7))]
         assert [each["ending"] for each in found] == [1.0, 0.0]
         assert found[0]["complete"] == 1.0
-    recording, said = voices["awb"]  # others are searched five times as long
+    recording, said = voices["fable"]  # others are searched five times as long
     assert alignment.judge(Judged(backwards(recording), said)).figures["complete"] == 0.0
 
 
 @pytest.mark.slow
 def test_alignment_tells_the_pace_and_what_is_left_at_the_end(alignment: AlignmentJudge, voices: Voices) -> None:
-    recording, said = voices["slt"]
+    recording, said = voices["heart"]
     rate = recording.sample_rate
     tail = replace(recording, wave=np.concatenate([recording.wave, 1e-4 * np.ones(rate, np.float32)]))
     slower = replace(recording, wave=Bend(rate=0.8)(recording.wave, rate))
@@ -87,7 +87,7 @@ def test_a_verdict_doesnt_depend_on_what_was_heard_before(sentences: SentenceJud
         sentences.hear(recording)
         return float(sentences.decoder.hyp().score)
 
-    clips = [voices["slt"][0], voices["awb"][0]]
+    clips = [voices["heart"][0], voices["fable"][0]]
     first = [score(each) for each in clips]
     assert [score(each) for each in clips[::-1]][::-1] == first
 
@@ -121,7 +121,7 @@ def test_each_voice_is_its_own_by_mfcc(voices: Voices) -> None:
 
 
 def test_pitch_is_held_against_the_reference(voices: Voices) -> None:
-    recording, _ = voices["rms"]
+    recording, _ = voices["michael"]
     rate = recording.sample_rate
     higher = replace(recording, wave=Bend(pitch=4)(recording.wave, rate))
     judge = PitchJudge(0.12)
@@ -154,7 +154,7 @@ def test_the_signal_tells_pauses_clipping_offset_and_hiss() -> None:
 
 def test_stoi_is_1_for_the_same_and_falls_with_noise(voices: Voices) -> None:
     judge = StoiJudge.of()
-    recording = voices["slt"][0]
+    recording = voices["heart"][0]
     hiss = np.random.default_rng(0).standard_normal(len(recording.wave)).astype(np.float32)
     noisy = replace(recording, wave=recording.wave + 0.1 * hiss)
     same, worse = (judge.judge(Judged(each, original=recording)).figures["stoi"] for each in (recording, noisy))
@@ -170,7 +170,7 @@ def test_judges_are_asked_only_where_they_can_tell(registry: Registry, voices: V
     judges, named = find_judges(registry, ["pitch:0.2", "signal"], frozenset({"reference"}))
     panel = Panel(judges, BuildContext(), named=named)
     assert [each["judge"] for each in panel.records()] == ["pitch:within=0.2", "signal"]
-    recording = voices["slt"][0]
+    recording = voices["heart"][0]
     assert "pitch.near" not in panel(Judged(recording)).figures
     assert panel(Judged(recording, reference=recording)).figures["pitch.near"] == 1.0
     assert panel.nothing("").figures["pitch.near"] == 0.0 and panel.nothing("").figures["pitch.off"] is None

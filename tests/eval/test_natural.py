@@ -103,7 +103,7 @@ def test_the_codec_tells_how_near_voices_stay(color: Panel, evaluate: Run) -> No
 
 @pytest.mark.slow
 def test_speech_has_similarities_by_the_cosine_as_it_is(color: Panel, evaluate: Run) -> None:
-    done = evaluate("tts", "--ref", "slt", "--ref", "rms", "-n", 1, "--judge", "speaker", "--json")
+    done = evaluate("tts", "--ref", "heart", "--ref", "michael", "-n", 1, "--judge", "speaker", "--json")
     assert done.code == 0, done.err
     figures = done.json()["figures"]
     assert {"speaker.own", "speaker.others", "speaker.abx", "speaker.nearest"} <= set(figures)
@@ -179,7 +179,7 @@ def test_spellings_that_say_the_same_count_as_the_same() -> None:
 @there("speechmos", "librosa", "requests", "onnxruntime")
 def test_noise_sounds_worse_than_speech(registry: Registry, voices: Voices) -> None:
     panel = Panel([registry.all(Judge)["dnsmos"]()], BuildContext(), named=True)
-    recording = voices["slt"][0]
+    recording = voices["heart"][0]
     hiss = np.random.default_rng(0).standard_normal(len(recording.wave)).astype(np.float32)
     noisy = replace(recording, wave=np.clip(recording.wave + 0.05 * hiss, -1, 1))
     figures = panel(Judged(noisy, original=recording)).figures
@@ -191,7 +191,7 @@ def test_noise_sounds_worse_than_speech(registry: Registry, voices: Voices) -> N
 @there("resemblyzer", "librosa", "webrtcvad")
 def test_halves_of_a_recording_are_one_voice(registry: Registry, voices: Voices) -> None:
     panel = Panel([registry.all(Judge)["speaker"]()], BuildContext(), named=True)
-    (one, _), (two, _) = voices["slt"], voices["rms"]
+    (one, _), (two, _) = voices["heart"], voices["michael"]
     half = len(one.wave) // 2
     first, last = (replace(one, wave=wave) for wave in (one.wave[:half], one.wave[half:]))
     own, other = (panel(Judged(first, reference=each)).figures["speaker.own"] for each in (last, two))

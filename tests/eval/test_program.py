@@ -31,7 +31,7 @@ from .conftest import Done, Run, Voices
 
 PNG = b"\x89PNG"
 QUICK = ("--judge", "pitch", "--no-pictures")
-SLICE = ("--ref", "slt", "--ref", "rms", "--bend", "none", "--bend", "rate=0.85", "-n", 2)
+SLICE = ("--ref", "heart", "--ref", "michael", "--bend", "none", "--bend", "rate=0.85", "-n", 2)
 
 
 def figures(report: Any) -> dict[str, float]:
@@ -81,8 +81,8 @@ def test_the_report_says_what_it_was_made_with(slice_: Path, kept: dict[str, Any
     assert report["bootstrap"] == {"interval": 0.95, "draws": 2000, "seed": 0}
     assert {each["judge"]: set(each["versions"]) for each in report["judges"]}["sentences"] == {"pocketsphinx"}
     assert {"torch", "numpy", "pocketsphinx", "vall-e"} <= set(report["environment"]["versions"])
-    assert report["references"]["rmsx0.85"]["rate"] == 0.85
-    assert {each["reference"] for each in report["items"]} == {"slt", "sltx0.85", "rms", "rmsx0.85"}
+    assert report["references"]["michaelx0.85"]["rate"] == 0.85
+    assert {each["reference"] for each in report["items"]} == {"heart", "heartx0.85", "michael", "michaelx0.85"}
     for each in report["figures"].values():
         for name, value in each["means"].items():
             assert value["low"] <= value["mean"] <= value["high"] and value["n"] <= (8 if name == "all" else 2)
@@ -135,13 +135,13 @@ def test_a_second_run_makes_nothing_again(
     assert again.code == 0, again.err
     after = again.json()
     assert {**kept["report"], "created": None} == {**after, "created": None}
-    fewer = evaluate("tts", "--ref", "slt", "-n", 1, "--no-pictures", "-o", slice_, "--json")
+    fewer = evaluate("tts", "--ref", "heart", "-n", 1, "--no-pictures", "-o", slice_, "--json")
     assert len(fewer.json()["items"]) == 1, "a part of what is done"
 
 
 @pytest.mark.slow
 def test_other_settings_are_refused_or_start_anew(evaluate: Run, tmp_path: Path) -> None:
-    one = ("--ref", "slt", "-n", 1, *QUICK, "-o", tmp_path / "run")
+    one = ("--ref", "heart", "-n", 1, *QUICK, "-o", tmp_path / "run")
     assert evaluate("tts", *one).code == 0
     other = evaluate("tts", *one, "--seed", 2)
     assert other.code == 2 and "they differ in options" in other.err
@@ -158,7 +158,7 @@ def test_other_settings_are_refused_or_start_anew(evaluate: Run, tmp_path: Path)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     evaluate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = ("--ref", "slt", "--ref", "rms", "-n", 1, *QUICK)
+    flags = ("--ref", "heart", "--ref", "michael", "-n", 1, *QUICK)
     speak, calls = VallE.speak, 0
 
     def interrupted(self: VallE, *args: Any, **settings: Any) -> Any:
@@ -171,14 +171,14 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(
     monkeypatch.setattr(VallE, "speak", interrupted)
     stopped = evaluate("tts", *flags, "-o", tmp_path / "run")
     assert stopped.code == 130 and "1 of 2 items are done" in stopped.err
-    assert [path.stem for path in (tmp_path / "run" / "items").glob("*.json")] == ["B01-slt"]
+    assert [path.stem for path in (tmp_path / "run" / "items").glob("*.json")] == ["B01-heart"]
     assert not (tmp_path / "run" / "report.json").exists()
-    (tmp_path / "run" / "items" / "B01-slt.json").write_text("{ half a rec")  # as a crash of the machine may leave it
+    (tmp_path / "run" / "items" / "B01-heart.json").write_text("{ half a rec")  # as a crash of the machine may leave it
     shutil.copytree(tmp_path / "run", tmp_path / "copy")
     whole = evaluate("tts", *flags, "-o", tmp_path / "run", "--json")
     assert whole.code == 0
     items = whole.json()["items"]
-    assert [each["id"] for each in items] == ["B01-slt", "B01-rms"] and not list(tmp_path.rglob("*.part"))
+    assert [each["id"] for each in items] == ["B01-heart", "B01-michael"] and not list(tmp_path.rglob("*.part"))
 
 
 # against a baseline
@@ -272,7 +272,7 @@ def test_the_ladder_loses_from_rung_to_rung(evaluate: Run, manifest: Path, tmp_p
     assert means["sentences.identified"]["codec"]["mean"] == 1
     assert means["distance.mcd"]["codec"]["mean"] < means["distance.mcd"]["nar"]["mean"]
     assert "tts" not in means["distance.mcd"], "speech from text isn't aligned with the recording"
-    names = {path.name.removeprefix("00001-slt.") for path in (tmp_path / "run" / "audio").iterdir()}
+    names = {path.name.removeprefix("00001-heart.") for path in (tmp_path / "run" / "audio").iterdir()}
     assert names == {"recording.wav", "codec.wav", "nar.wav", "tts.wav"}
 
 
@@ -280,7 +280,7 @@ def test_the_ladder_loses_from_rung_to_rung(evaluate: Run, manifest: Path, tmp_p
 def test_what_isnt_known_of_recordings_is_said(evaluate: Run, tmp_path: Path, registry: Registry) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()
-    shutil.copy(registry.get("voice", "slt")().audio_path(), folder / "a.wav")  # type: ignore[attr-defined]
+    shutil.copy(registry.get("voice", "heart")().audio_path(), folder / "a.wav")  # type: ignore[attr-defined]
     assert "there are no transcripts" in evaluate("stt", folder).err
     assert evaluate("ladder", folder).code == 3
     (folder / "a.txt").write_text("The train to the coast was late, so we sat in the sun and talked about our plans.")
@@ -338,7 +338,7 @@ def louder() -> Registry:
 
 @pytest.mark.slow
 def test_a_judge_may_come_from_another_plugin(evaluate: Run, louder: Registry) -> None:
-    flags = ("--ref", "slt", "--ref", "rms", "-n", 1, "--judge", "loudness:0.01", "--json")
+    flags = ("--ref", "heart", "--ref", "michael", "-n", 1, "--judge", "loudness:0.01", "--json")
     done = evaluate("tts", *flags, given=louder)
     assert done.code == 0, done.err
     report = done.json()
@@ -358,7 +358,7 @@ def test_without_the_extra_one_error_says_how_to_install_it(evaluate: Run, monke
     ("flags", "says"),
     [
         (("--ref", "nobody"), "neither a file nor a voice"), (("--bend", "pitch=99"), "can't bend"),
-        (("--list", "Z"), "no such list"), (("--ref", "slt", "--ref", "slt"), "two references are called slt"),
+        (("--list", "Z"), "no such list"), (("--ref", "heart", "--ref", "heart"), "two references are called heart"),
         (("--judge", "stoi"), "it needs: original"), (("--judge", "hearsay"), "no judge is called"),
         (("--sampler", "top-q"), "did you mean"),
     ],
@@ -370,10 +370,10 @@ def test_what_cant_be_meant_is_refused(evaluate: Run, flags: tuple[str, ...], sa
 
 @pytest.fixture
 def mine(loaded: VallE, voices: Voices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SavedVoice]:
-    """`mine("alice")`: the recording of rms, saved as one of the user's voices."""
+    """`mine("alice")`: the recording of michael, saved as one of the user's voices."""
     monkeypatch.setenv("VALL_E_VOICES", str(tmp_path / "voices"))
-    (sound, said), codec = voices["rms"], loaded.codec
-    clip = AudioClip(sound.wave, sound.sample_rate, "rms.wav", False, sound.sample_rate, 1, "WAV", "FLOAT")
+    (sound, said), codec = voices["michael"], loaded.codec
+    clip = AudioClip(sound.wave, sound.sample_rate, "michael.wav", False, sound.sample_rate, 1, "WAV", "FLOAT")
 
     def save(name: str, *, keep_audio: bool = False, code_books: str | None = None) -> SavedVoice:
         made = make_voice(codec, clip, text=said, keep_audio=keep_audio)
@@ -410,28 +410,28 @@ def test_a_saved_voice_is_a_reference(
 @pytest.mark.slow
 def test_streamed_speech_is_what_is_judged(evaluate: Run, loaded: VallE, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    done = evaluate("tts", "--ref", "slt", "-n", 1, *QUICK, "--stream", "-o", folder, "--json")
+    done = evaluate("tts", "--ref", "heart", "-n", 1, *QUICK, "--stream", "-o", folder, "--json")
     assert done.code == 0, done.err
     item = done.json()["items"][0]
-    streamed = np.concatenate(list(loaded.stream(item["text"], voice="slt", seed=1)))
+    streamed = np.concatenate(list(loaded.stream(item["text"], voice="heart", seed=1)))
     written = read_audio(folder / "audio" / f"{item['id']}.wav", sample_rate=16000).samples
     assert np.allclose(written, streamed, atol=1e-4)
-    assert not np.allclose(written, loaded.synthesize(item["text"], voice="slt", seed=1).wave, atol=1e-2)
-    assert "settings" in evaluate("tts", "--ref", "slt", "-n", 1, *QUICK, "-o", folder).err
+    assert not np.allclose(written, loaded.synthesize(item["text"], voice="heart", seed=1).wave, atol=1e-2)
+    assert "settings" in evaluate("tts", "--ref", "heart", "-n", 1, *QUICK, "-o", folder).err
 
 
 def test_a_saved_voice_sounds_like_its_recording_or_else_its_codes(
     mine: Callable[..., SavedVoice], loaded: VallE, registry: Registry, voices: Voices
 ) -> None:
     kept, bare = mine("kept", keep_audio=True), mine("bare")
-    recording = voices["rms"][0]
+    recording = voices["michael"][0]
 
     def never() -> CodecModel:
         raise AssertionError("the codec isn't needed")
 
     one = speaker_of(registry, "kept", 30.0, never)
     assert kept.audio is not None and np.array_equal(one.clip.samples, kept.audio.astype(np.float32) / 32768)
-    assert one.clip.sample_rate == recording.sample_rate and one.transcript == voices["rms"][1]
+    assert one.clip.sample_rate == recording.sample_rate and one.transcript == voices["michael"][1]
     two = speaker_of(registry, "bare", 1.0, lambda: loaded.codec)
     codes = torch.from_numpy(bare.codes[: math.ceil(loaded.codec.frame_rate)]).long()
     assert np.array_equal(two.clip.samples, loaded.codec.decode(codes).detach().float().reshape(-1).numpy())
@@ -448,7 +448,7 @@ def test_a_voice_of_another_codec_is_refused_before_the_model_is_looked_at(
 
 def test_the_default_references_stay_the_packaged_ones(mine: Callable[..., SavedVoice], registry: Registry) -> None:
     """A run without --ref means the same on every machine, whatever its user calls a voice."""
-    mine("slt")
+    mine("heart")
 
     def never() -> CodecModel:
         raise AssertionError("the codec isn't needed")
@@ -456,14 +456,14 @@ def test_the_default_references_stay_the_packaged_ones(mine: Callable[..., Saved
     found = speakers(registry, (), (), 30.0, never)
     assert {each.name for each in found} == set(registry.names("voice"))
     assert {each.origin for each in found} == {"voice"}
-    assert speaker_of(registry, "slt", 30.0, lambda: model_codec(registry, ModelOptions())).origin == "saved"
+    assert speaker_of(registry, "heart", 30.0, lambda: model_codec(registry, ModelOptions())).origin == "saved"
 
 
 @pytest.mark.slow
 def test_sentences_may_be_the_users_own(evaluate: Run, tmp_path: Path) -> None:
     own = tmp_path / "own.txt"
     own.write_text("The door is open.\nThe window is closed.\n")
-    done = evaluate("tts", "--sentences", own, "--ref", "slt", *QUICK, "--json")
+    done = evaluate("tts", "--sentences", own, "--ref", "heart", *QUICK, "--json")
     assert done.code == 0 and [each["text"] for each in done.json()["items"]] == own.read_text().splitlines()
     own.write_text("one\ttwo\n")
     assert evaluate("tts", "--sentences", own).code == 3

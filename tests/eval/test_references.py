@@ -90,12 +90,12 @@ def test_several_recordings_of_one_voice_are_one_reference(registry: Registry, p
 @pytest.mark.slow
 def test_speech_is_held_against_all_references_of_a_speaker(evaluate: Run, registry: Registry, tmp_path: Path) -> None:
     """Two packaged recordings under one speaker's name and one of another: columns are speakers."""
-    rows = [(str(registry.get("voice", name)().audio_path()), who) for name, who in (("slt", "a"), ("rms", "b"))]  # type: ignore[attr-defined]
+    rows = [(str(registry.get("voice", name)().audio_path()), who) for name, who in (("heart", "a"), ("michael", "b"))]  # type: ignore[attr-defined]
     (tmp_path / "refs.tsv").write_text("".join(f"{path}\t{who}\t\n" for path, who in rows), "utf-8")
     pair = f"{rows[0][0]};{rows[1][0]}"
     done = evaluate("tts", "--ref", tmp_path / "refs.tsv", "--ref", pair, "-n", 1, "--judge", "mfcc", "--json")
     assert done.code == 0, done.err
     report = done.json()
-    assert [each["speaker"] for each in report["items"]] == ["a", "b", "slt+rms"]
-    assert set(report["nearest"]["mfcc"]) == {"a", "b", "slt+rms"}
+    assert [each["speaker"] for each in report["items"]] == ["a", "b", "heart+michael"]
+    assert set(report["nearest"]["mfcc"]) == {"a", "b", "heart+michael"}
     assert report["figures"]["mfcc.nearest"]["means"]["all"]["n"] == 3

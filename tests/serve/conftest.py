@@ -160,7 +160,7 @@ def slow(registry: Registry, engine: VallE) -> Iterator[SlowEngine]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Tab]:
     """Chromium, whose microphone plays a recording; skipped where it isn't installed."""
-    with browsing(ROOT / "examples" / "slt.wav") as found:
+    with browsing(ROOT / "examples" / "heart.wav") as found:
         yield found
 
 

@@ -75,7 +75,7 @@ class Running:
         )
 
     def speak(self, text: str = "Hello there.", **fields: object) -> Answer:
-        return self.post("/v1/audio/speech", {"input": text, "voice": "slt", "response_format": "wav", **fields})
+        return self.post("/v1/audio/speech", {"input": text, "voice": "heart", "response_format": "wav", **fields})
 
     def send_form(self, path: str, parts: list[tuple[str, str | None, bytes]]) -> Answer:
         body, kind = form(parts)

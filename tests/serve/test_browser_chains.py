@@ -161,20 +161,20 @@ def test_equal_chains_are_not_compared(page: Tab) -> None:
 
 def test_history_stays_comes_back_with_its_settings_and_can_be_deleted(page: Tab) -> None:
     page.choose("#preset", "Steady")
-    page.click("[data-voice=kal16] input")
+    page.click("[data-voice=puck] input")
     page.fill("#seed", "5")
     page.speak(TEXT)
     length = page.facts()["Length"]
     page.until(lambda: page.all(".history li"))
     page.choose("#preset", "Lively")
-    page.click("[data-voice=slt] input")
+    page.click("[data-voice=heart] input")
     page.driver.refresh()
     page.until(lambda: page.all(".history li"))
     page.click(".history .grow button")
     page.until(lambda: page.facts().get("Length") == length)
     assert page.run("return document.querySelector('#text').value") == TEXT
     assert page.run("return document.querySelector('#seed').value") == "5"
-    assert page.run("return document.querySelector('[data-voice=kal16] input').checked")
+    assert page.run("return document.querySelector('[data-voice=puck] input').checked")
     assert chain(page) == ["top-p", "temperature"]
     page.click(".history .remove")
     page.until(lambda: not page.all(".history li"))

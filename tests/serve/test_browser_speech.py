@@ -20,7 +20,7 @@ from .conftest import SlowEngine
 from .running import Running, running
 
 pytestmark = pytest.mark.browser
-WAV = Path(__file__).parents[2] / "examples" / "slt.wav"
+WAV = Path(__file__).parents[2] / "examples" / "heart.wav"
 TEXT = "The birch canoe slid."
 
 
@@ -44,7 +44,7 @@ def test_text_is_previewed_and_spoken(page: Tab, served: Running) -> None:
     page.until(lambda: page.text("#progress").startswith("Done"))
     page.until(lambda: page.all("#sentences li"))
     found = page.facts()
-    assert float(found["Length"].split()[0]) > 0.5 and (found["Seed"], found["Voice"]) == ("1", "slt")
+    assert float(found["Length"].split()[0]) > 0.5 and (found["Seed"], found["Voice"]) == ("1", "heart")
     assert found["First sound"].endswith(" ms")
     assert painted(page, "#waveform") > 1 and painted(page, "#spectrogram") > 100
     assert page.texts("#sentences .sentence") == ["It costs five dollars."]

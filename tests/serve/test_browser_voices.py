@@ -14,21 +14,21 @@ from .browsing import Tab, made
 from .running import Running
 
 pytestmark = pytest.mark.browser
-WAV = Path(__file__).parents[2] / "examples" / "slt.wav"
+WAV = Path(__file__).parents[2] / "examples" / "heart.wav"
 TEXT = "The birch canoe slid."
 
 
 def test_voices_can_be_heard_and_chosen(page: Tab) -> None:
-    page.click("[data-voice=rms] button.icon")
-    page.until(lambda: page.find("[data-voice=rms] button.icon").get_attribute("aria-label") == "Pause rms")
-    page.click("[data-voice=slt] button.icon")  # one plays at a time
-    page.until(lambda: page.find("[data-voice=slt] button.icon").get_attribute("aria-label") == "Pause slt")
-    assert page.find("[data-voice=rms] button.icon").get_attribute("aria-label") == "Play rms"
-    page.click("[data-voice=awb] input")
+    page.click("[data-voice=michael] button.icon")
+    page.until(lambda: page.find("[data-voice=michael] button.icon").get_attribute("aria-label") == "Pause michael")
+    page.click("[data-voice=heart] button.icon")  # one plays at a time
+    page.until(lambda: page.find("[data-voice=heart] button.icon").get_attribute("aria-label") == "Pause heart")
+    assert page.find("[data-voice=michael] button.icon").get_attribute("aria-label") == "Play michael"
+    page.click("[data-voice=fable] input")
     page.speak(TEXT)
-    assert page.facts()["Voice"] == "awb" and "--voice awb" in page.command("Command line")
+    assert page.facts()["Voice"] == "fable" and "--voice fable" in page.command("Command line")
     page.driver.refresh()
-    page.until(lambda: page.run("return document.querySelector('[data-voice=awb] input')?.checked"))
+    page.until(lambda: page.run("return document.querySelector('[data-voice=fable] input')?.checked"))
 
 
 def test_an_openai_name_is_the_voice_that_it_stands_for_on_the_command_line(page: Tab, served: Running) -> None:

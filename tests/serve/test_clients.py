@@ -17,7 +17,7 @@ import soundfile
 from .running import Answer, Running, running
 
 ROOT = Path(__file__).parents[2]
-WAV = ROOT / "examples" / "slt.wav"
+WAV = ROOT / "examples" / "heart.wav"
 TEXT = "The birch canoe slid."
 
 # curl and ffprobe, where they are installed
@@ -143,13 +143,13 @@ def test_openai_speaks_whole(client: Any, served: Running, format: str) -> None:
 @pytest.mark.clients
 def test_openai_streams(client: Any, served: Running) -> None:
     with client.audio.speech.with_streaming_response.create(
-        model="gpt-4o-mini-tts", voice={"id": "slt"}, input=TEXT, response_format="pcm", extra_body={"seed": 3}
+        model="gpt-4o-mini-tts", voice={"id": "heart"}, input=TEXT, response_format="pcm", extra_body={"seed": 3}
     ) as response:
         pieces = list(response.iter_bytes())
         assert response.headers["x-valle-seed"] == "3"
     assert len(pieces) > 2 and b"".join(pieces) == served.speak(TEXT, response_format="pcm", seed=3).body
     with client.audio.speech.with_streaming_response.create(
-        model="tts-1", voice="slt", input=TEXT, stream_format="sse", response_format="pcm", extra_body={"seed": 3}
+        model="tts-1", voice="heart", input=TEXT, stream_format="sse", response_format="pcm", extra_body={"seed": 3}
     ) as response:
         events = [json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: ")]
     assert events[-1]["type"] == "speech.audio.done"
@@ -193,7 +193,7 @@ def test_openai_raises_its_own_errors(client: Any) -> None:
         ({"model": "gpt-9"}, openai.NotFoundError, "model"),
     ):  # fmt: skip
         with pytest.raises(kind) as caught:
-            client.audio.speech.create(**{"model": "tts-1", "voice": "slt", "input": TEXT, **wrong})
+            client.audio.speech.create(**{"model": "tts-1", "voice": "heart", "input": TEXT, **wrong})
         assert caught.value.param == param and caught.value.code and caught.value.type == "invalid_request_error"
 
 

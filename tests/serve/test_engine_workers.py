@@ -69,7 +69,7 @@ def test_recordings_go_there_too(many: Running) -> None:
     spoken = many.speak("Hello there.", seed=3).body
     heard = many.send_form("/v1/audio/transcriptions", [("file", "a.wav", spoken), ("model", None, b"whisper-1")])
     assert heard.status == 200 and heard.json["text"]
-    recording = many.get("/v1/audio/voices/slt/preview")
+    recording = many.get("/v1/audio/voices/heart/preview")
     assert recording.status == 200 and recording.body[:4] == b"RIFF"
     made = many.send_form(
         "/v1/audio/voices",

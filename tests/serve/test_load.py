@@ -23,7 +23,7 @@ from .running import Answer, Running, running
 
 def opened(served: Running, text: str, **fields: object) -> socket.socket:
     """A request that has been sent, and whose answer nobody has read."""
-    body = json.dumps({"input": text, "voice": "slt", "response_format": "wav", **fields}).encode()
+    body = json.dumps({"input": text, "voice": "heart", "response_format": "wav", **fields}).encode()
     head = "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     found = socket.create_connection(("127.0.0.1", served.port))
     found.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -159,7 +159,7 @@ def test_what_fails_after_the_first_byte_is_broken_off(registry: Registry, slow:
     with running(registry, lambda: slow) as served:
         for fields, last in ({"response_format": "pcm"}, b""), ({"stream_format": "sse"}, b"speech.audio.error"):
             connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
-            body = json.dumps({"input": "break it", "voice": "slt", "response_format": "pcm", **fields})
+            body = json.dumps({"input": "break it", "voice": "heart", "response_format": "pcm", **fields})
             connection.request("POST", "/v1/audio/speech", body, {"Content-Type": "application/json"})
             slow.release(1)
             response = connection.getresponse()

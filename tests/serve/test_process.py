@@ -55,7 +55,7 @@ def asked(port: int, path: str) -> int:
 def begun(port: int, text: str) -> Iterator[http.client.HTTPResponse]:
     """A response of which the head has arrived."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    body = json.dumps({"input": text, "voice": "slt", "response_format": "pcm"})
+    body = json.dumps({"input": text, "voice": "heart", "response_format": "pcm"})
     connection.request("POST", "/v1/audio/speech", body, {"Content-Type": "application/json"})
     with closing(connection), connection.getresponse() as response:
         yield response
@@ -157,7 +157,7 @@ def test_what_the_first_request_would_wait_for_is_done_before(
         assert worker.wait(60) and worker.failure is None
         assert len(trials) == 1, "how many rows round alike is tried once"
         ended = threading.Event()
-        request = SpeechRequest("Hello.", voice="slt", options=SpeechOptions(seed=1)).prepare(registry)
+        request = SpeechRequest("Hello.", voice="heart", options=SpeechOptions(seed=1)).prepare(registry)
         worker.submit(EngineJob(SpeechWork(request), unread=None), lambda _job: ended.set())
         assert ended.wait(60)
         assert len(trials) == 1

@@ -33,9 +33,9 @@ MOST_GROWTH, MOST_BYTES = 0.02, 20 << 20
 TEXTS = ("Hello there.", "Yes.", "One, two, three.", "Is it late?", "So it goes.")
 FORMATS = ("mp3", "wav", "pcm", "opus", "flac")
 WRONG: tuple[tuple[str, dict[str, object]], ...] = (
-    ("/v1/audio/speech", {"input": "Hello.", "voice": "nobody"}), ("/v1/audio/speech", {"input": "", "voice": "slt"}),
-    ("/v1/audio/speech", {"input": "Hello.", "voice": "slt", "samplers": ["no-such"]}),
-    ("/v1/audio/speech", {"input": "x" * 30_000, "voice": "slt"}), ("/v1/samplers/explain", {"samplers": [1]}),
+    ("/v1/audio/speech", {"input": "Hello.", "voice": "nobody"}), ("/v1/audio/speech", {"input": "", "voice": "heart"}),
+    ("/v1/audio/speech", {"input": "Hello.", "voice": "heart", "samplers": ["no-such"]}),
+    ("/v1/audio/speech", {"input": "x" * 30_000, "voice": "heart"}), ("/v1/samplers/explain", {"samplers": [1]}),
     ("/v1/audio/speech", {"input": "Hello.", "ref_audio": "data:audio/wav;base64,AAAA"}), ("/nowhere", {}),
 )  # fmt: skip
 
@@ -90,7 +90,7 @@ def send(
 
 def say(port: int, chance: random.Random, *, leave: bool = False) -> int:
     fields: dict[str, object] = {
-        "input": chance.choice(TEXTS) * (8 if leave else 1), "voice": chance.choice(("slt", "rms", "alloy")),
+        "input": chance.choice(TEXTS) * (8 if leave else 1), "voice": chance.choice(("heart", "michael", "alloy")),
         "response_format": "pcm" if leave else chance.choice(FORMATS), "seed": chance.randrange(10),
     }  # fmt: skip
     if chance.random() < 0.2:
@@ -117,7 +117,7 @@ def one_request(port: int, number: int, chance: random.Random) -> tuple[str, int
         body = json.dumps({"input": chance.choice(TEXTS), "lexicon": {"late": "early"}}).encode()
         return "preview", send(port, "POST", "/v1/audio/speech/preview", body)
     if number % 50 == 5:
-        recording = ("file", "a.wav", (ROOT / "examples" / "slt.wav").read_bytes())
+        recording = ("file", "a.wav", (ROOT / "examples" / "heart.wav").read_bytes())
         return "heard", send(port, "POST", "/v1/audio/transcriptions", *form([("model", None, b"tts-1"), recording]))
     return "said", say(port, chance)
 

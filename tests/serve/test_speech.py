@@ -67,7 +67,7 @@ def test_a_streamed_wav_says_that_its_length_is_unknown(served: Running) -> None
 @pytest.mark.slow
 def test_it_is_the_speech_of_the_engine_itself(served: Running, engine: VallE) -> None:
     samples, rate = soundfile.read(io.BytesIO(served.speak(TEXT, seed=5, samplers=["top-p:0.8"]).body), dtype="int16")
-    made = engine.synthesize(TEXT, voice="slt", seed=5, ar=["top-p:0.8"])
+    made = engine.synthesize(TEXT, voice="heart", seed=5, ar=["top-p:0.8"])
     assert rate == made.sample_rate
     assert np.array_equal(samples, np.round(np.clip(made.wave, -1, 1) * 32767).astype(np.int16))
 
@@ -115,7 +115,7 @@ def test_speed_sample_rate_and_candidates(served: Running) -> None:
 
 @pytest.mark.slow
 def test_a_recording_in_the_request_is_the_voice(served: Running) -> None:
-    data = base64.b64encode((ROOT / "examples" / "slt.wav").read_bytes()).decode()
+    data = base64.b64encode((ROOT / "examples" / "heart.wav").read_bytes()).decode()
     body = {"input": TEXT, "ref_audio": f"data:audio/wav;base64,{data}", "seed": 3, "response_format": "wav"}
     answer = served.post("/v1/audio/speech", body)
     assert answer.status == 200 and seconds(answer.body) > 0.8
@@ -136,7 +136,7 @@ def test_words_are_said_as_the_lexicon_of_the_request_says(served: Running) -> N
 
 
 def test_voices_may_be_objects_and_unknown_fields_are_named(served: Running) -> None:
-    answer = served.speak(TEXT, seed=3, voice={"id": "slt"}, instructions="Be kind.", lang_code="a")
+    answer = served.speak(TEXT, seed=3, voice={"id": "heart"}, instructions="Be kind.", lang_code="a")
     assert answer.status == 200
     assert answer.headers["x-valle-ignored"] == "instructions, lang_code"
 
@@ -168,7 +168,7 @@ def test_records_hold_no_path_of_the_server(served: Running) -> None:
         ({"samplers": "top-p:0.9"}, "samplers"), ({"samplers": ["top-q"]}, "samplers"),
         ({"samplers": ["top-p:7"]}, "samplers"), ({"samplers": {"stt": []}}, "samplers"),
         ({"samplers": ["temperature:1"] * 40}, "samplers"), ({"samplers": [None]}, "samplers"),
-        ({"voice": None}, "voice"), ({"voice": "nobody"}, "voice"), ({"voice": {"name": "slt"}}, "voice"),
+        ({"voice": None}, "voice"), ({"voice": "nobody"}, "voice"), ({"voice": {"name": "heart"}}, "voice"),
         ({"delivery": "slow"}, "delivery"), ({"ref_audio": "data:,"}, "ref_audio"),
         ({"lexicon": "gif: jif"}, "lexicon"), ({"lexicon": {"gif": 5}}, "lexicon"),
         ({"lexicon": {"gif": ""}}, "lexicon"), ({"lexicon": {"...": "dots"}}, "lexicon"),
@@ -182,7 +182,7 @@ def test_what_can_t_be_meant_is_a_400_that_names_the_field(
     served: Running, fields: dict[str, object], param: str
 ) -> None:
     answer = served.speak(**{"text": TEXT, **fields}) if "input" not in fields else served.post(
-        "/v1/audio/speech", {"voice": "slt", **fields}
+        "/v1/audio/speech", {"voice": "heart", **fields}
     )  # fmt: skip
     assert answer.status == 400
     assert answer.error["param"] == param and answer.error["type"] == "invalid_request_error"

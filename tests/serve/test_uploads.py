@@ -20,7 +20,7 @@ from vall_e_voices import VoiceFolder
 from .running import Answer, Running, running
 
 ROOT = Path(__file__).parents[2]
-WAV = (ROOT / "examples" / "slt.wav").read_bytes()
+WAV = (ROOT / "examples" / "heart.wav").read_bytes()
 Parts = list[tuple[str, str | None, bytes]]
 HOSTILE = (
     "../x", "/etc/passwd", "C:\\x", "a\0b", "%2e%2e", "x" * 300, "․․/x", "con", ".hidden", "a/b", "..", "~root", "-x",
@@ -56,7 +56,7 @@ def test_a_voice_is_made_listed_spoken_with_heard_and_removed(
     listed = served.get("/v1/audio/voices").json
     assert listed["data"] == listed["voices"]
     assert [each["id"] for each in listed["uploaded_voices"]] == ["mine"]
-    assert {"slt", "alloy", "mine"} <= set(served.get("/v1/audio/voices?legacy=true").json["voices"])
+    assert {"heart", "alloy", "mine"} <= set(served.get("/v1/audio/voices?legacy=true").json["voices"])
     spoken = served.speak("Hello there.", voice="mine", seed=1)
     samples, _ = soundfile.read(io.BytesIO(spoken.body), dtype="int16")
     made = engine.synthesize("Hello there.", voice="mine", seed=1).wave
@@ -82,7 +82,7 @@ def test_a_taken_name_is_a_409_unless_it_may_be_replaced(served: Running, voices
     assert (voices_folder / "mine.safetensors").read_bytes() == before
     assert add(served, overwrite="true", language="de").status == 200
     assert VoiceFolder().read("mine").language == "de"
-    for name in ("slt", "alloy"):
+    for name in ("heart", "alloy"):
         assert add(served, name, overwrite="true").status == 409
 
 

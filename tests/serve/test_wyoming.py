@@ -43,8 +43,8 @@ from vall_e_tts import VallE
 from .running import Running, running
 
 ADDRESS = "tcp://127.0.0.1:0"
-WAV = (Path(__file__).parents[2] / "examples" / "slt.wav").read_bytes()
-SLT = SynthesizeVoice(name="slt")
+WAV = (Path(__file__).parents[2] / "examples" / "heart.wav").read_bytes()
+HEART = SynthesizeVoice(name="heart")
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +118,9 @@ def test_it_tells_its_voices_and_that_text_may_come_in_pieces(house: Running) ->
     info = talk(house, told)
     (program,) = info.tts
     assert program.installed and program.supports_synthesize_streaming
-    assert {"slt", "rms"} <= {voice.name for voice in program.voices}
+    assert {"heart", "michael"} <= {voice.name for voice in program.voices}
     assert "alloy" not in {voice.name for voice in program.voices}
-    packaged = [voice for voice in program.voices if voice.name in ("slt", "rms")]
+    packaged = [voice for voice in program.voices if voice.name in ("heart", "michael")]
     assert all(voice.installed and voice.languages == ["en"] for voice in packaged)
     (listener,) = info.asr
     assert listener.installed and [each.languages for each in listener.models] == [["en"]]
@@ -141,7 +141,7 @@ def test_a_recording_in_chunks_becomes_its_words(house: Running, engine: VallE) 
 
     async def say(client: AsyncTcpClient) -> list[Event]:
         first = await transcribed(client, WAV)
-        await client.write_event(Synthesize("Hello.", voice=SLT).event())
+        await client.write_event(Synthesize("Hello.", voice=HEART).event())
         return [*first, *await heard(client, "audio-stop"), *await transcribed(client, WAV)]
 
     events = talk(house, say)
@@ -189,7 +189,7 @@ def test_a_text_sounds_as_it_does_over_http(house: Running) -> None:
     text = "Good morning. The kettle is on."
 
     async def say(client: AsyncTcpClient) -> list[Event]:
-        await client.write_event(Synthesize(text, voice=SLT).event())
+        await client.write_event(Synthesize(text, voice=HEART).event())
         return await heard(client, "audio-stop")
 
     ours = sound(talk(house, say))
@@ -202,10 +202,10 @@ def test_a_stream_in_pieces_of_three_characters_is_the_sentences_one_by_one(hous
     text = "Good morning. The kettle is on."
 
     async def say(client: AsyncTcpClient) -> list[Event]:
-        await client.write_event(SynthesizeStart(voice=SLT).event())
+        await client.write_event(SynthesizeStart(voice=HEART).event())
         for at in range(0, len(text), 3):
             await client.write_event(SynthesizeChunk(text[at : at + 3]).event())
-        await client.write_event(Synthesize(text, voice=SLT).event())  # what older servers wait for
+        await client.write_event(Synthesize(text, voice=HEART).event())  # what older servers wait for
         await client.write_event(SynthesizeStop().event())
         return await heard(client, "synthesize-stopped")
 
@@ -218,7 +218,7 @@ def test_a_stream_in_pieces_of_three_characters_is_the_sentences_one_by_one(hous
 @pytest.mark.slow
 def test_a_whole_sentence_is_heard_before_the_text_has_ended(house: Running) -> None:
     async def say(client: AsyncTcpClient) -> tuple[str, list[Event]]:
-        await client.write_event(SynthesizeStart(voice=SLT).event())
+        await client.write_event(SynthesizeStart(voice=HEART).event())
         await client.write_event(SynthesizeChunk("Good morning. And no").event())
         first = await heard(client, "audio-chunk")
         await client.write_event(SynthesizeChunk("w the news.").event())
@@ -235,7 +235,7 @@ def test_a_connection_serves_several_speeches_and_tells_that_it_lives(house: Run
     async def say(client: AsyncTcpClient) -> tuple[list[bytes], str]:
         made = []
         for _ in range(2):
-            await client.write_event(Synthesize("Hello.", voice=SLT).event())
+            await client.write_event(Synthesize("Hello.", voice=HEART).event())
             made.append(sound(await heard(client, "audio-stop")))
         await client.write_event(Ping(text="there?").event())
         event = await client.read_event()
@@ -272,7 +272,7 @@ def test_ssml_in_pieces_is_read_when_it_is_whole(house: Running) -> None:
     text = '<speak>Good morning. <break time="200ms"/> The kettle is on.</speak>'
 
     async def say(client: AsyncTcpClient) -> list[Event]:
-        await client.write_event(SynthesizeStart(voice=SLT, text_format="ssml").event())
+        await client.write_event(SynthesizeStart(voice=HEART, text_format="ssml").event())
         for at in range(0, len(text), 7):
             await client.write_event(SynthesizeChunk(text[at : at + 7]).event())
         await client.write_event(SynthesizeStop().event())
@@ -285,7 +285,7 @@ def test_a_client_that_leaves_frees_the_engine(registry: Registry, slow: Any) ->
     with running(registry, lambda: slow, wyoming=ADDRESS) as house:
 
         async def leave(client: AsyncTcpClient) -> None:
-            await client.write_event(Synthesize("Good morning. " * 20, voice=SLT).event())
+            await client.write_event(Synthesize("Good morning. " * 20, voice=HEART).event())
             while house.server.admission.running == 0:
                 await asyncio.sleep(0.005)
 
@@ -301,7 +301,7 @@ def test_a_client_that_never_reads_does_not_hold_up_the_end(registry: Registry, 
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         with running(registry, lambda: slow, wyoming=ADDRESS) as house:
             plain.connect(("127.0.0.1", house.wyoming))
-            said = Synthesize("Good morning.", voice=SLT).event()
+            said = Synthesize("Good morning.", voice=HEART).event()
             plain.sendall(json.dumps({"type": said.type, "data": said.data}).encode() + b"\n")
             slow.release(2_000)
             house.wait(lambda: house.server.admission.running == 1)

@@ -91,7 +91,7 @@ def test_what_is_no_recording_or_voice_is_said(engine: VallE, reference: Path) -
             engine.transcribe(file)
     assert caught.value.try_ == "file.seek(0) before"
     with pytest.raises(TypeError, match="give its name"):
-        engine.synthesize(TEXT, voice=Path("slt"), **SETTINGS)  # type: ignore[arg-type]
+        engine.synthesize(TEXT, voice=Path("heart"), **SETTINGS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [5, 2.5, {"a": 1}, object()])

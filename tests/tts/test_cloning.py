@@ -26,7 +26,7 @@ def engine() -> VallE:
 
 def bent(factor: float) -> tuple[np.ndarray[Any, Any], int]:
     """A packaged voice, played slower: lower and longer, as nobody sounds that the embedded voice knows."""
-    samples, rate = soundfile.read(Path(__file__).parents[2] / "examples" / "slt.wav", dtype="float32")
+    samples, rate = soundfile.read(Path(__file__).parents[2] / "examples" / "heart.wav", dtype="float32")
     return resample(samples, round(rate * factor), rate), rate
 
 
@@ -41,7 +41,7 @@ def test_level_0_is_taken_from_a_neutral_prompt_where_the_reference_leads_nowher
     assert [each["verdict"] for each in part["attempts"]] == ["lost", "lost", "ok"]
     again = engine.synthesize(TEXT, strange, seed=1).record["parts"][0]
     assert again["codes_sha256"] == part["codes_sha256"]
-    in_its_voice = engine.synthesize(TEXT, voice="slt", seed=part["seed"], listen="off").parts[0]
+    in_its_voice = engine.synthesize(TEXT, voice="heart", seed=part["seed"], listen="off").parts[0]
     spoken = speech.parts[0]
     frames = min(len(in_its_voice.codes), len(spoken.codes))
     assert frames and not np.array_equal(in_its_voice.codes[:frames, 1], spoken.codes[:frames, 1]), "its own levels"
@@ -49,18 +49,18 @@ def test_level_0_is_taken_from_a_neutral_prompt_where_the_reference_leads_nowher
 
 @pytest.mark.slow
 def test_a_voice_of_a_plugin_is_tried_as_ever(engine: VallE) -> None:
-    assert engine.synthesize(TEXT, voice="slt", seed=1).record["parts"][0]["rung"] == "as asked"
+    assert engine.synthesize(TEXT, voice="heart", seed=1).record["parts"][0]["rung"] == "as asked"
 
 
 @pytest.mark.slow
 def test_the_record_tells_how_like_the_reference_it_sounds(engine: VallE) -> None:
-    own = engine.synthesize(TEXT, Path(__file__).parents[2] / "examples" / "slt.wav", seed=1)
+    own = engine.synthesize(TEXT, Path(__file__).parents[2] / "examples" / "heart.wav", seed=1)
     assert own.record["likeness"] > 0.6 and not any("sounds little like" in each for each in own.warnings)
     strange = engine.synthesize(TEXT, bent(0.75), seed=1)
     assert strange.record["likeness"] < 0.4
     assert any("sounds little like the recording: likeness" in each for each in strange.record["warnings"])
-    assert engine.synthesize(TEXT, voice="slt", seed=1).record["likeness"] is None
-    saved = make_voice(engine.codec, Path(__file__).parents[2] / "examples" / "slt.wav")
+    assert engine.synthesize(TEXT, voice="heart", seed=1).record["likeness"] is None
+    saved = make_voice(engine.codec, Path(__file__).parents[2] / "examples" / "heart.wav")
     assert engine.synthesize(TEXT, voice=saved, seed=1).record["likeness"] > 0.6
 
 

@@ -30,5 +30,5 @@ def test_a_sentence_reaches_the_model_in_few_steps(tmp_path: Path, monkeypatch: 
         raise _Seen
 
     monkeypatch.setattr(vall_e_lm.model.base.BaseModel, "forward", forward)
-    main(["tts", "Hello there.", "--voice", "slt", "-o", str(tmp_path / "out.wav"), "--engine", "eager"])
+    main(["tts", "Hello there.", "--voice", "heart", "-o", str(tmp_path / "out.wav"), "--engine", "eager"])
     assert 0 < len(found) <= DEEPEST, "\n".join(found)

@@ -43,7 +43,7 @@ def test_a_short_text_with_a_letter_misheard_has_lost_nothing() -> None:
 
 @pytest.mark.slow
 def test_the_model_hears_what_was_cut_away(voice: VallE) -> None:
-    part = voice.synthesize(TEXT, voice="slt", seed=1, max_tries=1, listen="off").parts[0]
+    part = voice.synthesize(TEXT, voice="heart", seed=1, max_tries=1, listen="off").parts[0]
     assert voice.loaded.tokenizer is not None
     ids = voice.loaded.tokenizer.encode(part.phonemes)
     third = len(part.codes) // 3
@@ -58,8 +58,8 @@ def test_the_model_hears_what_was_cut_away(voice: VallE) -> None:
 
 @pytest.mark.slow
 def test_a_take_that_lost_its_half_is_made_again(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = voice.synthesize(TEXT, voice="slt", seed=1, listen="off")
-    good = voice.synthesize(TEXT, voice="slt", seed=1)
+    plain = voice.synthesize(TEXT, voice="heart", seed=1, listen="off")
+    good = voice.synthesize(TEXT, voice="heart", seed=1)
     assert good.parts[0].codes.tolist() == plain.parts[0].codes.tolist()
     assert good.record["listen"] == {"on": True, "why_not": None} and good.record["timings"]["listen"] > 0
 
@@ -70,7 +70,7 @@ def test_a_take_that_lost_its_half_is_made_again(voice: VallE, monkeypatch: pyte
 
     calls: list[int] = []
     monkeypatch.setattr(work, "hear_codes", first_is_half)
-    again = voice.synthesize(TEXT, voice="slt", seed=1)
+    again = voice.synthesize(TEXT, voice="heart", seed=1)
     part = again.record["parts"][0]
     assert part["tries"] == 2 and part["verdict"] == "ok" and part["seed"] != 1
     assert [each["verdict"] for each in part["attempts"]] == ["lost", "ok"]
@@ -79,9 +79,9 @@ def test_a_take_that_lost_its_half_is_made_again(voice: VallE, monkeypatch: pyte
 
 @pytest.mark.slow
 def test_it_is_left_out_where_it_means_nothing_and_the_record_says_why(voice: VallE) -> None:
-    assert voice.synthesize("hi", voice="slt", listen="off").record["listen"]["why_not"] == "--listen off"
-    assert "learn de" in voice.synthesize("ja", voice="slt", language="de", unk="skip").record["listen"]["why_not"]
-    few = voice.synthesize("hi", voice="slt", max_nar_levels=1).record["listen"]["why_not"]
+    assert voice.synthesize("hi", voice="heart", listen="off").record["listen"]["why_not"] == "--listen off"
+    assert "learn de" in voice.synthesize("ja", voice="heart", language="de", unk="skip").record["listen"]["why_not"]
+    few = voice.synthesize("hi", voice="heart", max_nar_levels=1).record["listen"]["why_not"]
     assert few == "not all levels are made"
 
 
@@ -96,7 +96,7 @@ def test_a_model_that_nothing_is_known_of_listens_only_if_told(tts: Any, make_mo
 def test_a_stream_says_that_it_does_not_listen(voice: VallE, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(voice, "notify", said.append)
-    with voice.stream("hello there", voice="slt", seed=1) as stream:
+    with voice.stream("hello there", voice="heart", seed=1) as stream:
         for _ in stream:
             pass
     assert stream.record["listen"]["why_not"] == "what has been heard can't be made again (--stream)"
@@ -135,4 +135,4 @@ def test_listen_on_and_no_such_model_is_a_usage_error(voice: VallE, monkeypatch:
     config = replace(voice.loaded.config, capabilities=voice.loaded.config.capabilities - {"stt"})
     monkeypatch.setattr(voice, "loaded", replace(voice.loaded, config=config))
     with pytest.raises(UsageError, match="--listen on"):
-        voice.synthesize("hi", voice="slt", listen="on")
+        voice.synthesize("hi", voice="heart", listen="on")

@@ -83,7 +83,7 @@ def test_c6_no_library_counts_its_users(tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path / "home"), "VALL_E_HOME": str(tmp_path / "cache")}
     environment.pop("ORT_DISABLE_TELEMETRY", None)
     (tmp_path / "home").mkdir()
-    command = [sys.executable, "-m", "vall_e_core", "tts", "Hi.", "--voice", "slt", "--engine", "onnx"]
+    command = [sys.executable, "-m", "vall_e_core", "tts", "Hi.", "--voice", "heart", "--engine", "onnx"]
     out = str(tmp_path / "out.wav")
     subprocess.run([*command, "--device", "cpu", "-q", "-o", out], env=environment, check=True)
     assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []

@@ -244,7 +244,7 @@ def test_a_voice_that_fails_is_listed_as_broken_beside_the_others(
     assert main(["voices", "list", "--json"], registry=failing) == 0
     captured = capfd.readouterr()
     found = {each["name"]: each for each in json.loads(captured.out)}
-    assert found["slt"]["error"] is None and found["slt"]["seconds"] > 1
+    assert found["heart"]["error"] is None and found["heart"]["seconds"] > 1
     broken = {name for name, each in found.items() if each["error"] is not None}
     assert broken == {"voice-raise", "voice-exit", "voice-generator"}
     assert all("vall-e-failing" in found[name]["plugin"] for name in broken)
@@ -271,7 +271,7 @@ def test_a_voice_without_a_place_is_its_plugins_failure_too(capfd: pytest.Captur
     registry.register(Plugin(), name="empty", distribution="vall-e-empty")
     assert main(["voices", "list"], registry=registry) == 0
     captured = capfd.readouterr()
-    assert "slt" in captured.out and "vall-e-empty" in captured.err
+    assert "heart" in captured.out and "vall-e-empty" in captured.err
 
 
 PYTHON = [case for case in CASES if "detect" not in case]

@@ -74,7 +74,7 @@ class Ended:
 
 
 def speech(registry: Registry, text: str, seed: int = 1, early: bool = False) -> SpeechWork:
-    request = SpeechRequest(text, voice="slt", options=SpeechOptions(seed=seed)).prepare(registry)
+    request = SpeechRequest(text, voice="heart", options=SpeechOptions(seed=seed)).prepare(registry)
     return SpeechWork(request, early=early, keep_parts=True)
 
 
@@ -118,7 +118,7 @@ def until(true: Any, seconds: float = 120.0) -> None:
 
 def test_what_processes_speak_is_what_one_thread_speaks(two: Processes, plugins: Registry) -> None:
     assert two.engine is not None
-    alone = [two.engine.synthesize(text, voice="slt", seed=n) for n, text in enumerate(TEXTS)]
+    alone = [two.engine.synthesize(text, voice="heart", seed=n) for n, text in enumerate(TEXTS)]
     jobs = [Ended(two, speech(plugins, text, n)) for n, text in enumerate(TEXTS)]
     assert two.busy
     for one, job in zip(alone, jobs, strict=True):
@@ -159,7 +159,7 @@ def test_jobs_of_a_killed_process_are_done_once_more(two: Processes, plugins: Re
     os.kill(lost, signal.SIGKILL)
     assert two.engine is not None
     for n, (text, job) in enumerate(zip(TEXTS, jobs, strict=True)):
-        np.testing.assert_array_equal(job.wave(), two.engine.synthesize(text, voice="slt", seed=n).wave)
+        np.testing.assert_array_equal(job.wave(), two.engine.synthesize(text, voice="heart", seed=n).wave)
     until(lambda: len(two.pids) == 2)
     assert len(before & set(two.pids)) == 1 and two.ready
 
@@ -185,7 +185,7 @@ def test_speech_that_is_read_as_a_whole_is_made_again_from_its_beginning(two: Pr
     assert job.job.read() == [] and not job.job.finished, "nobody hears a part of it"
     os.kill(busy.pid, signal.SIGKILL)
     assert two.engine is not None
-    np.testing.assert_array_equal(job.wave(), two.engine.synthesize(text, voice="slt", seed=1).wave)
+    np.testing.assert_array_equal(job.wave(), two.engine.synthesize(text, voice="heart", seed=1).wave)
     until(lambda: len(two.pids) == 2)
 
 

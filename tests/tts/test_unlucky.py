@@ -95,11 +95,11 @@ def test_a_pickle_that_unpacks_to_more_than_the_file_is_refused(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("args", "code", "says"),
     [
-        (("--voice", "slt", "--seed", "-1"), 2, "without --seed, one is chosen"),
+        (("--voice", "heart", "--seed", "-1"), 2, "without --seed, one is chosen"),
         (("--ref", "{wav}", "--input-prompt-prefix"), 2, "--ref-text TEXT"),
         (("--ref", "{wav}", "--task", "ns"), 2, "wasn't trained for the task ns"),
         (("--ref", "{wav}", "--task", "sr"), 2, "wasn't trained for the task sr"),
-        (("--voice", "slt", "--phonemizer", "ipa"), 3, "--ref-text with the reference's IPA"),
+        (("--voice", "heart", "--phonemizer", "ipa"), 3, "--ref-text with the reference's IPA"),
     ],
 )
 def test_what_cannot_be_meant_is_said_before_any_work(
@@ -115,7 +115,7 @@ def test_what_cannot_be_meant_is_said_before_any_work(
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr(VallE, "load", load)
-    wav = Path(__file__).parents[2] / "examples" / "slt.wav"
+    wav = Path(__file__).parents[2] / "examples" / "heart.wav"
     said = io.StringIO()
     with redirect_stderr(said):
         found = main(["tts", "hə", *(each.format(wav=wav) for each in args), "-o", str(tmp_path / "out.wav")])
@@ -128,7 +128,7 @@ def test_what_cannot_be_meant_is_said_before_any_work(
 @pytest.mark.parametrize(("limit", "code", "says"), [("-v 500000", 5, "out of memory"), ("-f 8", 3, "can't write")])
 def test_limits_of_the_shell_end_in_their_exit_code(limit: str, code: int, says: str, tmp_path: Path) -> None:
     command = (
-        f"ulimit {limit}; exec {sys.executable} -m vall_e_core tts 'Hello there.' --voice slt --seed 1 --listen off "
+        f"ulimit {limit}; exec {sys.executable} -m vall_e_core tts 'Hello there.' --voice heart --seed 1 --listen off "
         f"-o {tmp_path / 'out.wav'}"
     )
     done = subprocess.run(

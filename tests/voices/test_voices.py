@@ -273,7 +273,7 @@ def test_list_and_show_tell_of_own_packaged_and_damaged_voices(cli: Any, add: An
     (folder / "bad.safetensors").write_bytes(b"nothing")
     (folder / "other.txt").write_text("not one")
     found = {each["name"]: each for each in cli("voices", "list", "--json").json()}
-    assert {"alice", "bad", "tim", "slt"} <= set(found) and "other" not in found
+    assert {"alice", "bad", "tim", "heart"} <= set(found) and "other" not in found
     assert found["alice"]["kind"] == "own" and found["alice"]["seconds"] == 2.0 and found["alice"]["error"] is None
     assert "safetensors" in found["bad"]["error"] and found["tim"]["kind"] == "packaged"
     assert 1 < found["tim"]["seconds"] < 10

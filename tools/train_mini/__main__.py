@@ -10,7 +10,7 @@ from .config import load
 
 STAGES = (
     "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "encode", "model", "plot",
-    "export", "report", "resume", "probe", "voiceprint",
+    "export", "voices", "report", "resume", "probe", "voiceprint",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def main() -> None:
         "teacher": ("keep_out", "worker", "workers"),
         "corpus": ("keep_out",),
         "encode": (),
-        **dict.fromkeys(("start", "plot", "export", "report", "resume", "voiceprint"), ("out",)),
+        **dict.fromkeys(("start", "plot", "export", "voices", "report", "resume", "voiceprint"), ("out",)),
     }.get(args.stage, ("device",))
     extra = {name: getattr(args, name) for name in wanted}
     stage.run(config, args.run, **{k: v for k, v in extra.items() if v is not None})

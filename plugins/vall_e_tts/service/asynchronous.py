@@ -33,8 +33,8 @@ class AsyncVallE:
     """As `VallE`, for an event loop: calls run side by side, in one thread that owns the model.
 
         async with AsyncVallE.load(rows=8) as engine:
-            speech = await engine.synthesize("Hello there.", voice="slt", seed=1)
-            async for wave in engine.stream("And this is heard at once.", voice="slt"):
+            speech = await engine.synthesize("Hello there.", voice="heart", seed=1)
+            async for wave in engine.stream("And this is heard at once.", voice="heart"):
                 play(wave, engine.sample_rate)
 
     Equal calls give equal samples, whatever else runs. A call that is cancelled, or a stream that is left, ends at the
