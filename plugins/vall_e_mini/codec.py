@@ -14,14 +14,11 @@ from torch import Tensor
 from vall_e_core import BuildContext, ModelError
 from vall_e_tensors import codebook_ids, mono_samples, rescaled, sha256_tensors
 
-from .shape import Shape, SplitShape, shape_from, split_shape
+from .shape import Shape, shape_from
 
 if TYPE_CHECKING:
     from .networks import Codec
-    from .split import SplitCodec
 
-SPLIT = "split"
-"""What `kind` in a file's metadata says of the codec for natural speech."""
 LEVEL = 0.08
 """Root mean square that the network was trained at; input is brought to it."""
 GATE = 1e-3
@@ -33,9 +30,9 @@ class MiniCodecModel:
 
     name = "mini"
 
-    def __init__(self, network: Codec | SplitCodec, device: str = "cpu") -> None:
+    def __init__(self, network: Codec, device: str = "cpu") -> None:
         """`network`: its weights loaded."""
-        shape: Shape | SplitShape = network.shape
+        shape = network.shape
         self.sample_rate = shape.sample_rate
         self.frame_rate = shape.frame_rate
         self.levels = shape.levels
@@ -83,14 +80,13 @@ def levelled(wave: Tensor, frame: int) -> Tensor:
     return wave * torch.where(top > 1e-8, LEVEL / level.clamp(min=1e-4), 1.0)
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], Shape | SplitShape]:
+def read(path: Path) -> tuple[dict[str, Tensor], Shape]:
     """The tensors of a codec file in float32, scales of 8-bit weights applied, and its shape.
 
     Raises OSError, SafetensorError, KeyError, ValueError or TypeError for what isn't one.
     """
     with safe_open(str(path), framework="pt") as file:
-        metadata = file.metadata() or {}
-        shape = (split_shape if metadata.get("kind") == SPLIT else shape_from)(json.loads(metadata["shape"]))
+        shape = shape_from(json.loads((file.metadata() or {})["shape"]))
         names: list[str] = list(file.keys())
         return rescaled({name: file.get_tensor(name) for name in names}), shape
 
@@ -98,13 +94,12 @@ def read(path: Path) -> tuple[dict[str, Tensor], Shape | SplitShape]:
 def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
     """The codec whose weights and `shape` (metadata) a safetensors file holds. Raises ModelError."""
     from .networks import Codec
-    from .split import SplitCodec
 
     try:
         tensors, shape = read(path)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"can't read the embedded codec's weights: {path}", cause=str(error)) from error
-    network = SplitCodec(shape) if isinstance(shape, SplitShape) else Codec(shape)
+    network = Codec(shape)
     try:
         missing, unknown = network.load_state_dict(tensors, strict=False)
     except RuntimeError as error:

@@ -4,53 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Shape:
     """Everything that fixes the tensors' shapes; stored beside the weights."""
-
-    sample_rate: int = 16000
-    hop: int = 128
-    n_fft: int = 512
-    mels: int = 80
-    stride: int = 4
-    levels: int = 6
-    codebook_size: int = 512
-    latent: int = 96
-    width: int = 256
-    hidden: int = 768
-    encoder_layers: int = 3
-    decoder_layers: int = 3
-    vocoder_layers: int = 6
-    vocoder_width: int = 256
-    vocoder_hidden: int = 768
-
-    @property
-    def frame_samples(self) -> int:
-        """Samples in a code frame."""
-        return self.hop * self.stride
-
-    @property
-    def frame_rate(self) -> float:
-        """Code frames a second."""
-        return self.sample_rate / self.frame_samples
-
-    @property
-    def context_frames(self) -> int:
-        """Code frames on either side of a frame that its samples depend on.
-
-        An embedding and each layer of a backbone are convolutions 7 wide; samples then come from overlapping windows.
-        """
-        trunk = 3 * (1 + self.decoder_layers)
-        vocoder = 3 * (1 + self.vocoder_layers) + -(-(self.n_fft - self.hop) // (2 * self.hop))
-        return trunk + -(-vocoder // self.stride)
-
-
-@dataclass(frozen=True)
-class SplitShape:
-    """The same of the codec for natural speech."""
 
     sample_rate: int = 24000
     hop: int = 300
@@ -82,35 +41,13 @@ class SplitShape:
 
     @property
     def context_frames(self) -> int:
-        """As `Shape.context_frames`."""
+        """Code frames on either side of a frame that its samples depend on.
+
+        An embedding and each layer of a backbone are convolutions 7 wide; samples then come from overlapping windows.
+        """
         trunk = 3 * (1 + self.decoder_layers)
         vocoder = 3 * (1 + self.vocoder_layers) + -(-(self.n_fft - self.hop) // (2 * self.hop))
         return trunk + -(-vocoder // self.stride)
-
-
-class MelShape(Protocol):
-    """The sizes that a spectrum depends on."""
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second."""
-
-    @property
-    def hop(self) -> int:
-        """Samples from one spectrum to the next."""
-
-    @property
-    def n_fft(self) -> int:
-        """Samples of a window."""
-
-    @property
-    def mels(self) -> int:
-        """Bands."""
-
-
-def split_shape(values: Mapping[str, Any]) -> SplitShape:
-    """A `SplitShape` from a mapping that may hold more."""
-    return SplitShape(**{k: v for k, v in values.items() if k in SplitShape.__dataclass_fields__})
 
 
 def shape_from(values: Mapping[str, Any]) -> Shape:

@@ -56,7 +56,8 @@ class ServeOptions(Component):
     )
     voice_map: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME=VOICE",
-        help="what an OpenAI name stands for, such as alloy=heart; spread over the packaged voices if absent; repeatable",
+        help="what an OpenAI name stands for, such as alloy=heart; spread over the packaged voices if absent; "
+        "repeatable",
     )  # fmt: skip
     allow_sampler: tuple[str, ...] = param(
         (), multiple=True, metavar="NAME",

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from tools.train_mini import tokens
-from tools.train_mini.informed import SplitQuantizer, folded, inform, unfolded
+from tools.train_mini.codec import Shape
+from tools.train_mini.informed import Quantizer, folded, inform, unfolded
 from tools.train_mini.language_model import Batch, LanguageModel, LanguageModelShape
-from tools.train_mini.split_codec import SplitShape
 
-SHAPE = SplitShape(levels=3, codebook_size=8, content=4, latent=8)
+SHAPE = Shape(levels=3, codebook_size=8, content=4, latent=8)
 
 
 @pytest.fixture
-def quantizer() -> SplitQuantizer:
+def quantizer() -> Quantizer:
     torch.manual_seed(0)
-    quantizer = SplitQuantizer(SHAPE)
+    quantizer = Quantizer(SHAPE)
     for level in (quantizer.first, *quantizer.residual):
         level._codebook.embed.normal_()
     return quantizer
@@ -35,12 +35,12 @@ def batch(kind: str, level: int) -> Batch:
     index = torch.arange(9)[None]
     return Batch(
         kind, level, torch.tensor([1, 5, 2]), codes[:2], codes[2:], index, torch.arange(9)[None],
-        torch.arange(5, 9), codes[2:, level], torch.zeros(4),
+        torch.arange(5, 9), codes[2:, level],
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "level"), [("ar", 0), ("nar", 1), ("nar", 2)])
-def test_folded_tables_compute_the_same(quantizer: SplitQuantizer, kind: str, level: int) -> None:
+def test_folded_tables_compute_the_same(quantizer: Quantizer, kind: str, level: int) -> None:
     model, plain = plain_model(), plain_model()
     inform(model, quantizer)
     with torch.no_grad():
@@ -58,7 +58,7 @@ def test_folded_tables_compute_the_same(quantizer: SplitQuantizer, kind: str, le
     torch.testing.assert_close(plain(batch(kind, level)).logits, again(batch(kind, level)).logits)
 
 
-def test_a_code_teaches_the_codes_that_are_like_it(quantizer: SplitQuantizer) -> None:
+def test_a_code_teaches_the_codes_that_are_like_it(quantizer: Quantizer) -> None:
     """Two codes of one meaning: what is learned of the one is expected of the other, by an informed head alone."""
     with torch.no_grad():
         quantizer.residual[0]._codebook.embed[1] = quantizer.residual[0]._codebook.embed[0]
@@ -81,7 +81,7 @@ def test_a_code_teaches_the_codes_that_are_like_it(quantizer: SplitQuantizer) ->
     assert logits[0] - logits[1] > 0.9 * (logits[0] - logits[2:].mean()), "without a book it is like all others"
 
 
-def test_embeddings_of_like_codes_are_alike_from_the_start(quantizer: SplitQuantizer) -> None:
+def test_embeddings_of_like_codes_are_alike_from_the_start(quantizer: Quantizer) -> None:
     model = plain_model()
     inform(model, quantizer)
     for level, table in enumerate(model.proms_emb.embeddings):

@@ -46,7 +46,8 @@ def engine() -> VallE:
 
 @pytest.fixture(scope="module")
 def higher(engine: VallE) -> AudioClip:
-    """michael, eight semitones higher with the formants kept: further from its own pitch than any voice that was learnt."""
+    """michael, eight semitones higher with the formants kept: further from its own pitch than any voice that was
+    learned."""
     clip = read_audio(engine.registry.all(Voice)["michael"]().audio_path())
     rate = clip.sample_rate
     wave = bent(clip.samples, rate, pitch=8.0, formant=0.0)

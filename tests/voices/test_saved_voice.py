@@ -37,7 +37,8 @@ def test_what_is_known_of_the_packaged_voices(engine: VallE, tmp_path: Path) -> 
     notices: list[str] = []
     engine.notify = notices.append
     made = {
-        name: engine.make_voice(EXAMPLES / f"{name}.wav", transcribe=name == "michael") for name in ("heart", "michael", "fable")
+        name: engine.make_voice(EXAMPLES / f"{name}.wav", transcribe=name == "michael")
+        for name in ("heart", "michael", "fable")
     }
     pitches = {name: voice.pitch or 0.0 for name, voice in made.items()}
     assert 90 < pitches["michael"] < 120 and 110 < pitches["fable"] < 140 and 150 < pitches["heart"] < 190

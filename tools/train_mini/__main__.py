@@ -1,4 +1,4 @@
-"""`python -m tools.train_mini STAGE RUN`: teacher, corpus, codec (or start), vocoder, model, plot, export, report."""
+"""`python -m tools.train_mini STAGE RUN`: teacher, codec, vocoder, encode, model, export, report, and a few others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from .config import load
 
 STAGES = (
-    "teacher", "corpus", "start", "codec", "vocoder", "split_codec", "split_vocoder", "encode", "model", "plot",
-    "export", "voices", "report", "resume", "probe", "voiceprint",
+    "teacher", "start", "codec", "probe", "voiceprint", "vocoder", "encode", "model", "plot", "export", "voices",
+    "report",
 )  # fmt: skip
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument(
         "--keep-out",
         type=Path,
-        help="sentences that must not be trained on; those of vall-e eval if absent (teacher, corpus)",
+        help="sentences that must not be trained on; those of vall-e eval if absent (teacher)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (training stages)")
     parser.add_argument("--out", type=Path, help="folder to write to (plot, export, report) or to read from (start)")
@@ -33,9 +33,8 @@ def main() -> None:
     stage = import_module(f".{args.stage}", __package__)
     wanted = {
         "teacher": ("keep_out", "worker", "workers"),
-        "corpus": ("keep_out",),
         "encode": (),
-        **dict.fromkeys(("start", "plot", "export", "voices", "report", "resume", "voiceprint"), ("out",)),
+        **dict.fromkeys(("start", "plot", "export", "voices", "report", "voiceprint"), ("out",)),
     }.get(args.stage, ("device",))
     extra = {name: getattr(args, name) for name in wanted}
     stage.run(config, args.run, **{k: v for k, v in extra.items() if v is not None})

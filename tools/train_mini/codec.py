@@ -1,186 +1,238 @@
-"""Stage 2: encoder and codebooks, trained in the log-mel domain; then the codes of the whole corpus.
-
-The codes are final after this stage, so the language model and the vocoder can be trained side by side. Level 0 also
-has to tell the phones (flite says when each begins), which makes it easy to predict from text.
-"""
+"""Train the encoders and codebooks of the codec for natural speech, in the log-mel domain."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vall_e_mini.networks import Encoder, LogMel, MelHead, Quantiser, Trunk, straight_through
+from vall_e_mini.networks import Encoder, Trunk
 from vall_e_mini.shape import Shape, shape_from
+from vall_e_tensors import without_torchaudio
 
+from .augment import Variation, disturbed, draw, varied
 from .config import Config
 from .corpus import Corpus
+from .kokoro import merged
+from .networks import TrainedQuantizer, straight_through
 from .training import Clock, Log, rate, restore, save, set_rate
 
+with without_torchaudio():
+    from vocos.models import VocosBackbone
+
 PHONES = (
-    "pau", "aa", "ae", "ah", "ao", "aw", "ax", "ay", "b", "ch", "d", "dh", "eh", "er", "ey", "f", "g", "hh",
-    "ih", "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v",
-    "w", "y", "z", "zh",
+    "", "A", "I", "O", "Q", "T", "W", "Y", "a", "b", "d", "f", "h", "i", "j", "k", "l", "m", "n", "p", "s", "t", "u",
+    "v", "w", "z", "æ", "ð", "ŋ", "ɑ", "ɒ", "ɔ", "ə", "ɛ", "ɜ", "ɡ", "ɪ", "ɹ", "ʃ", "ʊ", "ʌ", "ʒ", "ʤ", "ʧ", "θ", "ᵊ",
+    "ᵻ", "ɐ", "ː",
 )  # fmt: skip
+IDS = {phone: i for i, phone in enumerate(PHONES)}
+UNKNOWN = -100
+"""The label of a frame whose phone isn't known."""
 SPOTS = (0.25, 0.75)
 """Where in a code frame its phones are asked for."""
+FREE_STEPS = 150
+"""Steps before the latents are quantized: codebooks start from latents that already mean something."""
 
-FREE_STEPS = 200
-"""Steps before the latents are quantised: codebooks start from latents that already mean something."""
+
+class Cuts(NamedTuple):
+    """A batch of cuts."""
+
+    heard: Tensor
+    """[B, L] what the encoders hear."""
+    target: Tensor
+    """[B, L] what is to come out."""
+    other: Tensor
+    """[B, L'] another cut of the same speaker and channel."""
+    phones: Tensor
+    """[B, len(SPOTS), T] ids, or UNKNOWN."""
 
 
 class CodecTrainer(nn.Module):
-    """Encoder, quantiser, mel decoder and the phone head, trained together."""
+    """The encoder, and the heads that teach it: mel, phones, and mel by level 0 and a speaker embedding."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, speaker: int = 64) -> None:
         super().__init__()
-        self.mel = LogMel(shape)
-        self.encoder = Encoder(shape)
-        self.quantiser = Quantiser(shape)
+        self.shape = shape
+        self.encoder = Encoder(shape, TrainedQuantizer)
         self.trunk = Trunk(shape)
-        self.mel_head = MelHead(shape)
-        self.phone_head = nn.Conv1d(shape.latent, len(PHONES) * len(SPOTS), 1)
+        self.mel_head = nn.Conv1d(shape.width, shape.mels, 1)
+        self.phone_head = nn.Conv1d(shape.content, len(PHONES) * len(SPOTS), 1)
+        self.listener = VocosBackbone(shape.mels, 128, 384, 2)
+        self.speaker = nn.Linear(256, speaker)
+        self.given = VocosBackbone(shape.content + speaker, shape.content_width, 3 * shape.content_width, 3)
+        self.given_head = nn.Linear(shape.content_width, shape.mels * shape.stride)
 
-    def forward(self, wave: Tensor, phones: Tensor, quantise: bool = True) -> dict[str, Tensor]:
-        """Samples [B, L], phone ids [B, len(SPOTS), T] -> losses by name; at first without quantising."""
-        mel = self.mel(wave)
-        latents = self.encoder(mel)
-        if quantise:
-            vectors, codes, commitment = self.quantiser(latents)
+    def forward(self, cuts: Cuts, quantize: bool = True) -> dict[str, Tensor]:
+        """Losses by name; at first without quantizing."""
+        mel, target = self.encoder.mel(cuts.heard), self.encoder.mel(cuts.target)
+        content = self.encoder.content(warped(mel))
+        acoustic = self.encoder.acoustic(mel)
+        figures: dict[str, Tensor] = {}
+        if quantize:
+            found = self.encoder.quantizer(content, acoustic)
+            content, vectors = found["content"], found["vectors"]
+            levels = len(vectors)
+            kept = torch.randint(1, levels + 1, (len(mel),))
+            kept = torch.where(torch.rand(kept.shape) < 0.5, levels, kept).to(mel.device)
+            mask = (torch.arange(levels, device=mel.device)[:, None] < kept).to(mel.dtype)[:, :, None, None]
+            rest = straight_through(acoustic - vectors[0].detach(), (vectors[1:] * mask[1:]).sum(0))
+            latents = vectors[0] + torch.where(kept[:, None, None] > 1, rest, 0.0)
+            figures |= {
+                "commitment": found["commitment"],
+                "lift": found["lift"],
+                "codes": torch.tensor(float(found["codes"][..., 0].unique().numel())),
+            }
+            whole = kept == levels
         else:
-            vectors, codes, commitment = latents[None], torch.zeros(1, dtype=torch.long), latents.square().mean()
-        levels = len(vectors)
-        kept = torch.randint(1, levels + 1, (wave.shape[0],), device=wave.device)
-        kept = torch.where(torch.rand(kept.shape, device=wave.device) < 0.5, levels, kept)
-        mask = (torch.arange(levels, device=wave.device)[:, None] < kept).to(mel.dtype)
-        kept_sum = straight_through(latents, (vectors * mask[:, :, None, None]).sum(0)) if quantise else latents
-        guess = self.mel_head(self.trunk(kept_sum))
-        error = (guess - mel).abs().mean((1, 2))
-        said = self.phone_head(straight_through(latents, vectors[0]) if quantise else latents).unflatten(
-            1, (len(PHONES), len(SPOTS))
-        )
-        whole = kept == levels
-        return {
+            latents, whole = acoustic, torch.ones(len(mel), dtype=torch.bool, device=mel.device)
+            figures |= {
+                "commitment": acoustic.square().mean() + content.square().mean(),
+                "lift": acoustic.new_zeros(()),
+            }
+        error = (self.mel_head(self.trunk(latents)) - target).abs().mean((1, 2))
+        said = self.phone_head(content).unflatten(1, (len(PHONES), len(SPOTS)))
+        known = cuts.phones != UNKNOWN
+        return figures | {
             "mel": error.mean(),
-            "commitment": commitment,
-            "phone": nn.functional.cross_entropy(said, phones),
             "mel_all": error[whole].mean() if whole.any() else error.mean(),
-            "phone_accuracy": (said.argmax(1) == phones).float().mean(),
-            "codes_used": torch.tensor(float(codes[..., 0].unique().numel())),
+            "given": (self.by_speaker(content, self.encoder.mel(cuts.other)) - target).abs().mean(),
+            "phone": nn.functional.cross_entropy(said, cuts.phones, ignore_index=UNKNOWN)
+            if known.any()
+            else error.new_zeros(()),
+            "phone_accuracy": (said.argmax(1) == cuts.phones)[known].float().mean(),
         }
+
+    def by_speaker(self, content: Tensor, other: Tensor) -> Tensor:
+        """Level 0 [B, content, T] and another cut's mel [B, mels, M'] -> mel [B, mels, M]."""
+        heard = self.listener(other)
+        who = self.speaker(torch.cat([heard.mean(1), heard.std(1)], -1))[:, :, None].expand(-1, -1, content.shape[-1])
+        out = self.given_head(self.given(torch.cat([content, who], 1)))
+        batch, frames, _ = out.shape
+        result: Tensor = out.reshape(batch, frames * self.shape.stride, -1).transpose(1, 2)
+        return result
+
+
+def warped(mel: Tensor, most: float = 0.12) -> Tensor:
+    """Mel [B, mels, M] with its bands stretched by up to `most` (vocal tract length perturbation), row by row."""
+    batch, mels, _ = mel.shape
+    factor = 1.0 + (torch.rand(batch, 1, device=mel.device) * 2 - 1) * most
+    places = (torch.arange(mels, device=mel.device) * factor).clamp(0, mels - 1)
+    below = places.floor().long().clamp(max=mels - 2)
+    share = (places - below)[:, :, None]
+    index = below[:, :, None].expand(-1, -1, mel.shape[2])
+    return mel.gather(1, index) * (1 - share) + mel.gather(1, index + 1) * share
 
 
 def phone_labels(phones: list[list], frames: int, frame_seconds: float) -> np.ndarray:
-    """Ids of the phones at `SPOTS` of each frame: [len(SPOTS), frames]."""
-    ends = np.array([end for _, end in phones])
-    ids = np.array([PHONES.index(name) if name in PHONES else 0 for name, _ in phones] + [0])
+    """Ids of the phones at `SPOTS` of each frame [len(SPOTS), frames]; UNKNOWN outside the recording."""
+    merged_phones = merged([(name, end) for name, end in phones])
+    ends = np.array([end for _, end in merged_phones])
+    ids = np.array([IDS.get(name, UNKNOWN) for name, _ in merged_phones] + [0])
     times = (np.arange(frames)[None] + np.array(SPOTS)[:, None]) * frame_seconds
-    return ids[np.searchsorted(ends, times, side="right")]
+    return np.where(times < 0, UNKNOWN, ids[np.searchsorted(ends, times, side="right")])
 
 
-def cuts(corpus: Corpus, shape: Shape, batch: int, frames: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Random cuts of random utterances: samples [B, frames * frame_samples], phones [B, len(SPOTS), frames]."""
-    size = frames * shape.frame_samples
-    waves, labels = np.zeros((batch, size), np.float32), np.zeros((batch, len(SPOTS), frames), np.int64)
-    for row in range(batch):
-        i = int(rng.integers(len(corpus)))
-        wave, phones = corpus.wave(i), corpus.items[i]["phones"]
-        start = int(rng.integers(max(1, len(wave) - size + 1)))
-        piece = wave[start : start + size]
-        waves[row, : len(piece)] = piece
-        moved = [[name, end - start / shape.sample_rate] for name, end in phones]
-        labels[row] = phone_labels(moved, frames, shape.frame_samples / shape.sample_rate)
-    return torch.from_numpy(waves), torch.from_numpy(labels)
+def piece(wave: np.ndarray, start: int, size: int) -> np.ndarray:
+    """`size` samples from `start`, with silence behind the end."""
+    found = wave[start : start + size]
+    return np.pad(found, (0, size - len(found)))
 
 
-def padded(wave: np.ndarray, frame_samples: int) -> Tensor:
-    """Samples with silence up to a whole number of frames: [1, L]."""
-    return nn.functional.pad(torch.from_numpy(wave), (0, -len(wave) % frame_samples))[None]
-
-
-@torch.inference_mode()
-def encode_corpus(trainer: CodecTrainer, corpus: Corpus, shape: Shape, run_dir: Path, device: str) -> None:
-    """`codes/NNN.npz` for each shard that has none: `codes` [frames, Q] uint16 end to end, `lengths` [utterances]."""
-    folder = run_dir / "codes"
-    folder.mkdir(exist_ok=True)
-    shards = sorted({item["shard"] for item in corpus.items})
-    for shard in shards:
-        path = folder / f"{shard:03d}.npz"
-        if path.is_file():
+def cuts(corpus: Corpus, shape: Shape, batch: int, frames: int, rng: np.random.Generator) -> Cuts:
+    """Random cuts of random utterances, each in a voice and channel of its own."""
+    size, sr = frames * shape.frame_samples, shape.sample_rate
+    heard, target, other, labels = [], [], [], []
+    while len(heard) < batch:
+        item_id = int(rng.integers(len(corpus)))
+        item, variation = corpus.items[item_id], draw(rng, sr)
+        wave = corpus.wave(item_id)
+        if len(wave) < sr // 2:
             continue
-        codes = []
-        for i in (i for i, item in enumerate(corpus.items) if item["shard"] == shard):
-            wave = padded(corpus.wave(i), shape.frame_samples).to(device)
-            codes.append(
-                trainer.quantiser.encode(trainer.encoder(trainer.mel(wave)))[0].cpu().numpy().astype(np.uint16)
-            )
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, codes=np.concatenate(codes), lengths=np.array([len(c) for c in codes]))
-        partial.replace(path)
-        print(f"{path.name}: {len(codes)} utterances", flush=True)
+        wave = region(wave, 3 * size, variation, rng, item)
+        made = varied(wave.samples, variation, sr, shape.frame_samples)
+        start = int(rng.integers(max(1, len(made) - size + 1)))
+        target.append(piece(made, start, size))
+        heard.append(disturbed(target[-1], rng, sr))
+        where = int(rng.integers(max(1, len(made) - size + 1)))
+        other.append(disturbed(piece(made, where, size), rng, sr))
+        moved = [[name, (end - wave.begin) / variation.speed - start / sr] for name, end in item.get("phones", ())]
+        labels.append(
+            phone_labels(moved, frames, 1 / shape.frame_rate) if moved else np.full((len(SPOTS), frames), UNKNOWN)
+        )
+    return Cuts(*(torch.from_numpy(np.stack(x).astype(np.float32)) for x in (heard, target, other)),
+                torch.from_numpy(np.stack(labels)))  # fmt: skip
 
 
-def load_trainer(run_dir: Path, device: str = "cpu") -> tuple[CodecTrainer, Shape]:
-    """The trained codec of a run, in eval mode; packaged weights lack the training heads."""
+class Region(NamedTuple):
+    """A part of an utterance."""
+
+    samples: np.ndarray
+    begin: float
+    """Seconds into the utterance."""
+
+
+def region(wave: np.ndarray, size: int, variation: Variation, rng: np.random.Generator, item: dict) -> Region:
+    """At most about `size` samples after the variation, so that long utterances aren't worked on whole."""
+    need = int(size * variation.speed) + 1
+    start = int(rng.integers(max(1, len(wave) - need + 1)))
+    return Region(wave[start : start + need], start / 24000)
+
+
+def load_encoder(run_dir: Path, device: str = "cpu") -> tuple[Encoder, Trunk]:
+    """The trained encoder of a run in eval mode, and the trunk that a vocoder begins with."""
     state = restore(run_dir / "codec.pt", device)
     if state is None:
         raise FileNotFoundError(f"{run_dir} has no codec.pt; run the codec stage first")
-    shape = shape_from(json.loads(state["shape"]))
-    trainer = CodecTrainer(shape).to(device)
-    trainer.load_state_dict(state["network"], strict="optimiser" in state)
-    return trainer.eval(), shape
+    trainer = CodecTrainer(shape_from(json.loads(state["shape"]))).to(device)
+    trainer.load_state_dict(state["network"])
+    return trainer.encoder.eval(), trainer.trunk
 
 
 def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
-    """Train for the configured time, then encode the corpus."""
+    """Train for the configured time."""
     c, shape = config.codec_training, config.codec
     torch.manual_seed(c.seed)
-    corpus = Corpus(run_dir)
     trainer = CodecTrainer(shape).to(device).train()
-    optimiser = torch.optim.AdamW(trainer.parameters(), lr=c.lr, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(trainer.parameters(), lr=c.lr, betas=(0.9, 0.99), weight_decay=0.01)
     step, clock = 0, Clock(c.minutes)
     if state := restore(run_dir / "codec.pt", device):
-        if "optimiser" not in state:  # packaged weights: final
-            packaged, shape = load_trainer(run_dir, device)
-            encode_corpus(packaged, corpus, shape, run_dir, device)
-            return
         trainer.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
         step, clock = state["step"], Clock(c.minutes, state["seconds"])
     log, rng, saved = Log(run_dir / "codec.jsonl"), np.random.default_rng(c.seed + step), clock.spent
-    shards = -1
+    print(f"{sum(p.numel() for p in trainer.parameters()) / 1e6:.2f} M parameters", flush=True)
+    corpus, shards = Corpus(run_dir), -1
 
     def checkpoint() -> None:
-        save(
-            run_dir / "codec.pt",
-            {
-                "network": trainer.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "seconds": clock.spent,
-                "shape": json.dumps(asdict(shape)),
-            },
-        )
+        values = {"network": trainer.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+        save(run_dir / "codec.pt", {**values, "seconds": clock.spent, "shape": json.dumps(asdict(shape))})
 
     while clock.tick() < 1.0:
         if step % 200 == 0 and (ready := len(list((run_dir / "corpus").glob("*.jsonl")))) != shards:
             corpus, shards = Corpus(run_dir), ready
-        wave, phones = cuts(corpus, shape, c.batch, c.frames, rng)
-        losses = trainer(wave.to(device), phones.to(device), quantise=step >= FREE_STEPS)
-        loss = losses["mel"] + 0.25 * losses["commitment"] + 0.15 * losses["phone"]
-        set_rate(optimiser, rate(c.lr, step, c.warmup, clock.progress, c.decay_share))
-        optimiser.zero_grad(set_to_none=True)
+        batch = Cuts(*(t.to(device) for t in cuts(corpus, shape, c.batch, c.frames, rng)))
+        losses = trainer(batch, quantize=step >= FREE_STEPS)
+        loss = (
+            losses["mel"]
+            + 0.5 * losses["given"]
+            + 0.3 * losses["phone"]
+            + 0.25 * losses["commitment"]
+            + 0.1 * losses["lift"]
+        )
+        set_rate(optimizer, rate(c.lr, step, c.warmup, clock.progress, c.decay_share))
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(trainer.parameters(), 1.0)
-        optimiser.step()
+        optimizer.step()
         step += 1
         log.add(step, clock, **{k: v.detach() for k, v in losses.items()})
         if clock.spent - saved > c.save_every:
             checkpoint()
             saved = clock.spent
     checkpoint()
-    encode_corpus(trainer.eval(), Corpus(run_dir), shape, run_dir, device)

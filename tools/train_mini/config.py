@@ -8,42 +8,9 @@ from typing import Any, TypeVar, cast
 
 import yaml
 
-from vall_e_mini.shape import Shape, SplitShape
+from vall_e_mini.shape import Shape
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class CorpusConfig:
-    """What flite speaks."""
-
-    seed: int = 1
-    shards: int = 24
-    shard_size: int = 1000
-    variants: int = 300
-    """How many speakers are variants (pitch, rate, formants, room) of the four voices."""
-    variant_share: float = 0.5
-    """The part of the utterances that those variants speak."""
-    formants: float = 0.36
-    """The variants' formants are moved by up to so many octaves."""
-    pitch: float = 0.4
-    """The variants' pitch is moved by up to so many octaves before the formants are."""
-    own_formants_share: float = 0.0
-    """The part of the variants that keep their voice's formants, so that nothing but the pitch tells them from it."""
-    bent_share: float = 0.0
-    """The part of the variants whose pitch is moved in flite's recording, as references are bent, not by flite."""
-    variant_voices: tuple[str, ...] = ("slt", "rms", "awb", "rms", "awb", "kal16")
-    """The voices that variants are of, in turn."""
-    stretch: float = 0.3
-    """The variants' rate is changed by up to so many octaves."""
-    room_share: float = 0.12
-    """The part of the variants that speak in a room, with an echo and some noise."""
-    voices: dict[str, float] = field(default_factory=lambda: {"slt": 0.18, "rms": 0.14, "awb": 0.12, "kal16": 0.06})
-    """The voices as they are, with their parts of the utterances."""
-    margin: float = 0.06
-    """Seconds of silence kept around the words."""
-    rms: float = 0.08
-    """Every recording is brought to this level; the codec does the same with its input."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +56,6 @@ class StageConfig:
 class ModelConfig:
     """The AR + NAR + STT language model."""
 
-    natural: bool = False
-    """Learn from the codes of the natural teacher's corpus (`split`, `encode`), not of flite's."""
     width: int = 192
     heads: int = 4
     whole_prompt: bool = True
@@ -114,8 +79,6 @@ class ModelConfig:
     """The parts of a step's loss."""
     level_power: float = 0.5
     """A NAR batch is of level q with a probability of q to the minus this power."""
-    pitch_weight: float = 0.0
-    """Weight of the error with which a NAR batch's outputs tell the speaker's mean pitch; 0: they aren't asked."""
     joined_share: float = 0.35
     """How often an utterance gets another one of its speaker behind it."""
     joined_seconds: float = 9.0
@@ -129,10 +92,8 @@ class ModelConfig:
 class Config:
     """A whole run."""
 
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     codec: Shape = field(default_factory=Shape)
-    split: SplitShape = field(default_factory=SplitShape)
     codec_training: StageConfig = field(default_factory=StageConfig)
     vocoder_training: StageConfig = field(
         default_factory=lambda: StageConfig(minutes=76.0, batch=12, frames=24, adversarial_from=0.3)

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from vall_e_mini.split import SplitEncoder
+from vall_e_mini.networks import Encoder
 from vall_e_tensors import rescaled
 
 from .augment import Variation, disturbed, draw, varied
+from .codec import load_encoder
 from .config import Config
 from .corpus import Corpus
 from .export import stored
-from .split_codec import load_encoder
 
 VARIATIONS = 3
 """Further voices that are made of each speaker."""
@@ -55,7 +55,7 @@ def takes(item: dict[str, Any], wave: np.ndarray, rate: int, frame: int) -> Iter
 
 
 @torch.inference_mode()
-def encode_shard(encoder: SplitEncoder, corpus: Corpus, shard: int, folder: Path, rate: int, frame: int) -> None:
+def encode_shard(encoder: Encoder, corpus: Corpus, shard: int, folder: Path, rate: int, frame: int) -> None:
     """Write the codes of one shard, which are there as soon as the `.jsonl` is."""
     codes, lines = [], []
     for index, item in enumerate(corpus.items):
@@ -82,18 +82,14 @@ def run(config: Config, run_dir: Path) -> None:
     folder.mkdir(exist_ok=True)
     for shard in sorted({item["shard"] for item in corpus.items}):
         if not (folder / f"{shard:03d}.jsonl").is_file():
-            encode_shard(encoder, corpus, shard, folder, config.split.sample_rate, config.split.frame_samples)
+            encode_shard(encoder, corpus, shard, folder, config.codec.sample_rate, config.codec.frame_samples)
 
 
 class EncodedCorpus:
     """The runs of codes of a folder `codes/`, without any audio."""
 
-    octaves: dict[str, float]
-    """Nothing is known of the speakers' pitch."""
-
     def __init__(self, run_dir: Path) -> None:
         self.items: list[dict[str, Any]] = []
-        self.octaves = {}
         self._codes: list[np.ndarray] = []
         for path in sorted((run_dir / "codes").glob("*.jsonl")):
             with np.load(path.with_suffix(".npz")) as file:

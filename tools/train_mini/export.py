@@ -1,4 +1,4 @@
-"""Stage 5: the trained networks as the files that the plugin ships, and the reference recordings."""
+"""The trained networks as the files that the plugin ships."""
 
 from __future__ import annotations
 
@@ -7,28 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 import vall_e_mini
 from vall_e_lm import Model, ModelConfig, save_model
-from vall_e_mini.codec import SPLIT
 from vall_e_mini.networks import Codec
-from vall_e_mini.shape import Shape, SplitShape, shape_from, split_shape
-from vall_e_mini.split import SplitCodec
+from vall_e_mini.shape import Shape, shape_from
 from vall_e_tensors import SCALE, eight_bits
 
 from .config import Config
-from .corpus import RATE, Speaker, speak
 from .informed import folded
 from .language_model import LanguageModelShape
 from .tokens import symmap
 from .training import restore
 
 DATA = Path(vall_e_mini.__file__).with_name("data")
-EXAMPLES = Path(__file__).parents[2] / "examples"
 TRAINING_ONLY = (".inited", ".cluster_size", ".embed_avg")
 """Statistics of the codebooks that only their training needs."""
 UNUSED = {"langs_emb.weight", "tasks_emb.weight", "tones_emb.weight", "dropout_token"}
@@ -37,27 +32,24 @@ ADVICE = Path(__file__).with_name("advice.json")
 """Settings that the checkpoint recommends: chosen on list A of the sentences."""
 
 
-def write_codec(
-    path: Path, shape: Shape | SplitShape, trainer: dict[str, Tensor], vocoder: dict[str, Tensor]
-) -> None:  # fmt: skip
+def write_codec(path: Path, shape: Shape, trainer: dict[str, Tensor], vocoder: dict[str, Tensor]) -> None:
     """`path`: encoder and codebooks of the codec stage, the vocoder; the shape as metadata.
 
     Weights of layers are stored in 8 bits with a scale a row (`NAME.scale`), all else in half precision.
     """
-    network = SplitCodec(shape) if isinstance(shape, SplitShape) else Codec(shape)
-    metadata = {"shape": json.dumps(asdict(shape)), **({"kind": SPLIT} if isinstance(shape, SplitShape) else {})}
+    network = Codec(shape)
     kept = trainer | {f"vocoder.{k}": v for k, v in vocoder.items()}
     tensors = stored({k: v for k, v in kept.items() if k in network.state_dict()})
     missing = [k for k in network.state_dict() if k not in tensors and not k.endswith((*TRAINING_ONLY, ".window"))]
     if missing:
         raise ValueError(f"the trained networks lack {', '.join(missing)}")
-    save_file(tensors, str(path), metadata=metadata)
+    save_file(tensors, str(path), metadata={"shape": json.dumps(asdict(shape))})
 
 
 def stored(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """A codec's tensors as its file holds them: layers in 8 bits, what the codes mean and vectors in half precision."""
     found = {k: v.half().contiguous() for k, v in tensors.items() if not k.endswith(TRAINING_ONLY)}
-    for name in [k for k, v in found.items() if v.dim() >= 2 and "quantiser." not in k and "quantizer." not in k]:
+    for name in [k for k, v in found.items() if v.dim() >= 2 and "quantizer." not in k]:
         found[name], found[f"{name}{SCALE}"] = eight_bits(found[name])
     return found
 
@@ -77,7 +69,6 @@ def write_model(
     path: Path, shape: LanguageModelShape, weights: dict[str, Tensor], stats: dict[str, int], advice: dict[str, Any]
 ) -> None:
     """`path`: a checkpoint that the product's loader reads like any other, its matrices in 8 bits."""
-    weights = {k: v for k, v in weights.items() if not k.startswith("pitch_head.")}
     model = Model(product_config(shape), seed=None)
     state = model.state_dict()
     given = {k: weights[k] if k in weights else torch.zeros(v.shape) for k, v in state.items()}
@@ -90,30 +81,16 @@ def write_model(
     save_model(path, model, symmap=symmap(), stats=stats, dtype=torch.int8, extra=extra)
 
 
-def write_voices(*folders: Path) -> None:
-    """A recording for each packaged voice, of the text that the plugin says it is of."""
-    for voice in vall_e_mini.vall_e_voices():
-        wave, _ = speak(Speaker(voice.name, voice.name), voice.transcript)
-        for folder in folders:
-            folder.mkdir(exist_ok=True)
-            soundfile.write(folder / f"{voice.name}.wav", wave, RATE, subtype="PCM_16")
-
-
 def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
-    """Write `codec.safetensors`, `model.sft` and the voices to `out`; what isn't trained yet is left as it is.
-
-    The voices' recordings go to `examples/` as well.
-    """
+    """Write `codec.safetensors` and `model.sft` to `out`; what isn't trained yet is left as it is."""
     out.mkdir(parents=True, exist_ok=True)
     codec, vocoder, model = (restore(run_dir / f"{name}.pt", "cpu") for name in ("codec", "vocoder", "model"))
     if codec is not None and vocoder is not None:
-        values = json.loads(codec["shape"])
-        shape = split_shape(values) if config.model.natural else shape_from(values)
+        shape = shape_from(json.loads(codec["shape"]))
         write_codec(out / "codec.safetensors", shape, codec["network"], vocoder["average"])
     if model is not None:
         shape_of = LanguageModelShape(**json.loads(model["shape"]))
         advice = json.loads(ADVICE.read_text("utf-8"))
         write_model(out / "model.sft", shape_of, folded(model["average"]), {"global_step": model["step"]}, advice)
-    write_voices(out, EXAMPLES)
     for path in sorted(out.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)

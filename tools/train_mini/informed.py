@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from vall_e_mini.split import SplitQuantizer
+from vall_e_mini.networks import Quantizer
 
 from .language_model import LanguageModel
 
@@ -42,7 +42,7 @@ class Informed(nn.Module):
 
 
 @torch.no_grad()
-def books(quantizer: SplitQuantizer) -> list[Tensor]:
+def books(quantizer: Quantizer) -> list[Tensor]:
     """What the codes of each level mean [codes, D]: latents, in units of level 1's; level 0 also has its own space."""
     content = quantizer.first.codebook
     latents = [quantizer.lift(content), *(level.codebook for level in quantizer.residual)]
@@ -52,7 +52,7 @@ def books(quantizer: SplitQuantizer) -> list[Tensor]:
 
 
 @torch.no_grad()
-def inform(model: LanguageModel, quantizer: SplitQuantizer) -> None:
+def inform(model: LanguageModel, quantizer: Quantizer) -> None:
     """Let the audio tables and heads of a fresh model know the codebooks."""
     known, width = books(quantizer), model.shape.width
     generator = torch.Generator().manual_seed(0)

@@ -51,8 +51,6 @@ class Batch:
     """[R] flat (N * T) places whose outputs are judged."""
     targets: Tensor
     """[R]."""
-    octaves: Tensor
-    """[R] float: the speakers' mean pitch over 100 Hz."""
 
     def to(self, device: str) -> Batch:
         """The same batch elsewhere."""
@@ -69,7 +67,6 @@ class Batch:
                     self.positions,
                     self.rows,
                     self.targets,
-                    self.octaves,
                 )
             ),
         )
@@ -82,8 +79,6 @@ class Output(NamedTuple):
     """[R, classes]."""
     loss: Tensor
     """Cross-entropy."""
-    pitch_error: Tensor
-    """Mean squared error in octaves of the pitch that the outputs tell, of a NAR batch; else 0."""
 
 
 class Norm(nn.Module):
@@ -194,7 +189,6 @@ class LanguageModel(nn.Module):
         self.model = Backbone(shape)
         self.classifiers = Heads([ids + 1] + [ids] * (levels - 1) + [shape.vocabulary], width)
         self.reset()
-        self.pitch_head = nn.Linear(width, 1)  # asked in training alone, so that the backbone hears the prompt's pitch
 
     @torch.no_grad()
     def reset(self) -> None:
@@ -228,7 +222,7 @@ class LanguageModel(nn.Module):
         return torch.cat(pieces)
 
     def forward(self, batch: Batch) -> Output:
-        """The judged rows' logits and errors."""
+        """The judged rows' logits and the loss."""
         shape = self.shape
         flat = self.flat(batch)
         x = flat[batch.index]
@@ -243,7 +237,4 @@ class LanguageModel(nn.Module):
         head = self.classifiers.proj[shape.levels if batch.kind == "stt" else batch.level]
         hidden = self.model.norm(x.flatten(0, 1)[batch.rows])
         logits = head(hidden)
-        error = hidden.new_zeros(())
-        if batch.kind == "nar":
-            error = functional.mse_loss(self.pitch_head(hidden)[:, 0].float(), batch.octaves)
-        return Output(logits, functional.cross_entropy(logits.float(), batch.targets), error)
+        return Output(logits, functional.cross_entropy(logits.float(), batch.targets))

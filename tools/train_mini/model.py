@@ -11,15 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from vall_e_mini.shape import Shape, SplitShape
-
-from .codes import CodedCorpus
+from .codec import load_encoder
 from .config import Config, ModelConfig
 from .encode import EncodedCorpus
 from .informed import inform
 from .language_model import Batch, LanguageModel, LanguageModelShape
 from .optimiser import Muon
-from .split_codec import load_encoder
 from .tokens import BOS, EOS, SPACE, encode, vocabulary
 from .training import Average, Clock, Log, rate, restore, save, set_rate
 
@@ -36,7 +33,7 @@ class Sampler:
 
     def __init__(
         self,
-        corpus: CodedCorpus | EncodedCorpus,
+        corpus: EncodedCorpus,
         config: ModelConfig,
         frame_rate: float,
         levels: int,
@@ -163,9 +160,7 @@ class Sampler:
         flat = np.concatenate([p + n * longest for n, p in enumerate(places)])
         codes = np.concatenate(prompts) if prompts else np.zeros((0, self.levels), np.int64)
         arrays = (np.concatenate(texts), codes, np.concatenate(responses), table, where, flat, np.concatenate(targets))
-        pitch = [self.corpus.octaves.get(self.corpus.items[item[0]]["speaker"], 0.0) for item in items]
-        octaves = torch.tensor(pitch).repeat_interleave(torch.tensor([len(t) for t in targets]))
-        return Batch(kind, q, *(torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)) for a in arrays), octaves)
+        return Batch(kind, q, *(torch.from_numpy(np.ascontiguousarray(a, dtype=np.int64)) for a in arrays))
 
 
 def split(model: LanguageModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -183,7 +178,7 @@ def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
         out = model(batch)
         figures = {"": out.loss, "_accuracy": (out.logits.argmax(-1) == batch.targets).float().mean()}
         if batch.kind == "nar":
-            figures |= {f"_{batch.level}": out.loss, "_pitch": out.pitch_error}
+            figures[f"_{batch.level}"] = out.loss
         for name, value in figures.items():
             found.setdefault(f"held_{batch.kind}{name}", []).append(float(value))
     return {name: float(np.mean(values)) for name, values in found.items()}
@@ -192,15 +187,14 @@ def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
 def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     """Train for the configured time; every step holds a batch of each kind."""
     c = config.model
-    codec: Shape | SplitShape = config.split if c.natural else config.codec
+    codec = config.codec
     torch.manual_seed(c.seed)
-    corpus = EncodedCorpus(run_dir) if c.natural else CodedCorpus(run_dir)
+    corpus = EncodedCorpus(run_dir)
     shape = LanguageModelShape(
         c.width, c.heads, c.layers, codec.levels, codec.codebook_size, vocabulary(), c.whole_prompt
     )
     model = LanguageModel(shape)
-    if c.natural:
-        inform(model, load_encoder(run_dir)[0].quantizer)
+    inform(model, load_encoder(run_dir)[0].quantizer)
     model = model.to(device)
     matrices, others = split(model)
     muon = Muon(matrices, lr=c.muon_lr, bf16=c.bf16)
@@ -246,12 +240,10 @@ def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
             batch = next(stream).to(device)
             with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=c.bf16):
                 out = model(batch)
-            (out.loss * c.weights[kind] + out.pitch_error * c.pitch_weight).backward()
+            (out.loss * c.weights[kind]).backward()
             seen += batch.index.numel()
             figures[kind] = out.loss.detach()
             figures[f"{kind}_accuracy"] = (out.logits.detach().argmax(-1) == batch.targets).float().mean()
-            if kind == "nar":
-                figures["pitch"] = out.pitch_error.detach()
         nn.utils.clip_grad_norm_(others, 1.0)
         set_rate(muon, rate(c.muon_lr, step, c.warmup, clock.progress, c.decay_share))
         set_rate(adam, rate(c.lr, step, c.warmup, clock.progress, c.decay_share))

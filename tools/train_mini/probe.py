@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vall_e_mini.split import SplitEncoder
+from vall_e_mini.networks import Encoder
 
+from .codec import PHONES, UNKNOWN, load_encoder, phone_labels
 from .config import Config
 from .corpus import Corpus
-from .split_codec import PHONES, UNKNOWN, load_encoder, phone_labels
 
 SPEAKERS, UTTERANCES = 40, 12
 """How many speakers are told apart, and by how many utterances of each."""
@@ -32,10 +32,10 @@ STEPS = 300
 def run(config: Config, run_dir: Path, device: str = "cpu") -> None:
     """Print the figures as one line of JSON."""
     encoder, _ = load_encoder(run_dir, device)
-    print(json.dumps(probe(encoder, Corpus(run_dir), config.split.frame_rate)), flush=True)
+    print(json.dumps(probe(encoder, Corpus(run_dir), config.codec.frame_rate)), flush=True)
 
 
-def probe(encoder: SplitEncoder, corpus: Corpus, frame_rate: float) -> dict[str, float]:
+def probe(encoder: Encoder, corpus: Corpus, frame_rate: float) -> dict[str, float]:
     """Shares of right answers about unseen utterances.
 
     `phones` is each frame's by level 0, `speaker_N` the speaker by level N alone, `speaker_all` by all levels;
@@ -81,7 +81,7 @@ def _chosen(corpus: Corpus) -> list[int]:
 
 
 @torch.inference_mode()
-def _codes(encoder: SplitEncoder, wave: np.ndarray) -> Tensor:
+def _codes(encoder: Encoder, wave: np.ndarray) -> Tensor:
     """Codes [T, Q] of samples."""
     frame = encoder.mel.hop * encoder.content.stride
     padded = np.pad(wave, (0, -len(wave) % frame))
@@ -94,7 +94,7 @@ def _shares(ids: Tensor, size: int) -> Tensor:
 
 
 def _phones(
-    encoder: SplitEncoder, corpus: Corpus, chosen: Sequence[int], codes: Sequence[Tensor], asked: Tensor, rate: float
+    encoder: Encoder, corpus: Corpus, chosen: Sequence[int], codes: Sequence[Tensor], asked: Tensor, rate: float
 ) -> float:
     """How often the phone in a frame's first spot is told by level 0 of the frames around it."""
     rows: dict[bool, list[Tensor]] = {True: [], False: []}

@@ -1,7 +1,6 @@
-"""Instead of stage 2, 3 or 4 from nothing: checkpoints of a new run that hold the packaged weights.
+"""Checkpoints of a new run from what is shipped, for a machine that lacks those of the last run.
 
-A machine without the checkpoints of the last run goes on from what it shipped. The codec is final then: its stage only
-encodes the corpus. Optimisers and discriminators start anew.
+Optimizers, discriminators and the heads that only training needs begin anew; they are learned again in minutes.
 """
 
 from __future__ import annotations
@@ -9,15 +8,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vall_e_mini.codec import read
 from vall_e_mini.shape import Shape
+from vall_e_tensors import rescaled
 
+from .codec import CodecTrainer
 from .config import Config, ModelConfig
 from .export import DATA
+from .informed import inform, unfolded
 from .language_model import LanguageModel, LanguageModelShape
 from .tokens import vocabulary
 from .training import save
@@ -36,23 +40,35 @@ def run(config: Config, run_dir: Path, out: Path = DATA) -> None:
     """Write `codec.pt`, `vocoder.pt` and `model.pt` from the files in `out`; those that exist are left alone."""
     run_dir.mkdir(parents=True, exist_ok=True)
     tensors, shape = read(out / "codec.safetensors")
-    described = json.dumps(asdict(shape))
-    codec = {k: v for k, v in tensors.items() if not k.startswith("vocoder.")}
+    trainer = CodecTrainer(shape)
     vocoder = {k.removeprefix("vocoder."): v for k, v in tensors.items() if k.startswith("vocoder.")}
-    weights = {k: v.float() for k, v in load_file(out / "model.sft").items()}
+    weights = rescaled(load_file(out / "model.sft"))
     sizes = language_model_shape(weights, config.model, shape)
-    known = LanguageModel(sizes).state_dict()
-    weights = {k: v for k, v in weights.items() if k in known}
-    done = config.codec_training.minutes * 60.0
-    for name, network, seconds, text in (
-        ("codec", codec, done, described),
-        ("vocoder", vocoder, 0.0, described),
-        ("model", weights, 0.0, json.dumps(asdict(sizes))),
-    ):
+    codec = codec_state(trainer, tensors, vocoder)
+    trainer.load_state_dict(codec)
+    model = LanguageModel(sizes)
+    inform(model, trainer.encoder.quantizer)
+    checkpoints: tuple[tuple[str, dict[str, Tensor], Any], ...] = (
+        ("codec", codec, shape), ("vocoder", vocoder, shape), ("model", unfolded(weights, model), sizes),
+    )  # fmt: skip
+    for name, network, described in checkpoints:
         path = run_dir / f"{name}.pt"
         if path.is_file():
             print(f"{path.name}: there already", flush=True)
             continue
         average = {k: v.clone() for k, v in network.items()}
-        save(path, {"network": network, "average": average, "step": 0, "seconds": seconds, "shape": text})
+        values = {"network": network, "average": average, "step": 0, "seconds": 0.0}
+        save(path, {**values, "shape": json.dumps(asdict(described))})
         print(f"{path.name}: {sum(v.numel() for v in network.values()) / 1e6:.2f} M numbers", flush=True)
+
+
+def codec_state(trainer: CodecTrainer, tensors: dict[str, Tensor], vocoder: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A trainer's state with the product's encoder and codebooks; its mel head learns on the vocoder's trunk."""
+    state = trainer.state_dict()
+    state |= {k: v for k, v in tensors.items() if not k.startswith("vocoder.")}
+    state |= {k: vocoder[k] for k in state if k.startswith("trunk.")}
+    for name in [k for k in state if k.endswith("_codebook.embed")]:
+        base = name.removesuffix("embed")
+        state[base + "embed_avg"], state[base + "inited"] = state[name].clone(), torch.ones(1)
+        state[base + "cluster_size"] = torch.ones(len(state[name]))
+    return state

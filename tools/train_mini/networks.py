@@ -1,15 +1,32 @@
-"""What only the training of the codec for natural speech needs of its networks; the product has the rest."""
+"""What only the training of the codec needs of its networks; the product has the rest."""
 
 from __future__ import annotations
 
 import torch
+from encodec.quantization.core_vq import EuclideanCodebook
 from torch import Tensor
 
-from vall_e_mini.networks import revive, straight_through
-from vall_e_mini.split import SplitQuantizer
+from vall_e_mini.networks import Quantizer
 
 
-class TrainedQuantizer(SplitQuantizer):
+def straight_through(latents: Tensor, quantized: Tensor) -> Tensor:
+    """The value of `quantized` with the gradient of `latents`."""
+    return latents + (quantized - latents).detach()
+
+
+@torch.no_grad()
+def revive(codebook: EuclideanCodebook, vectors: Tensor, threshold: float = 0.3) -> None:
+    """Move codes that hardly any vector [B, latent, T] chooses any more onto random ones of these vectors."""
+    kept = dict(codebook.named_buffers())
+    dead = (kept["cluster_size"] < threshold).nonzero()[:, 0]
+    if len(dead):
+        flat = vectors.transpose(1, 2).flatten(0, 1)
+        kept["embed"][dead] = flat[torch.randint(len(flat), (len(dead),), device=flat.device)]
+        kept["embed_avg"][dead] = kept["embed"][dead]
+        kept["cluster_size"][dead] = 1.0
+
+
+class TrainedQuantizer(Quantizer):
     """The quantizer, whose codebooks follow what they are given; `revive` takes care of dead codes."""
 
     def forward(self, content: Tensor, acoustic: Tensor) -> dict[str, Tensor]:
