@@ -198,7 +198,7 @@ def test_heads_that_do_not_suit_the_operator(converted: Converted) -> None:
 
 def unsuited(tmp_path: Path) -> Path:
     """A checkpoint whose heads are 8 wide."""
-    return Path(save_model(tmp_path / "model.sft", small_model(heads=8, audio_tokens=512)) or tmp_path / "model.sft")
+    return Path(save_model(tmp_path / "model.sft", small_model(heads=8, audio_tokens=1024)) or tmp_path / "model.sft")
 
 
 def test_what_nobody_asked_for_gives_way_to_eager(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_the_codec_keeps_words_and_pitch(evaluate: Run, tmp_path: Path) -> None:
     assert means["sentences.identified"]["codec"]["mean"] == means["sentences.identified"]["recording"]["mean"] == 1
     assert means["stoi.stoi"]["codec"]["mean"] > 0.8 and "recording" not in means["stoi.stoi"]
     assert 0.5 < means["distance.mcd"]["codec"]["mean"] < 4 and means["pitch.near"]["codec"]["mean"] == 1
-    assert report["bits a second"] == pytest.approx(6 * 9 * 31.25)
+    assert report["bits a second"] == pytest.approx(8 * 10 * 40)
     assert [each["title"] for each in report["bar"]] == ["codec round trip, closed set"]
     rough = evaluate("codec", "-n", 2, "--levels", 1, "--judge", "distance", "--json").json()
     assert rough["figures"]["distance.mcd"]["means"]["codec"]["mean"] > means["distance.mcd"]["codec"]["mean"]

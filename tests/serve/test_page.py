@@ -234,4 +234,4 @@ def test_text_in_a_preview_comes_back_as_it_is(served: Running) -> None:
 
 
 def test_models_tell_the_codec_s_rate(served: Running) -> None:
-    assert {each["sample_rate"] for each in served.get("/v1/models").json["data"]} == {16_000}
+    assert {each["sample_rate"] for each in served.get("/v1/models").json["data"]} == {24_000}

@@ -76,18 +76,18 @@ def check_field(codec: CodecModel, frames: int) -> None:
 
 @pytest.mark.slow
 def test_the_embedded_codec() -> None:
-    assert vars(mini())["context_frames"] == 18
+    assert vars(mini())["context_frames"] == 30
     check_field(mini(), 130)
 
 
 def test_the_embedded_codec_depends_on_nothing_further_away() -> None:
-    codes = random_codes(mini(), 60)
+    codes = random_codes(mini(), 100)
     changed = codes.clone()
-    changed[40] = (changed[40] + 1) % mini().codebook_size
-    moved = (mini().decode(codes) - mini().decode(changed)).abs().view(60, 512).amax(1) > 0
-    assert not moved[: 40 - 18].any()
-    assert not moved[40 + 19 :].any()
-    assert moved[40 - 15 : 40 + 15].all()
+    changed[50] = (changed[50] + 1) % mini().codebook_size
+    moved = (mini().decode(codes) - mini().decode(changed)).abs().view(100, 600).amax(1) > 0
+    assert not moved[: 50 - 30].any()
+    assert not moved[50 + 31 :].any()
+    assert moved[50 - 15 : 50 + 15].all()
 
 
 def test_vocos(vocos: CodecModel) -> None:
