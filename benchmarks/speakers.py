@@ -24,7 +24,7 @@ from .report import Report, Row
 from .settings import SENTENCES, Settings
 
 PART = "speakers"
-VOICE = "slt"
+VOICE = "heart"
 HEADER = 64
 """Bytes of a stream that aren't sound yet."""
 KOKORO_VOICE = "af_heart"
@@ -92,7 +92,7 @@ def programs(settings: Settings, text: str, threads: int) -> list[Program]:
         note="clones a voice from seconds of it",
     )]  # fmt: skip
     if (flite := shutil.which("flite")) is not None:
-        found.append(Program("flite", "flite, slt", (flite, "-voice", VOICE, "-t", text, "-o", "{out}")))
+        found.append(Program("flite", "flite, slt", (flite, "-voice", "slt", "-t", text, "-o", "{out}")))
     if (piper := shutil.which("piper")) is not None and settings.piper is not None:
         ask = (piper, "-m", settings.piper)
         name = f"piper, {Path(settings.piper).stem}"

@@ -414,7 +414,7 @@ def test_streamed_speech_is_what_is_judged(evaluate: Run, loaded: VallE, tmp_pat
     assert done.code == 0, done.err
     item = done.json()["items"][0]
     streamed = np.concatenate(list(loaded.stream(item["text"], voice="heart", seed=1)))
-    written = read_audio(folder / "audio" / f"{item['id']}.wav", sample_rate=16000).samples
+    written = read_audio(folder / "audio" / f"{item['id']}.wav", sample_rate=24000).samples
     assert np.allclose(written, streamed, atol=1e-4)
     assert not np.allclose(written, loaded.synthesize(item["text"], voice="heart", seed=1).wave, atol=1e-2)
     assert "settings" in evaluate("tts", "--ref", "heart", "-n", 1, *QUICK, "-o", folder).err

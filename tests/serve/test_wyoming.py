@@ -87,7 +87,7 @@ def sound(events: list[Event]) -> bytes:
 
 def pcm(house: Running, text: str) -> bytes:
     """The same over HTTP."""
-    answer = house.speak(text, response_format="pcm", sample_rate=16_000, seed=0)
+    answer = house.speak(text, response_format="pcm", sample_rate=24_000, seed=0)
     assert answer.status == 200
     return answer.body
 
