@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from vall_e_core import BuildContext, ModelError
 from vall_e_tensors import codebook_ids, mono_samples, rescaled, sha256_tensors
@@ -23,6 +25,20 @@ LEVEL = 0.08
 """Root mean square that the network was trained at; input is brought to it."""
 GATE = 1e-3
 """Frames weaker than this part of the strongest one (-30 dB) don't count towards the level."""
+
+
+class Unfilled(TorchFunctionMode):
+    """Networks made within hold zeros, not random numbers: drawing those takes longer than reading the weights."""
+
+    RANDOM = frozenset((init.kaiming_uniform_, init.uniform_, Tensor.uniform_, Tensor.normal_))
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        """Runs `func`, or zeroes the tensor that it would have filled."""
+        named = kwargs or {}
+        if func not in self.RANDOM:
+            return func(*args, **named)
+        tensor: Tensor = args[0] if args else named["tensor"]
+        return tensor.detach().zero_()
 
 
 class MiniCodecModel:
@@ -99,9 +115,10 @@ def load(path: Path, ctx: BuildContext) -> MiniCodecModel:
         tensors, shape = read(path)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelError(f"can't read the embedded codec's weights: {path}", cause=str(error)) from error
-    network = Codec(shape)
+    with Unfilled():
+        network = Codec(shape)
     try:
-        missing, unknown = network.load_state_dict(tensors, strict=False)
+        missing, unknown = network.load_state_dict(tensors, strict=False, assign=True)
     except RuntimeError as error:
         raise ModelError(f"the embedded codec's weights don't fit: {path}", cause=str(error)) from error
     missing = [name for name in missing if not name.endswith((".inited", ".cluster_size", ".embed_avg", ".window"))]

@@ -228,7 +228,9 @@ def test_the_product_reads_the_file_and_makes_the_codes_that_were_trained_on(
     corpus, wave = encode.EncodedCorpus(run_dir), torch.from_numpy(Corpus(run_dir).wave(0).copy())
     write_codec(run_dir / "codec.safetensors", SHAPE, trainer.state_dict(), decoder.state_dict())
 
+    random = torch.get_rng_state()
     product = vall_e_mini.MiniCodec().build(BuildContext())
+    assert torch.equal(torch.get_rng_state(), random), "weights that are read aren't drawn first"
     assert (product.sample_rate, product.frame_rate, product.levels, product.codebook_size) == (24_000, 40.0, 3, 8)
     codes = product.encode(wave)
     np.testing.assert_array_equal(codes.numpy(), corpus.codes(0))

@@ -97,6 +97,17 @@ def test_the_exported_file_computes_what_was_trained(
         torch.testing.assert_close(ours, logits, rtol=1e-4, atol=1e-4)
 
 
+def test_transcription_learns_with_fewer_levels_too(trained: LanguageModel) -> None:
+    sampler = Sampler(Codes(), ModelConfig(), RATE, LEVELS, CODES)
+    batch = sampler.batch("stt", [(1,)], np.random.default_rng(0))
+    model = copy.deepcopy(trained)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        whole = {float(model.eval()(batch).loss) for _ in range(20)}
+        training = {float(model.train()(batch).loss) for _ in range(40)}
+    assert len(whole) == 1 and whole < training and len(training) == LEVELS - 1
+
+
 @pytest.mark.parametrize("ipa", IPA)
 def test_the_product_spells_as_the_recipe_does(trained: LanguageModel, ipa: str, tmp_path: Path) -> None:
     write_model(tmp_path / "m.sft", trained.shape, trained.state_dict(), {}, {})

@@ -201,6 +201,13 @@ class LanguageModel(nn.Module):
             elif name.endswith("_proj.weight"):
                 parameter.normal_(0.0, 1.0 / math.sqrt(self.shape.width))
 
+    def heard_levels(self) -> int:
+        """Transcription sees all levels but this last one; half of the batches in training have fewer."""
+        levels = self.shape.levels
+        if not self.training or levels < 3 or torch.rand(()) < 0.5:
+            return levels
+        return int(torch.randint(2, levels, ()))
+
     def flat(self, batch: Batch) -> Tensor:
         """The table of embeddings that the batch's index points into: [F, D]."""
         q = batch.level
@@ -211,7 +218,7 @@ class LanguageModel(nn.Module):
             audio = torch.stack([response[i + 1](batch.response[:, i]) for i in range(q)]).sum(0)
         else:
             parts = [response[0](batch.response[:, 0])] + [
-                response[i + 1](batch.response[:, i]) for i in range(1, self.shape.levels - 1)
+                response[i + 1](batch.response[:, i]) for i in range(1, self.heard_levels() - 1)
             ]
             audio = torch.stack(parts).sum(0)
         pieces = [self.text_emb(batch.text)]

@@ -174,6 +174,7 @@ def split(model: LanguageModel) -> tuple[list[nn.Parameter], list[nn.Parameter]]
 def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
     """Loss and accuracy on held-out batches, by kind, and the NAR levels' losses."""
     found: dict[str, list[float]] = {}
+    model.eval()
     for batch in batches:
         out = model(batch)
         figures = {"": out.loss, "_accuracy": (out.logits.argmax(-1) == batch.targets).float().mean()}
@@ -181,6 +182,7 @@ def measure(model: LanguageModel, batches: list[Batch]) -> dict[str, float]:
             figures[f"_{batch.level}"] = out.loss
         for name, value in figures.items():
             found.setdefault(f"held_{batch.kind}{name}", []).append(float(value))
+    model.train()
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
