@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .joining import Joiner, Placed, Wave
     from .pacing import NATURAL, paced
     from .pitch import at_pitch, median_pitch
-    from .read import MINIMUM_SECONDS, read_audio, read_windows
+    from .read import MINIMUM_SECONDS, check_audio, read_audio, read_windows
     from .recording import (
         Readable,
         Recording,
@@ -47,7 +47,7 @@ else:
             ".joining": ("Joiner", "Placed", "Wave"),
             ".pacing": ("NATURAL", "paced"),
             ".pitch": ("at_pitch", "median_pitch"),
-            ".read": ("MINIMUM_SECONDS", "read_audio", "read_windows"),
+            ".read": ("MINIMUM_SECONDS", "check_audio", "read_audio", "read_windows"),
             ".recording": (
                 "Readable",
                 "Recording",
@@ -89,6 +89,7 @@ __all__ = [
     "as_wav",
     "at_pitch",
     "bent",
+    "check_audio",
     "encode_wave",
     "frame_levels",
     "is_recording",

@@ -163,6 +163,16 @@ def read_windows(
             pending = pending[size:]
 
 
+def check_audio(source: Source) -> None:
+    """Read a recording's header alone.
+
+    Raises:
+        InputError: it isn't audio that can be read.
+    """
+    with _opened(source, _label(source)):
+        pass
+
+
 @contextmanager
 def _opened(source: Source, label: str) -> Iterator[tuple[Any, Container]]:
     """A soundfile.SoundFile of a trusted container and encoding. Raises InputError."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vall_e_audio import check_audio
 from vall_e_core import Voice
 from vall_e_files import sha256_file
 from vall_e_lm import ModelOptions, find_model
@@ -75,6 +76,12 @@ class Sources:
             parts = [] if path is None else [self.file(path.expanduser())]
             self._voices[name] = digest([*parts, found.transcript or ""])
         return self._voices[name]
+
+    def reference(self, path: Path) -> str:
+        """The hash of a recording whose voice is asked for. Raises InputError, also for a file that isn't audio."""
+        if path not in self._files:
+            check_audio(path)
+        return self.file(path)
 
     def file(self, path: Path) -> str:
         """The hash of a recording. Raises InputError."""

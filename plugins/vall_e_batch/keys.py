@@ -43,6 +43,6 @@ class Keys:
         if asked not in self._voices:
             if voice is None and not ref:
                 raise UsageError("there is no voice", try_="a field voice or ref, or --voice NAME for all rows")
-            parts = [self._sources.file(each) for each in ref] if voice is None else [self._sources.voice(voice)]
+            parts = [self._sources.reference(each) for each in ref] if voice is None else [self._sources.voice(voice)]
             self._voices[asked] = digest([*parts, "" if ref_text is None else f"={ref_text}"])
         return self._voices[asked]

@@ -106,7 +106,7 @@ def _json_lines(text: str, form: Form | None, known: frozenset[str], folder: Pat
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             problems.append(Problem(at, f"not valid JSON: {str(error).partition(';')[0]}"))
             continue
@@ -170,6 +170,15 @@ def _ljspeech(text: str) -> Manifest:
             continue
         rows.append(Row(cells[0].strip(), cells[-1].strip() or cells[1].strip(), line=at))
     return Manifest(rows, problems, "ljspeech")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, none of whose values is lost. Raises ValueError."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the field {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
 
 
 def _add(

@@ -113,6 +113,7 @@ def test_an_offset_is_a_number_of_seconds(registry: Registry, tmp_path: Path) ->
 BAD = [
     '{"id": "a", "text": "x"', "[1]", '{"id": "b"}', '{"id": "c", "text": 5}', '{"id": "d", "text": "x", "txet": 1}',
     '{"id": "e", "text": "x", "phonemes": "y"}', '{"id": 1.5, "text": "x"}', '{"id": "f", "text": "x", "ref": 3}',
+    '{"id": "i", "text": "x", "text": "y"}',
 ]  # fmt: skip
 
 
@@ -120,13 +121,27 @@ def test_every_error_has_its_line(registry: Registry, tmp_path: Path, model_path
     path = tmp_path / "m.jsonl"
     path.write_text("\n".join([*BAD, '{"id": "g", "text": "x", "speed": 99}', '{"id": "h", "text": "fine"}']))
     found = read_manifest(path, registry)
-    assert [each.line for each in found.problems] == list(range(1, 9))
+    assert [each.line for each in found.problems] == list(range(1, 10))
     assert "did you mean text?" in found.problems[4].message
+    assert found.problems[8].message == "not valid JSON: the field 'text' is there twice"
     with pytest.raises(ManifestError) as caught:
         make(found, registry, model_path, path)
-    assert [each.line for each in caught.value.problems] == list(range(1, 10))
-    assert "line 9: speed" in str(caught.value)
+    assert [each.line for each in caught.value.problems] == list(range(1, 11))
+    assert "line 10: speed" in str(caught.value)
 
+
+def test_a_reference_that_is_no_recording_is_found_before_anything_is_made(
+    registry: Registry, tmp_path: Path, model_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_text("Dear diary, ")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    path = tmp_path / "m.jsonl"
+    path.write_text("".join(f'{{"text": "x", "ref": "{name}"}}\n' for name in ("a.wav", "empty.wav", "b.wav")))
+    with pytest.raises(ManifestError) as caught:
+        make(read_manifest(path, registry), registry, model_path, path)
+    first, second, third = (each.message for each in caught.value.problems)
+    assert "it holds text" in first and "it is empty" in second and "b.wav" in third
+    assert not (tmp_path / "out").exists()
 
 def make(found: Any, registry: Registry, model_path: Path, path: Path) -> Batch:
     from vall_e_lm import ModelOptions
