@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vall_e_core import Component, Task, param
 from vall_e_lm import ModelOptions
-from vall_e_tts import SpeechOptions
+from vall_e_tts import SpeechOptions, VoiceOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session
@@ -43,14 +43,6 @@ class _BatchFlags(Component):
         "auto", choices=("auto", "jsonl", "csv", "tsv", "ljspeech", "openai", "nemo", "lhotse", "txt"),
         help="form of the manifest; auto goes by its suffix and its first row",
     )  # fmt: skip
-    voice: str | None = param(
-        None, help="voice of rows without one, from `vall-e voices list`", metavar="NAME",
-        complete="vall_e_voices:saved_names",
-    )  # fmt: skip
-    ref: tuple[str, ...] = param(
-        (), help="reference audio, instead of --voice; repeatable", metavar="FILE", multiple=True
-    )
-    ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
     format: str = param(
         "wav", choices=("wav", "flac", "ogg", "opus", "mp3", "pcm_s16le", "pcm_f32le", "codes"),
         help="of the files; codes keeps only the codes, as .npy",
@@ -76,9 +68,10 @@ class _BatchFlags(Component):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BatchTask(ModelOptions, SpeechOptions, RunnerOptions, _BatchFlags, Task):
+class BatchTask(ModelOptions, SpeechOptions, RunnerOptions, VoiceOptions, _BatchFlags, Task):
     """Speak every row of MANIFEST into a file in DIR.
 
+    A row that names no voice has that of --voice or --ref.
     The same command goes on where it was interrupted, and makes only what has changed. `vall-e batch status DIR`
     tells how far it is.
     """

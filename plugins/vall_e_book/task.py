@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from vall_e_batch import RunnerOptions
 from vall_e_core import Component, Task, param
 from vall_e_lm import ModelOptions
-from vall_e_tts import SpeechOptions
+from vall_e_tts import SpeechOptions, VoiceOptions
 
 if TYPE_CHECKING:
     from vall_e_core import Session
@@ -36,12 +36,7 @@ class _Text(Component):
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
-class _Voices(Component):
-    voice: str | None = param(
-        None, metavar="NAME", help="who reads, from `vall-e voices list`", complete="vall_e_voices:saved_names"
-    )
-    ref: tuple[str, ...] = param((), multiple=True, metavar="FILE", help="reference audio of who reads; repeatable")
-    ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
+class _Reading(VoiceOptions):
     quote_voice: str | None = param(
         None, metavar="NAME", help="who reads what stands in double quotation marks",
         complete="vall_e_voices:saved_names",
@@ -76,7 +71,7 @@ class _Results(Component):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audiobook(ModelOptions, SpeechOptions, RunnerOptions, _Results, _Voices, _Text, Task):
+class Audiobook(ModelOptions, SpeechOptions, RunnerOptions, _Results, _Reading, _Text, Task):
     """Make an audiobook of FILE, with chapters, cover and subtitles.
 
     The same command goes on where it was interrupted, and speaks only the paragraphs that have changed.

@@ -11,7 +11,7 @@ from .speech_task import Speaking, SpeechTask
 
 if TYPE_CHECKING:
     from .explain import explain_command
-    from .options import SpeechOptions
+    from .options import SpeechOptions, VoiceOptions
     from .service.asynchronous import AsyncVallE
     from .service.job import CallWork, EngineJob, Hear, JobRunner, SpeechWork, Spoken
     from .service.process import LoadEngine, Setup
@@ -39,7 +39,7 @@ else:
             ".synthesis.scheduler": ("Scheduler",),
             ".synthesis.stream": ("SpeechStream",),
             ".explain": ("explain_command",),
-            ".options": ("SpeechOptions",),
+            ".options": ("SpeechOptions", "VoiceOptions"),
             ".synthesis.missing": ("find_missing",),
             ".synthesis.request": ("SpeechRequest",),
             ".synthesis.results": ("Speech",),
@@ -102,6 +102,7 @@ __all__ = [
     "SpeechWriter",
     "Spoken",
     "VallE",
+    "VoiceOptions",
     "Worker",
     "explain_command",
     "find_missing",

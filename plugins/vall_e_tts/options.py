@@ -17,6 +17,18 @@ DEMASKING_STEPS = 25
 MODALITIES = ("auto", "ar", "nar-len")
 
 
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class VoiceOptions(Component):
+    """Whose voice it is."""
+
+    ref: tuple[str, ...] = param((), multiple=True, metavar="FILE", help="reference audio; repeatable")
+    voice: str | None = param(
+        None, metavar="NAME", help="a voice from `vall-e voices list`, instead of reference audio",
+        complete="vall_e_voices:saved_names",
+    )  # fmt: skip
+    ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SpeechOptions(Component):
     """Language, lengths, the use of the reference, and the passes over the model."""

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vall_e_core import Component, Task, param
+from vall_e_core import Task, param
 from vall_e_lm import ModelOptions
 
-from .options import SpeechOptions
+from .options import SpeechOptions, VoiceOptions
 from .speech_task import SpeechTask
 
 if TYPE_CHECKING:
     from vall_e_core import Session
 
 
-@dataclass(frozen=True)
-class Source(Component):
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Source(VoiceOptions):
     """What is said, and whose voice says it."""
 
     words: tuple[str, ...] = param(
@@ -29,12 +29,6 @@ class Source(Component):
     file: Path | None = param(
         None, help="read the text from a file (UTF-8), instead of TEXT", metavar="FILE", aliases=("-f",)
     )
-    ref: tuple[str, ...] = param((), help="reference audio, instead of REF; repeatable", metavar="FILE", multiple=True)
-    voice: str | None = param(
-        None, help="a voice from `vall-e voices list`, instead of REF", metavar="NAME",
-        complete="vall_e_voices:saved_names",
-    )
-    ref_text: str | None = param(None, help="what the reference says", metavar="TEXT", aliases=("--transcript",))
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
