@@ -11,7 +11,7 @@ from .vad import Wave
 LOWEST_HZ, HIGHEST_HZ = 60.0, 420.0
 _FRAME_SECONDS, _HOP_SECONDS = 0.04, 0.02
 _VOICED = 0.6
-"""Normalised autocorrelation at the period, from which a frame counts as voiced."""
+"""Normalized autocorrelation at the period, from which a frame counts as voiced."""
 _NEAR_BEST = 0.9
 """The first peak that is this near to the highest one is the period: multiples of a period correlate as well."""
 _LEAST_FRAMES = 5

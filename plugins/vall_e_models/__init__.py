@@ -47,7 +47,7 @@ def _made(entry: Mapping[str, Any]) -> type[PublishedModel]:
         "__module__": __name__,
         "name": entry["name"],
         "title": entry["title"],
-        "license": entry["licence"],
+        "license": entry["license"],
         "purpose": entry["kind"],
         "page": entry["page"],
         "url": entry["url"],

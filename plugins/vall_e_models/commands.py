@@ -75,7 +75,7 @@ def info(state: State, name: str, json_: bool) -> None:
         return
     rows = {
         "title": facts["title"],
-        "licence": facts["licence"],
+        "license": facts["license"],
         "size": _size(facts["size"]),
         "page": facts["page"],
         "url": facts["url"] if facts["url"] is not None else "packaged: nothing to download",
@@ -196,7 +196,7 @@ def _facts(name: str, source: type[ModelSource]) -> dict[str, object]:
         "title": source.title or source.summary(),
         "purpose": published.purpose,
         "default": source.default,
-        "licence": source.license or None,
+        "license": source.license or None,
         "page": published.page or None,
         "url": source.url,
         "sha256": source.sha256,

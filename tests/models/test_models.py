@@ -64,7 +64,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(web: Any, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
     """The program, with a registry file of our own beside the real one."""
     entry = {
-        "title": "A model", "kind": "checkpoint", "licence": "MIT", "page": "https://models.invalid", "file": "a.sft",
+        "title": "A model", "kind": "checkpoint", "license": "MIT", "page": "https://models.invalid", "file": "a.sft",
         "url": f"{web.url}/a%2Bb/a.sft", "sha256": SHA256, "size": len(DATA),
     }  # fmt: skip
     entries = [
@@ -118,12 +118,12 @@ def test_list_shows_what_is_known_and_what_is_here(run: Run, home: Path) -> None
 
 def test_info_says_all_that_is_known(run: Run, home: Path) -> None:
     said = models(run, "info", "unsure").out
-    assert re.search(r"sha256: +not known", said) and re.search(r"licence: *MIT", said)
+    assert re.search(r"sha256: +not known", said) and re.search(r"license: *MIT", said)
     assert f"not on this machine (goes to {place(home, 'unsure')})" in said
     assert SHA256 in models(run, "info", "sure+b-8").out
     assert "packaged: nothing to download" in models(run, "info", "mini").out
     facts = models(run, "info", "ar+nar-len-llama-8", "--json").json()
-    assert facts["name"] == "ar-nar-len-llama-8" and facts["size"] == 493_527_784 and facts["licence"] == "AGPL-3.0"
+    assert facts["name"] == "ar-nar-len-llama-8" and facts["size"] == 493_527_784 and facts["license"] == "AGPL-3.0"
 
 
 @pytest.mark.parametrize("command", ["info", "download", "path", "verify"])
@@ -261,7 +261,7 @@ ENTRIES: list[dict[str, Any]] = json.loads(REGISTRY.read_text("utf-8"))["models"
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[each["name"] for each in ENTRIES])
 def test_the_registrys_entries_can_be_true(entry: dict[str, Any]) -> None:
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry["name"]) and entry["licence"] and entry["title"]
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", entry["name"]) and entry["license"] and entry["title"]
     address = urlsplit(entry["url"])
     assert address.scheme == "https" and address.hostname in ("huggingface.co", "dl.fbaipublicfiles.com")
     assert unquote(address.path).endswith(f"/{entry['file']}")
@@ -290,7 +290,7 @@ def test_the_codecs_look_where_the_downloads_go() -> None:
 def test_j4_what_can_be_fetched_is_pinned_by_its_hash_and_says_its_license(run: Run, name: str) -> None:
     facts = models(run, "info", name, "--json").json()
     assert re.fullmatch("[0-9a-f]{64}", facts["sha256"]), "nothing could tell a wrong file from the right one"
-    assert facts["licence"] and urlsplit(facts["page"]).scheme == "https"
+    assert facts["license"] and urlsplit(facts["page"]).scheme == "https"
     if facts["purpose"] == "checkpoint":
         assert facts["size"] > 10_000_000
 

@@ -3,7 +3,7 @@
 Rows run side by side and stop at different times. All that a step needs lies on the device in buffers allocated once,
 so that an engine can record one (`executors.py`); the host asks "is anyone still writing?" at every step on the CPU,
 where asking is free, and every 16 elsewhere. The place of a row that has ended goes to the next sequence that waits.
-What a row does after its end is thrown away, and noise is counted per row, so neither the period nor the neighbours
+What a row does after its end is thrown away, and noise is counted per row, so neither the period nor the neighbors
 show in the result."""
 
 from __future__ import annotations
