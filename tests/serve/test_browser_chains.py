@@ -22,7 +22,7 @@ def explained(page: Tab) -> list[str]:
 
 
 def test_a_chain_is_built_moved_and_explained(page: Tab) -> None:
-    page.until(lambda: explained(page) == ["top-p", "temperature:t=0.8", "multinomial"])
+    page.until(lambda: explained(page) == ["top-p:p=0.8", "temperature:t=0.8", "multinomial"])
     for name in ("dry", "min-p"):
         page.choose("#add-name", name)
         page.click("#add")
