@@ -46,7 +46,7 @@ def no_plugin_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
 def grows_linearly() -> Callable[[Callable[[int], object]], bool]:
     """Whether `work(10)` takes the processor at most twelve times as long as `work(1)`; quadratic work takes a hundred.
 
-    Neighbours only add to a time, so the shortest of several rounds counts, and one round is enough where it's clear.
+    Neighbors only add to a time, so the shortest of several rounds counts, and one round is enough where it's clear.
     `work(1)` is taken ten times in a row: what is short is sooner undisturbed than what is ten times as long.
     """
 
