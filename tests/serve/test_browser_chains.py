@@ -55,8 +55,8 @@ def test_samplers_are_dragged(page: Tab) -> None:
 
     page.choose("#preset", "No stutter")
     assert chain(page) == ["dry", "top-p", "temperature"]
-    page.run("document.querySelector('#chain').scrollIntoView({block: 'start'})")
     page.size(1280, 1600)
+    page.run("document.querySelector('#chain').scrollIntoView({block: 'center'})")
     last = page.find("#chain .member:last-child .handle")
     first = page.find("#chain .member:first-child .handle")
     way = first.rect["y"] - last.rect["y"]
