@@ -67,6 +67,8 @@ class Sources:
         self._registry = registry
         self._voices: dict[str, str] = {}
         self._files: dict[Path, str] = {}
+        self._heard: set[Path] = set()
+        """Files that are known to be audio."""
 
     def voice(self, name: str) -> str:
         """What a voice sounds like. Raises UsageError for a name that no voice has, InputError for a damaged one."""
@@ -79,8 +81,9 @@ class Sources:
 
     def reference(self, path: Path) -> str:
         """The hash of a recording whose voice is asked for. Raises InputError, also for a file that isn't audio."""
-        if path not in self._files:
+        if path not in self._heard:
             check_audio(path)
+            self._heard.add(path)
         return self.file(path)
 
     def file(self, path: Path) -> str:

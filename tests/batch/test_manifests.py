@@ -141,7 +141,12 @@ def test_a_reference_that_is_no_recording_is_found_before_anything_is_made(
         make(read_manifest(path, registry), registry, model_path, path)
     first, second, third = (each.message for each in caught.value.problems)
     assert "it holds text" in first and "it is empty" in second and "b.wav" in third
+
+    path.write_text('{"audio_filepath": "a.wav", "text": "x", "offset": 0.5, "duration": 1.0}\n')
+    with pytest.raises(ManifestError, match="it holds text"):
+        make(read_manifest(path, registry), registry, model_path, path)
     assert not (tmp_path / "out").exists()
+
 
 def make(found: Any, registry: Registry, model_path: Path, path: Path) -> Batch:
     from vall_e_lm import ModelOptions
